@@ -1,0 +1,60 @@
+//! Who are you? From a request to an [`Admission`] or a [`Refusal`](crate::Refusal).
+
+use std::{future::Future, pin::Pin};
+
+use crate::{Admission, Refusal, door::HandshakeRequest};
+
+pub(crate) mod directory;
+pub(crate) mod jwt;
+pub(crate) mod keys;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+
+/// Decides who comes in. [`JwtAuthenticator`](crate::JwtAuthenticator) is the ready-made one.
+///
+/// Runs on the network's threads, never on the game's; it may wait for a database. The door gives it
+/// [`Limits::lookup_timeout`](crate::Limits::lookup_timeout) and answers 503 when that is over.
+///
+/// ```
+/// use bevy_bouncer::{Admission, Authenticator, HandshakeRequest, Refusal, User};
+///
+/// struct Guests;
+///
+/// impl Authenticator for Guests {
+///     async fn authenticate(&self, request: &HandshakeRequest) -> Result<Admission, Refusal> {
+///         if !request.credential().is_some_and(|token| token.matches("letmein")) {
+///             return Err(Refusal::unauthorized("not the guests' password"));
+///         }
+///         let user = User::new("guest", "Guest").map_err(|error| Refusal::unavailable(error.to_string()))?;
+///         Ok(Admission::new(user))
+///     }
+/// }
+/// ```
+pub trait Authenticator: Send + Sync + 'static {
+    /// Checks one request.
+    ///
+    /// # Errors
+    /// The refusal that the client gets. A failure of the check itself is
+    /// [`Refusal::unavailable`], never an admission.
+    fn authenticate(
+        &self,
+        request: &HandshakeRequest,
+    ) -> impl Future<Output = Result<Admission, Refusal>> + Send;
+}
+
+/// [`Authenticator`] as a trait object.
+pub(crate) trait ErasedAuthenticator: Send + Sync {
+    fn authenticate<'a>(
+        &'a self,
+        request: &'a HandshakeRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>>;
+}
+
+impl<A: Authenticator> ErasedAuthenticator for A {
+    fn authenticate<'a>(
+        &'a self,
+        request: &'a HandshakeRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>> {
+        Box::pin(Authenticator::authenticate(self, request))
+    }
+}

@@ -1,0 +1,387 @@
+//! Every limit and timeout: default, unit, range. Checked once, when the plugin binds.
+
+use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+/// A value in the configuration that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{field}: {reason}")]
+pub struct ConfigError {
+    /// The field, as the configuration file names it, for instance `limits.connections`.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl ConfigError {
+    /// An error about one field.
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Where to listen, who may connect, and within which limits.
+///
+/// ```
+/// use bevy_bouncer::BouncerConfig;
+///
+/// let mut config = BouncerConfig::new("127.0.0.1:9000")
+///     .origins(["https://game.example"])
+///     .subprotocols(["game.v1"]);
+/// config.limits.connections = 500;
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct BouncerConfig {
+    /// Address and port of the listener. Port 0 lets the system choose one.
+    pub listen: String,
+    /// The path of the WebSocket endpoint. Default `/ws`. Its preflight is `<path>/preflight`.
+    pub path: String,
+    /// The origins that browsers may connect from, as `scheme://host[:port]`. A request without an
+    /// `Origin` header (a native client) is always fine. Default: none.
+    pub origins: Vec<String>,
+    /// The application's subprotocols, in the server's order of preference (RFC 6455 §1.9). Default:
+    /// none, and then no subprotocol is ever selected.
+    pub subprotocols: Vec<String>,
+    /// All limits and timeouts.
+    pub limits: Limits,
+}
+
+impl BouncerConfig {
+    /// The defaults, listening on this address.
+    pub fn new(listen: impl Into<String>) -> Self {
+        Self {
+            listen: listen.into(),
+            path: "/ws".to_owned(),
+            origins: Vec::new(),
+            subprotocols: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// The same with this endpoint path.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// The same with these allowed origins.
+    pub fn origins<S: Into<String>>(mut self, origins: impl IntoIterator<Item = S>) -> Self {
+        self.origins = origins.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same with these application subprotocols.
+    pub fn subprotocols<S: Into<String>>(
+        mut self,
+        subprotocols: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.subprotocols = subprotocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same with these limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Checks every field and resolves the address.
+    ///
+    /// # Errors
+    /// The first field that cannot be used, with the reason.
+    pub fn validate(&self) -> Result<SocketAddr, ConfigError> {
+        let address = self.listen.parse().map_err(|_| {
+            ConfigError::new(
+                "listen",
+                "must be an IP address and a port, like 127.0.0.1:9000",
+            )
+        })?;
+        self.validate_path()?;
+        for subprotocol in &self.subprotocols {
+            if !is_token(subprotocol) || subprotocol.starts_with("bearer.") {
+                return Err(ConfigError::new(
+                    "subprotocols",
+                    format!("{subprotocol:?} is not a subprotocol name"),
+                ));
+            }
+        }
+        crate::door::origin::AllowedOrigins::new(&self.origins)?;
+        self.limits.validate()?;
+        Ok(address)
+    }
+
+    fn validate_path(&self) -> Result<(), ConfigError> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+        if !self.path.starts_with('/') || !self.path.bytes().all(plain) {
+            return Err(ConfigError::new(
+                "path",
+                "must start with / and have only letters, digits, and / - . _ ~",
+            ));
+        }
+        if self.path == "/healthz" {
+            return Err(ConfigError::new("path", "/healthz is taken"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether this is a `token` of RFC 9110 §5.6.2, as subprotocol names must be.
+pub(crate) fn is_token(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
+/// What happens when a user who is already connected connects again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DuplicateLogin {
+    /// One session per user: the new one replaces the old one, which is closed with 4409.
+    #[default]
+    KickOld,
+    /// One session per user: the new one gets 409.
+    RejectNew,
+    /// Up to [`Limits::connections_per_user`] sessions per user; one more gets 409.
+    Allow,
+}
+
+macro_rules! limits {
+    (
+        counts { $( $(#[doc = $count_doc:literal])* $count:ident = $count_default:expr, in $count_range:expr; )* }
+        durations { $( $(#[doc = $time_doc:literal])* $time:ident, $time_name:literal = $time_default:expr, in $time_range:expr; )* }
+    ) => {
+        /// Every limit and timeout of the door, the sessions and the tick.
+        ///
+        /// In a configuration file the durations are numbers of seconds with the suffix `_seconds`
+        /// (`handshake_timeout_seconds = 10`); fractions are allowed.
+        #[derive(Debug, Clone, PartialEq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        #[non_exhaustive]
+        pub struct Limits {
+            /// What happens when a user connects twice. Default `kick_old`.
+            pub duplicate_login: DuplicateLogin,
+            $( $(#[doc = $count_doc])* pub $count: usize, )*
+            $( $(#[doc = $time_doc])*
+               #[serde(rename = $time_name, with = "seconds")]
+               pub $time: Duration, )*
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self {
+                    duplicate_login: DuplicateLogin::default(),
+                    $( $count: $count_default, )*
+                    $( $time: $time_default, )*
+                }
+            }
+        }
+
+        impl Limits {
+            fn validate_ranges(&self) -> Result<(), ConfigError> {
+                $( check_count(stringify!($count), self.$count, $count_range)?; )*
+                $( check_time($time_name, self.$time, $time_range)?; )*
+                Ok(())
+            }
+        }
+    };
+}
+
+const MIB: usize = 1024 * 1024;
+const MILLI: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+limits! {
+    counts {
+        /// Most live connections. Default 10 000, 1 to 1 000 000.
+        connections = 10_000, in 1..=1_000_000;
+        /// Most connections and pending handshakes of one IP address (IPv6: one /64). Default 32.
+        connections_per_ip = 32, in 1..=1_000_000;
+        /// Most sessions of one user with `duplicate_login = "allow"`. Default 1, 1 to 1024.
+        connections_per_user = 1, in 1..=1024;
+        /// Most replacements of one user's session in 60 s; one more gets 429. Default 5.
+        replacements_per_minute = 5, in 1..=1000;
+        /// Most handshakes under way at once; one more gets 503. Default 1024.
+        pending_handshakes = 1024, in 1..=100_000;
+        /// Handshakes that one IP address (IPv6: one /64) may start in a minute, also the burst; one
+        /// more gets 429. Default 60.
+        handshakes_per_ip_per_minute = 60, in 1..=10_000_000;
+        /// Most addresses whose handshakes are counted at the same time; past that, new ones share
+        /// one count. Default 65 536.
+        tracked_addresses = 65_536, in 1..=10_000_000;
+        /// Longest request head in bytes; a longer one gets 431. Default 8 KiB, 512 to 64 KiB.
+        head_bytes = 8 * 1024, in 512..=65_536;
+        /// Most header fields in a request; one more gets 431. Default 48, 8 to 96.
+        head_fields = 48, in 8..=96;
+        /// Longest token in bytes. Default 4 KiB, 64 to 16 KiB.
+        token_bytes = 4096, in 64..=16_384;
+        /// Longest message from a client in bytes; a longer one closes with 1009. Default 64 KiB.
+        max_message_bytes = 64 * 1024, in 1..=16 * MIB;
+        /// Longest frame from a client in bytes; a longer one closes with 1009. Default 64 KiB.
+        max_frame_bytes = 64 * 1024, in 1..=16 * MIB;
+        /// Frames per second that one client may send on average; faster, and reading from it pauses.
+        /// Default 60.
+        inbound_frames_per_second = 60, in 1..=1_000_000;
+        /// Frames that one client may send at once. Default 120.
+        inbound_frames_burst = 120, in 1..=1_000_000;
+        /// Bytes per second that one client may send on average, also the burst. Default 256 KiB.
+        inbound_bytes_per_second = 256 * 1024, in 1024..=1024 * MIB;
+        /// Messages of one client that may wait for the game; past that, reading pauses. Default 64.
+        inbound_queue_messages = 64, in 1..=65_536;
+        /// Bytes of one client that may wait for the game; past that, reading pauses. One message is
+        /// always taken. Default 128 KiB.
+        inbound_queue_bytes = 128 * 1024, in 1024..=64 * MIB;
+        /// Messages that may wait for one client that reads slowly; past that, it is closed with 4001.
+        /// Default 256.
+        outgoing_queue_messages = 256, in 1..=1_000_000;
+        /// Bytes that may wait for one client that reads slowly; past that, it is closed with 4001.
+        /// A single message above it is refused when it is sent. Default 256 KiB.
+        outgoing_queue_bytes = 256 * 1024, in 1024..=1024 * MIB;
+        /// Size of the kernel's send buffer for each connection in bytes (`SO_SNDBUF`), which bounds what
+        /// may still arrive after a cut. Default 64 KiB.
+        socket_send_buffer_bytes = 64 * 1024, in 4096..=16 * MIB;
+        /// Most players that join in one tick; the others join in the next ones. Default 256.
+        arrivals_per_tick = 256, in 1..=100_000;
+        /// Most messages from clients that the game gets in one tick. Default 4096.
+        frames_per_tick = 4096, in 1..=10_000_000;
+        /// Most bytes from clients that the game gets in one tick. Default 4 MiB.
+        bytes_per_tick = 4 * MIB, in 1024..=1024 * MIB;
+        /// Ticks whose output may wait for the network; past that, ticks are merged. Default 4.
+        queued_ticks = 4, in 1..=1024;
+        /// Bytes of messages that the game may have waiting for the network in all, each message counted
+        /// once; past that, sending fails and is counted. Default 64 MiB.
+        outbox_bytes = 64 * MIB, in 1024..=4096 * MIB;
+        /// Messages that the game may have waiting for the network in all. Default 65 536.
+        outbox_messages = 65_536, in 1..=10_000_000;
+        /// Most revocations kept in memory. Default 1 000 000.
+        revocations = 1_000_000, in 1..=100_000_000;
+        /// Most revocations that wait to be stored. Default 65 536.
+        unsaved_revocations = 65_536, in 1..=10_000_000;
+    }
+    durations {
+        /// From accept to `101`; longer gets 408. Default 10 s.
+        handshake_timeout, "handshake_timeout_seconds" = 10 * SECOND, in 10 * MILLI..=HOUR;
+        /// For the request head; longer gets 408. Default 5 s.
+        head_timeout, "head_timeout_seconds" = 5 * SECOND, in 10 * MILLI..=HOUR;
+        /// For the authenticator with its user lookup; longer gets 503. Default 3 s.
+        lookup_timeout, "lookup_timeout_seconds" = 3 * SECOND, in 10 * MILLI..=HOUR;
+        /// How long a write may make no progress; then the connection is closed with 4001. Default 5 s.
+        write_timeout, "write_timeout_seconds" = 5 * SECOND, in 10 * MILLI..=HOUR;
+        /// Between two pings. Default 15 s.
+        ping_interval, "ping_interval_seconds" = 15 * SECOND, in 10 * MILLI..=HOUR;
+        /// How long after a ping anything must have arrived; then 4002. Default 25 s.
+        pong_timeout, "pong_timeout_seconds" = 25 * SECOND, in 10 * MILLI..=HOUR;
+        /// How long a client may take to finish a fragmented message; then 4003. Default 30 s.
+        message_timeout, "message_timeout_seconds" = 30 * SECOND, in 10 * MILLI..=HOUR;
+        /// How long a client may stay over its inbound rate; then 4003. Default 10 s.
+        inbound_overload_timeout, "inbound_overload_timeout_seconds" = 10 * SECOND, in 10 * MILLI..=HOUR;
+        /// How long to wait for the answer to a Close; then the connection is reset. Default 2 s.
+        close_timeout, "close_timeout_seconds" = 2 * SECOND, in MILLI..=HOUR;
+        /// The same for somebody who was revoked, banned or replaced. Default 250 ms.
+        cut_timeout, "cut_timeout_seconds" = 250 * MILLI, in MILLI..=HOUR;
+        /// How long a session may outlive its token. Default 0 s, at most a day.
+        expiry_grace, "expiry_grace_seconds" = Duration::ZERO, in Duration::ZERO..=DAY;
+        /// How long the app waits for good-byes when it exits. Default 1 s, at most a minute.
+        shutdown_timeout, "shutdown_timeout_seconds" = SECOND, in Duration::ZERO..=60 * SECOND;
+    }
+}
+
+impl Limits {
+    /// Sessions that one user may have at once.
+    pub(crate) fn sessions_per_user(&self) -> usize {
+        match self.duplicate_login {
+            DuplicateLogin::Allow => self.connections_per_user,
+            DuplicateLogin::KickOld | DuplicateLogin::RejectNew => 1,
+        }
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        self.validate_ranges()?;
+        if self.pong_timeout <= self.ping_interval {
+            return Err(ConfigError::new(
+                "limits.pong_timeout_seconds",
+                "must be longer than ping_interval_seconds",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn check_count(name: &str, value: usize, range: RangeInclusive<usize>) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        format!("limits.{name}"),
+        format!("{value} is not within {} to {}", range.start(), range.end()),
+    ))
+}
+
+fn check_time(
+    name: &str,
+    value: Duration,
+    range: RangeInclusive<Duration>,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        format!("limits.{name}"),
+        format!(
+            "{value:?} is not within {:?} to {:?}",
+            range.start(),
+            range.end()
+        ),
+    ))
+}
+
+/// Durations as numbers of seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(source)?;
+        Duration::try_from_secs_f64(seconds)
+            .map_err(|_| D::Error::custom("must be a number of seconds that is not negative"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert!(BouncerConfig::new("127.0.0.1:0").validate().is_ok());
+    }
+
+    #[test]
+    fn an_error_names_the_field() {
+        let field_of = |config: BouncerConfig| config.validate().unwrap_err().field;
+        assert_eq!(field_of(BouncerConfig::new("nowhere")), "listen");
+        let config = BouncerConfig::new("127.0.0.1:0");
+        assert_eq!(field_of(config.clone().path("ws")), "path");
+        assert_eq!(field_of(config.clone().path("/healthz")), "path");
+        assert_eq!(
+            field_of(config.clone().origins(["game.example"])),
+            "origins"
+        );
+        assert_eq!(
+            field_of(config.clone().subprotocols(["a b"])),
+            "subprotocols"
+        );
+        let mut none = config.clone();
+        none.limits.connections = 0;
+        assert_eq!(field_of(none), "limits.connections");
+        let mut late = config;
+        late.limits.pong_timeout = SECOND;
+        assert_eq!(field_of(late), "limits.pong_timeout_seconds");
+    }
+}

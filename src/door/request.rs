@@ -1,0 +1,85 @@
+//! The request as an authenticator sees it.
+
+use std::{fmt, net::SocketAddr};
+
+use subtle::ConstantTimeEq;
+use tokio_tungstenite::tungstenite::http::HeaderMap;
+
+/// A secret from the request. Its `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct Credential(String);
+
+impl Credential {
+    /// Wraps a bearer token.
+    pub fn new(token: impl Into<String>) -> Self {
+        Self(token.into())
+    }
+
+    /// The token itself. Do not log it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Compares in a time that does not depend on where the two differ.
+    pub fn matches(&self, expected: &str) -> bool {
+        self.0.as_bytes().ct_eq(expected.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credential(…)")
+    }
+}
+
+/// A well-formed request that passed the cheap checks, on its way through the
+/// [`Authenticator`](crate::Authenticator).
+pub struct HandshakeRequest {
+    pub(crate) peer: SocketAddr,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) credential: Option<Credential>,
+}
+
+impl HandshakeRequest {
+    /// A request as a test of an authenticator would make it.
+    pub fn for_test(credential: Option<Credential>) -> Self {
+        Self {
+            peer: SocketAddr::from(([127, 0, 0, 1], 0)),
+            path: "/ws".to_owned(),
+            headers: HeaderMap::new(),
+            credential,
+        }
+    }
+
+    /// The address of the client.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The path, without the query.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// A header field's value, when it is there and visible ASCII. The carriers of credentials
+    /// are not among them.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The one credential of the request, wherever it came from. `None` when the request carried
+    /// none.
+    pub fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
+    }
+}
+
+impl fmt::Debug for HandshakeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandshakeRequest")
+            .field("peer", &self.peer)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+//! Why a session ended, and the close code that says so to the client.
+
+use std::{fmt, sync::Arc};
+
+use bevy_reflect::prelude::*;
+
+/// Why a player left. Each reason has one close code (RFC 6455 §7.4).
+///
+/// 4000–4099 ask the client to back off and reconnect, 4100–4199 to get a new token first, 4400–4499
+/// to stop until the user acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Reflect)]
+#[reflect(Debug, Clone, PartialEq, Hash)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The client closed the connection in order.
+    ClientClosed,
+    /// The connection broke without a Close.
+    ConnectionLost,
+    /// 1001: the app exits.
+    Shutdown,
+    /// 1002: the client broke the WebSocket protocol.
+    ProtocolError,
+    /// 1007: a text message was not UTF-8.
+    InvalidText,
+    /// 1009: a frame or message was too long.
+    MessageTooBig,
+    /// 1011: a fault of the server.
+    InternalError,
+    /// 4000: the server is about to stop.
+    Draining,
+    /// 4001: the client read too slowly.
+    SlowConsumer,
+    /// 4002: the client did not answer pings.
+    HeartbeatTimeout,
+    /// 4003: the client sent too much for too long.
+    RateLimited,
+    /// 4004: the game or the operator sent the player away, or the entity was despawned.
+    Kicked,
+    /// 4006: the server is overloaded.
+    Overloaded,
+    /// 4100: the token expired.
+    TokenExpired,
+    /// 4101: the token or its user was revoked.
+    Revoked,
+    /// 4400: the client broke the application's protocol.
+    BadProtocol,
+    /// 4403: the user was banned.
+    Banned,
+    /// 4404: the user does not exist any more.
+    UserGone,
+    /// 4409: the same user connected again.
+    Replaced,
+    /// 4410: a refresh token of another user.
+    RefreshUserMismatch,
+}
+
+impl DisconnectReason {
+    /// The close code that the client gets.
+    pub const fn close_code(self) -> u16 {
+        match self {
+            Self::ClientClosed => 1000,
+            Self::Shutdown => 1001,
+            Self::ProtocolError => 1002,
+            Self::InvalidText => 1007,
+            Self::MessageTooBig => 1009,
+            Self::InternalError | Self::ConnectionLost => 1011,
+            Self::Draining => 4000,
+            Self::SlowConsumer => 4001,
+            Self::HeartbeatTimeout => 4002,
+            Self::RateLimited => 4003,
+            Self::Kicked => 4004,
+            Self::Overloaded => 4006,
+            Self::TokenExpired => 4100,
+            Self::Revoked => 4101,
+            Self::BadProtocol => 4400,
+            Self::Banned => 4403,
+            Self::UserGone => 4404,
+            Self::Replaced => 4409,
+            Self::RefreshUserMismatch => 4410,
+        }
+    }
+
+    /// The word at the start of the close frame's reason, and in logs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ClientClosed => "client_closed",
+            Self::ConnectionLost => "connection_lost",
+            Self::Shutdown => "shutdown",
+            Self::ProtocolError => "protocol_error",
+            Self::InvalidText => "invalid_text",
+            Self::MessageTooBig => "message_too_big",
+            Self::InternalError => "internal_error",
+            Self::Draining => "draining",
+            Self::SlowConsumer => "slow_consumer",
+            Self::HeartbeatTimeout => "heartbeat_timeout",
+            Self::RateLimited => "rate_limited",
+            Self::Kicked => "kicked",
+            Self::Overloaded => "overloaded",
+            Self::TokenExpired => "token_expired",
+            Self::Revoked => "token_revoked",
+            Self::BadProtocol => "bad_protocol",
+            Self::Banned => "banned",
+            Self::UserGone => "user_gone",
+            Self::Replaced => "replaced",
+            Self::RefreshUserMismatch => "refresh_user_mismatch",
+        }
+    }
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// Longest reason in a close frame in bytes (RFC 6455 §5.5: 125 less the code).
+const CLOSE_REASON_MAX_BYTES: usize = 123;
+
+/// A reason together with the operator's words for the player.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Goodbye {
+    pub reason: DisconnectReason,
+    pub message: Option<Arc<str>>,
+}
+
+impl Goodbye {
+    /// The text of the close frame: `kicked`, or `kicked: be nice` when there are words.
+    pub fn close_text(&self) -> String {
+        let mut text = self.reason.code().to_owned();
+        if let Some(message) = &self.message {
+            text.push_str(": ");
+            text.push_str(message);
+        }
+        text.truncate(text.floor_char_boundary(CLOSE_REASON_MAX_BYTES));
+        text
+    }
+}
+
+impl From<DisconnectReason> for Goodbye {
+    fn from(reason: DisconnectReason) -> Self {
+        Self {
+            reason,
+            message: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_close_text_fits_a_control_frame_and_stays_utf8() {
+        let goodbye = Goodbye {
+            reason: DisconnectReason::Banned,
+            message: Some("ü".repeat(200).into()),
+        };
+        let text = goodbye.close_text();
+        assert!(text.starts_with("banned: ü"));
+        assert!(text.len() <= CLOSE_REASON_MAX_BYTES);
+    }
+}

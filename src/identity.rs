@@ -1,0 +1,340 @@
+//! Who a player is: the values that the door establishes and nobody else can change.
+//!
+//! Everything in here comes from the authenticator. Nothing that a client sends after the handshake
+//! reaches these types.
+
+use std::{
+    borrow::Borrow,
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bevy_ecs::prelude::*;
+use bevy_reflect::prelude::*;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Longest user id in bytes.
+pub const USER_ID_MAX_BYTES: usize = 128;
+/// Longest display name in bytes.
+pub const USER_NAME_MAX_BYTES: usize = 128;
+/// Most roles that one user can have.
+pub const USER_ROLES_MAX: usize = 32;
+/// Longest role name in bytes.
+pub const USER_ROLE_MAX_BYTES: usize = 64;
+
+/// Why a value cannot be part of an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidIdentity {
+    /// The user id is empty or longer than [`USER_ID_MAX_BYTES`].
+    #[error("a user id has 1 to {USER_ID_MAX_BYTES} bytes")]
+    IdLength,
+    /// The user id contains a control character.
+    #[error("a user id has no control characters")]
+    IdCharacters,
+    /// The name is empty or longer than [`USER_NAME_MAX_BYTES`].
+    #[error("a user name has 1 to {USER_NAME_MAX_BYTES} bytes")]
+    NameLength,
+    /// The name contains a control character.
+    #[error("a user name has no control characters")]
+    NameCharacters,
+    /// There are more than [`USER_ROLES_MAX`] roles, or one is empty, too long or has control
+    /// characters.
+    #[error("a user has at most {USER_ROLES_MAX} roles of 1 to {USER_ROLE_MAX_BYTES} bytes")]
+    Roles,
+}
+
+/// The stable name of a user: the `sub` claim of the token (RFC 7519 §4.1.2).
+///
+/// 1 to [`USER_ID_MAX_BYTES`] bytes without control characters. Cloning is cheap.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Reflect)]
+#[serde(try_from = "String", into = "String")]
+#[reflect(opaque)]
+#[reflect(Clone, Debug, PartialEq, Hash)]
+pub struct UserId(Arc<str>);
+
+impl UserId {
+    /// Checks and takes a user id.
+    ///
+    /// # Errors
+    /// [`InvalidIdentity`] when the length or a character is not allowed.
+    pub fn new(id: impl Into<Arc<str>>) -> Result<Self, InvalidIdentity> {
+        let id = id.into();
+        if id.is_empty() || id.len() > USER_ID_MAX_BYTES {
+            return Err(InvalidIdentity::IdLength);
+        }
+        if id.chars().any(char::is_control) {
+            return Err(InvalidIdentity::IdCharacters);
+        }
+        Ok(Self(id))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = InvalidIdentity;
+    fn try_from(id: String) -> Result<Self, InvalidIdentity> {
+        Self::new(id)
+    }
+}
+
+impl TryFrom<&str> for UserId {
+    type Error = InvalidIdentity;
+    fn try_from(id: &str) -> Result<Self, InvalidIdentity> {
+        Self::new(id)
+    }
+}
+
+impl From<UserId> for String {
+    fn from(id: UserId) -> Self {
+        id.0.as_ref().to_owned()
+    }
+}
+
+impl Borrow<str> for UserId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for UserId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// The verified identity of a player. An entity has it only after admission, and it cannot be
+/// changed afterwards: the component is immutable.
+///
+/// `On<Add, User>` is the signal that somebody joined.
+///
+/// ```
+/// use bevy_bouncer::User;
+///
+/// let ann = User::new("player-1", "Ann")?.with_roles(["moderator"])?;
+/// assert!(ann.has_role("moderator"));
+/// # Ok::<(), bevy_bouncer::InvalidIdentity>(())
+/// ```
+#[derive(Component, Debug, Clone, PartialEq, Eq, Reflect)]
+#[component(immutable)]
+#[reflect(Component, Debug, Clone, PartialEq)]
+pub struct User {
+    id: UserId,
+    name: String,
+    roles: Vec<String>,
+}
+
+impl User {
+    /// A user without roles. Meant for authenticators and directories.
+    ///
+    /// # Errors
+    /// [`InvalidIdentity`] when the id or the name is empty, too long or has control characters.
+    pub fn new<I>(id: I, name: impl Into<String>) -> Result<Self, InvalidIdentity>
+    where
+        I: TryInto<UserId>,
+        I::Error: Into<InvalidIdentity>,
+    {
+        let id = id.try_into().map_err(Into::into)?;
+        let name = name.into();
+        if name.is_empty() || name.len() > USER_NAME_MAX_BYTES {
+            return Err(InvalidIdentity::NameLength);
+        }
+        if name.chars().any(char::is_control) {
+            return Err(InvalidIdentity::NameCharacters);
+        }
+        Ok(Self {
+            id,
+            name,
+            roles: Vec::new(),
+        })
+    }
+
+    /// The same user with these roles.
+    ///
+    /// # Errors
+    /// [`InvalidIdentity::Roles`] when there are too many, or one is empty, too long or has control
+    /// characters.
+    pub fn with_roles<R: Into<String>>(
+        mut self,
+        roles: impl IntoIterator<Item = R>,
+    ) -> Result<Self, InvalidIdentity> {
+        self.roles = roles
+            .into_iter()
+            .take(USER_ROLES_MAX + 1)
+            .map(Into::into)
+            .collect();
+        let allowed = |role: &String| {
+            !role.is_empty()
+                && role.len() <= USER_ROLE_MAX_BYTES
+                && !role.chars().any(char::is_control)
+        };
+        if self.roles.len() > USER_ROLES_MAX || !self.roles.iter().all(allowed) {
+            return Err(InvalidIdentity::Roles);
+        }
+        Ok(self)
+    }
+
+    /// The stable id.
+    pub fn id(&self) -> &UserId {
+        &self.id
+    }
+
+    /// The display name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The roles, as the directory gave them.
+    pub fn roles(&self) -> &[String] {
+        &self.roles
+    }
+
+    /// Whether the user has this role.
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles.iter().any(|held| held == role)
+    }
+}
+
+impl From<std::convert::Infallible> for InvalidIdentity {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// The number of one WebSocket connection, unique within the process and never used again.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Reflect,
+)]
+#[reflect(Debug, Clone, PartialEq, Hash)]
+pub struct ConnectionId(pub(crate) u64);
+
+impl ConnectionId {
+    /// The connection with this number, for instance as `GET /v1/players` lists it.
+    pub const fn from_u64(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
+
+/// What an [`Authenticator`](crate::Authenticator) answers about a request that it accepts.
+///
+/// Carries the [`User`], what is known about the token, and any components of the game's own, which
+/// are inserted *before* [`User`], so that observers of `On<Add, User>` see them.
+///
+/// ```
+/// use bevy_bouncer::{Admission, User};
+/// use bevy_ecs::prelude::*;
+///
+/// #[derive(Component)]
+/// struct Guild(u32);
+///
+/// let admission = Admission::new(User::new("player-1", "Ann")?).with(Guild(7));
+/// # Ok::<(), bevy_bouncer::InvalidIdentity>(())
+/// ```
+pub struct Admission {
+    pub(crate) user: User,
+    pub(crate) token: TokenFacts,
+    pub(crate) extras: Vec<Extra>,
+}
+
+/// What revocation and expiry need to know about the token that let somebody in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TokenFacts {
+    /// The `jti` claim.
+    pub id: Option<Arc<str>>,
+    /// The `iat` claim in unix seconds; 0 when the token has none.
+    pub issued_at: u64,
+    /// The `exp` claim in unix seconds; `None` never expires.
+    pub expires_at: Option<u64>,
+}
+
+impl Admission {
+    /// Admits this user, with a session that has no token id and does not expire.
+    pub fn new(user: User) -> Self {
+        Self {
+            user,
+            token: TokenFacts::default(),
+            extras: Vec::new(),
+        }
+    }
+
+    /// Names the token (`jti`), so that it can be revoked alone.
+    pub fn token_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.token.id = Some(id.into());
+        self
+    }
+
+    /// When the token was issued (`iat`, unix seconds). Without it the token counts as older than
+    /// every *issued before* revocation.
+    pub fn issued_at(mut self, unix_seconds: u64) -> Self {
+        self.token.issued_at = unix_seconds;
+        self
+    }
+
+    /// When the session ends at the latest (`exp`, unix seconds).
+    pub fn expires_at(mut self, unix_seconds: u64) -> Self {
+        self.token.expires_at = Some(unix_seconds);
+        self
+    }
+
+    /// Adds components that the player entity has from the start, inserted before [`User`].
+    pub fn with(mut self, bundle: impl Bundle) -> Self {
+        self.extras.push(Box::new(move |entity| {
+            entity.insert(bundle);
+        }));
+        self
+    }
+
+    /// The user to admit.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission")
+            .field("user", &self.user)
+            .field("expires_at", &self.token.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The wall clock in whole unix seconds. A clock before 1970 counts as 0, which fails closed: every
+/// token then is "not yet valid" or "issued in the future".
+pub(crate) fn unix_now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs()
+}

@@ -1,0 +1,29 @@
+//! Authenticated WebSockets for Bevy game servers.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod auth;
+mod config;
+mod door;
+mod goodbye;
+mod identity;
+mod payload;
+mod refusal;
+mod revocation;
+
+pub use auth::Authenticator;
+pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
+pub use door::{Credential, HandshakeRequest};
+pub use goodbye::DisconnectReason;
+pub use identity::{
+    Admission, ConnectionId, InvalidIdentity, USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES,
+    USER_ROLE_MAX_BYTES, USER_ROLES_MAX, User, UserId,
+};
+pub use payload::Payload;
+pub use refusal::{Refusal, RefusalKind};
+#[cfg(feature = "sqlite")]
+pub use revocation::SqliteRevocations;
+pub use revocation::{
+    MemoryRevocations, Revocation, RevocationKind, RevocationStore, StoreError, StoreFuture,
+    Subject,
+};

@@ -1,0 +1,227 @@
+//! Why somebody stays outside: what the client is told, and what only the operator learns.
+
+use std::{borrow::Cow, time::Duration};
+
+use serde::Serialize;
+use thiserror::Error;
+
+/// The classes of refusal, each with one HTTP status and one `error` word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalKind {
+    /// 400: the request is malformed.
+    BadRequest,
+    /// 401: no valid credential. One identical answer for every reason.
+    Unauthorized,
+    /// 403: the `Origin` is not on the list.
+    OriginNotAllowed,
+    /// 403: the game does not want this player now.
+    Forbidden,
+    /// 403: the user is banned.
+    Banned,
+    /// 404: there is nothing at this path.
+    NotFound,
+    /// 405: the method is not `GET`.
+    MethodNotAllowed,
+    /// 408: the client took too long.
+    Timeout,
+    /// 409: the user is already connected and duplicates are rejected.
+    AlreadyConnected,
+    /// 426: not a WebSocket upgrade, or not version 13.
+    UpgradeRequired,
+    /// 429: too many attempts from this address, or too many replacements of this user.
+    TooManyAttempts,
+    /// 431: the request head is too large.
+    HeadTooLarge,
+    /// 503: no room for another player.
+    Capacity,
+    /// 503: the server is about to stop.
+    Draining,
+    /// 503: something that the check needs did not answer.
+    Unavailable,
+}
+
+impl RefusalKind {
+    /// The HTTP status code (RFC 9110 §15).
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::Unauthorized => 401,
+            Self::OriginNotAllowed | Self::Forbidden | Self::Banned => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::Timeout => 408,
+            Self::AlreadyConnected => 409,
+            Self::UpgradeRequired => 426,
+            Self::TooManyAttempts => 429,
+            Self::HeadTooLarge => 431,
+            Self::Capacity | Self::Draining | Self::Unavailable => 503,
+        }
+    }
+
+    /// The word in the `error` member of the answer.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::Unauthorized => "unauthorized",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::Forbidden => "forbidden",
+            Self::Banned => "banned",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Timeout => "timeout",
+            Self::AlreadyConnected => "already_connected",
+            Self::UpgradeRequired => "upgrade_required",
+            Self::TooManyAttempts => "too_many_attempts",
+            Self::HeadTooLarge => "head_too_large",
+            Self::Capacity => "capacity",
+            Self::Draining => "draining",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    const fn message(self) -> &'static str {
+        match self {
+            Self::BadRequest => "the request is malformed",
+            Self::Unauthorized => "a valid token is required",
+            Self::OriginNotAllowed => "connections from this site are not allowed",
+            Self::Forbidden => "this player may not join",
+            Self::Banned => "this player is banned",
+            Self::NotFound => "there is nothing here",
+            Self::MethodNotAllowed => "only GET is allowed",
+            Self::Timeout => "the request took too long",
+            Self::AlreadyConnected => "this player is already connected",
+            Self::UpgradeRequired => "a WebSocket upgrade (version 13) is required",
+            Self::TooManyAttempts => "too many attempts, try again later",
+            Self::HeadTooLarge => "the request head is too large",
+            Self::Capacity => "the server is full",
+            Self::Draining => "the server is about to stop",
+            Self::Unavailable => "the server cannot check players right now",
+        }
+    }
+}
+
+/// An answer other than `101`: an HTTP status with a JSON body for the client, and a cause for the
+/// operator's log.
+///
+/// ```
+/// use bevy_bouncer::{Refusal, RefusalKind};
+///
+/// let full = Refusal::forbidden("this match is full");
+/// assert_eq!(full.kind(), RefusalKind::Forbidden);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}: {}", .kind.code(), .cause.as_deref().unwrap_or(.message))]
+pub struct Refusal {
+    kind: RefusalKind,
+    message: Cow<'static, str>,
+    retry_after: Option<Duration>,
+    cause: Option<Cow<'static, str>>,
+}
+
+impl From<RefusalKind> for Refusal {
+    fn from(kind: RefusalKind) -> Self {
+        Self {
+            kind,
+            message: Cow::Borrowed(kind.message()),
+            retry_after: None,
+            cause: None,
+        }
+    }
+}
+
+impl Refusal {
+    /// 401. The client reads the same answer for every cause; `cause` is for the operator's log and
+    /// must not contain any part of a credential.
+    pub fn unauthorized(cause: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(RefusalKind::Unauthorized).because(cause)
+    }
+
+    /// 400 with the rule that was broken, which the client may know.
+    pub fn bad_request(rule: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(RefusalKind::BadRequest).saying(rule)
+    }
+
+    /// 403 with the game's own words for the player.
+    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(RefusalKind::Forbidden).saying(message)
+    }
+
+    /// 403 `banned`, with the operator's words for the player.
+    pub fn banned(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(RefusalKind::Banned).saying(message)
+    }
+
+    /// 503: the check could not be made. `cause` is for the operator's log.
+    pub fn unavailable(cause: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(RefusalKind::Unavailable).because(cause)
+    }
+
+    /// Replaces the message that the client reads. Longer than 512 bytes is cut. A 401 keeps its one
+    /// message, so that nobody learns why a guess failed.
+    pub fn saying(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        if self.kind == RefusalKind::Unauthorized {
+            return self;
+        }
+        self.message = message.into();
+        if self.message.len() > 512 {
+            let end = self.message.floor_char_boundary(512);
+            self.message.to_mut().truncate(end);
+        }
+        self
+    }
+
+    /// Sets the cause that only the operator's log shows.
+    pub fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Tells the client when to try again: `Retry-After` (whole seconds, rounded up) and
+    /// `retry_after_ms`.
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// The class of the refusal.
+    pub fn kind(&self) -> RefusalKind {
+        self.kind
+    }
+
+    /// What the client reads.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What only the operator reads.
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// When the client may try again.
+    pub fn retry_delay(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The JSON body of the answer.
+    pub(crate) fn body(&self) -> String {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: &'static str,
+            message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            retry_after_ms: Option<u64>,
+        }
+        let body = Body {
+            error: self.kind.code(),
+            message: &self.message,
+            retry_after_ms: self
+                .retry_after
+                .map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
+        };
+        // Serialising two strings and a number into memory cannot fail; an empty body would still
+        // be a valid answer.
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+}

@@ -1,0 +1,146 @@
+//! Who is barred: the entries and where they are kept.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{ConnectionId, UserId};
+
+pub(crate) mod memory;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+
+pub use memory::MemoryRevocations;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteRevocations;
+
+/// Whom a [`Revocation`] is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// A user with all tokens.
+    User(UserId),
+    /// One token, by its `jti` claim.
+    Token(Arc<str>),
+    /// One live session. Nothing is barred afterwards.
+    Session(ConnectionId),
+    /// Every user.
+    Everyone,
+}
+
+/// How hard the door is shut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationKind {
+    /// 401 at the door, 4101 for the live: a new login may help, unless the user is barred.
+    #[default]
+    Revoke,
+    /// 403 `banned` at the door, 4403 for the live.
+    Ban,
+}
+
+/// One entry of the list of the barred.
+///
+/// ```
+/// use bevy_bouncer::{Revocation, UserId};
+///
+/// let ban = Revocation::user(UserId::new("player-1")?).ban().reason("cheating");
+/// # Ok::<(), bevy_bouncer::InvalidIdentity>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// Whom it is about.
+    pub subject: Subject,
+    /// Unix seconds. With it, only tokens issued at or before this second are barred; live
+    /// sessions of the subject end whatever their token's age.
+    pub issued_before: Option<u64>,
+    /// The operator's words for the player.
+    pub reason: Option<String>,
+    /// Revoke or ban.
+    pub kind: RevocationKind,
+    /// Unix seconds. From then on the entry does not count any more. `None`: until restored.
+    pub until: Option<u64>,
+}
+
+impl Revocation {
+    /// Bars a subject until it is restored.
+    pub fn new(subject: Subject) -> Self {
+        Self {
+            subject,
+            issued_before: None,
+            reason: None,
+            kind: RevocationKind::Revoke,
+            until: None,
+        }
+    }
+
+    /// Bars a user.
+    pub fn user(user: UserId) -> Self {
+        Self::new(Subject::User(user))
+    }
+
+    /// Bars one token, by its `jti`.
+    pub fn token(id: impl Into<Arc<str>>) -> Self {
+        Self::new(Subject::Token(id.into()))
+    }
+
+    /// The same as a ban.
+    pub fn ban(mut self) -> Self {
+        self.kind = RevocationKind::Ban;
+        self
+    }
+
+    /// The same with words for the player.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// The same, but only for tokens issued at or before this second (unix).
+    pub fn issued_before(mut self, unix_seconds: u64) -> Self {
+        self.issued_before = Some(unix_seconds);
+        self
+    }
+
+    /// The same, but only until this second (unix).
+    pub fn until(mut self, unix_seconds: u64) -> Self {
+        self.until = Some(unix_seconds);
+        self
+    }
+}
+
+/// Why revocations could not be loaded or stored.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store failed; the words are for the operator.
+    #[error("the revocation store failed: {0}")]
+    Failed(String),
+    /// More revocations wait to be stored than
+    /// [`Limits::unsaved_revocations`](crate::Limits::unsaved_revocations).
+    #[error("too many revocations wait to be stored")]
+    Backlog,
+    /// More revocations than [`Limits::revocations`](crate::Limits::revocations).
+    #[error("too many revocations")]
+    Full,
+    /// The server stopped before the revocation was stored.
+    #[error("the server stopped before the revocation was stored")]
+    Stopped,
+}
+
+/// What a [`RevocationStore`] returns.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Where revocations outlive the process. [`MemoryRevocations`] keeps nothing, `SqliteRevocations`
+/// keeps them in a file.
+///
+/// A subject has at most one entry of each *shape*: one with `issued_before` and one without.
+pub trait RevocationStore: Send + Sync + 'static {
+    /// All entries that still count. Called once, before the door opens.
+    fn load(&self) -> StoreFuture<'_, Vec<Revocation>>;
+    /// Keeps an entry. Returns only once it is durable.
+    fn put<'a>(&'a self, entry: &'a Revocation) -> StoreFuture<'a, ()>;
+    /// Forgets all entries of a subject. Returns only once that is durable.
+    fn remove<'a>(&'a self, subject: &'a Subject) -> StoreFuture<'a, ()>;
+}

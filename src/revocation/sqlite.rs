@@ -1,0 +1,4 @@
+//! Revocations in a file.
+
+/// Stub.
+pub struct SqliteRevocations;

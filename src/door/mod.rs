@@ -1,5 +1,7 @@
 //! Before the 101.
+#![allow(dead_code)]
 
+mod authority;
 pub(crate) mod origin;
 mod request;
 

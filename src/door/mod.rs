@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 mod authority;
+pub(crate) mod head;
 pub(crate) mod origin;
 mod request;
 

@@ -6,6 +6,7 @@ pub(crate) mod credential;
 pub(crate) mod head;
 pub(crate) mod origin;
 mod request;
+pub(crate) mod response;
 pub(crate) mod subprotocol;
 pub(crate) mod upgrade;
 

@@ -8,6 +8,7 @@ pub(crate) mod origin;
 mod request;
 pub(crate) mod response;
 pub(crate) mod subprotocol;
+pub(crate) mod throttle;
 pub(crate) mod upgrade;
 
 pub use request::{Credential, HandshakeRequest};

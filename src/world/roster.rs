@@ -84,7 +84,7 @@ pub(crate) fn dismiss(world: &mut World, id: ConnectionId, goodbye: Goodbye) {
     // When the session has ended otherwise just now, its departure is on the way and finds that
     // nothing is left to tell.
     let registry = world.resource::<RegistryRef>().0.clone();
-    registry.end(&handle, goodbye.clone(), false);
+    registry.end(&handle, goodbye.clone());
     farewell(world, id, goodbye);
     world.resource_mut::<Roster>().by_connection.remove(&id);
     world.try_despawn(entity).ok();

@@ -18,7 +18,10 @@ mod sync;
 mod token;
 mod world;
 
-pub use auth::Authenticator;
+pub use auth::{
+    Algorithm, Authenticator, Claims, DirectoryError, IssueError, JwtAuthenticator, KeyError,
+    KeySet, MapDirectory, Standing, TokenIssuer, UserDirectory,
+};
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use door::{Credential, HandshakeRequest};
 pub use goodbye::DisconnectReason;

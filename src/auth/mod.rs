@@ -5,10 +5,21 @@ use std::{future::Future, pin::Pin};
 use crate::{Admission, Refusal, door::HandshakeRequest};
 
 pub(crate) mod directory;
-pub(crate) mod jwt;
-pub(crate) mod keys;
+mod issuer;
+mod jwks;
+mod jwt;
+mod keys;
+mod rules;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
+mod strict_json;
+
+pub use directory::{Claims, DirectoryError, MapDirectory, Standing, UserDirectory};
+pub use issuer::{IssueError, TokenIssuer};
+/// The algorithms of RFC 7518 §3 and RFC 8037 that tokens can be signed with.
+pub use jsonwebtoken::Algorithm;
+pub use jwt::JwtAuthenticator;
+pub use keys::{KeyError, KeySet};
 
 /// Decides who comes in. [`JwtAuthenticator`](crate::JwtAuthenticator) is the ready-made one.
 ///

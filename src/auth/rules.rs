@@ -1,0 +1,208 @@
+//! The rules that a token must keep. The signature comes after what is cheap, the claims after the
+//! signature.
+//!
+//! Every error is for the operator and names the rule, never the content.
+
+use std::time::Duration;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+
+use super::{
+    directory::Claims,
+    keys::{KEY_ID_MAX_BYTES, KeySet, VerifyingKey},
+    strict_json::parse_object,
+};
+use crate::{UserId, identity::USER_ID_MAX_BYTES, token::TokenFacts};
+
+/// Header parameters that would change what the token means or where its key comes from
+/// (RFC 7515 §4.1, RFC 7516 §4.1, RFC 7797).
+const FORBIDDEN_HEADERS: [&str; 9] = [
+    "crit", "b64", "zip", "enc", "cty", "jwk", "jku", "x5u", "x5c",
+];
+/// Latest point in time that is accepted: beyond it a number is a mistake.
+const LATEST: u64 = 1 << 40;
+/// Longest `jti` in bytes.
+const TOKEN_ID_MAX_BYTES: usize = 128;
+
+/// What a token must be like.
+#[derive(Debug, Clone)]
+pub(super) struct TokenRules {
+    pub issuers: Vec<String>,
+    pub audiences: Vec<String>,
+    pub leeway: Duration,
+    pub longest_lifetime: Duration,
+    pub require_type: bool,
+    pub longest_token: usize,
+}
+
+impl Default for TokenRules {
+    fn default() -> Self {
+        Self {
+            issuers: Vec::new(),
+            audiences: Vec::new(),
+            leeway: Duration::from_secs(5),
+            longest_lifetime: Duration::from_secs(24 * 3600),
+            require_type: false,
+            longest_token: 4096,
+        }
+    }
+}
+
+/// A token whose header is in order, with the key that it must be signed with.
+pub(super) struct Unverified<'a> {
+    pub key: &'a VerifyingKey,
+    /// Header and payload, as they are signed.
+    pub message: &'a str,
+    pub signature: &'a str,
+    payload: &'a str,
+}
+
+type Broken = &'static str;
+
+impl TokenRules {
+    /// Everything that needs no cryptography: shape, header, key.
+    pub fn read<'a>(&self, token: &'a str, keys: &'a KeySet) -> Result<Unverified<'a>, Broken> {
+        if token.len() > self.longest_token {
+            return Err("the token is too long");
+        }
+        let (message, signature) = token.rsplit_once('.').ok_or("not a signed token")?;
+        let (header, payload) = message.split_once('.').ok_or("not a signed token")?;
+        if payload.contains('.') || signature.is_empty() {
+            return Err("not a signed token");
+        }
+        let header = self.read_header(header)?;
+        let key_id = match header.get("kid") {
+            None => None,
+            Some(Value::String(id)) if id.len() <= KEY_ID_MAX_BYTES => Some(id.as_str()),
+            Some(_) => return Err("kid is not a short text"),
+        };
+        let key = keys.find(key_id).ok_or("there is no such key")?;
+        if header.get("alg").and_then(Value::as_str) != Some(&format!("{:?}", key.algorithm)) {
+            return Err("alg is not that of the key");
+        }
+        Ok(Unverified {
+            key,
+            message,
+            signature,
+            payload,
+        })
+    }
+
+    fn read_header(&self, header: &str) -> Result<Map<String, Value>, Broken> {
+        let header = decode(header).ok_or("the header is not base64url")?;
+        let header = parse_object(&header).map_err(|_| "the header is not a JSON object")?;
+        if FORBIDDEN_HEADERS
+            .iter()
+            .any(|name| header.contains_key(*name))
+        {
+            return Err("a header parameter that is not accepted");
+        }
+        match header.get("typ") {
+            None if self.require_type => Err("typ is missing"),
+            None => Ok(header),
+            Some(Value::String(kind))
+                if ["JWT", "at+jwt"]
+                    .iter()
+                    .any(|accepted| kind.eq_ignore_ascii_case(accepted)) =>
+            {
+                Ok(header)
+            }
+            Some(_) => Err("typ is neither JWT nor at+jwt"),
+        }
+    }
+
+    /// The claims of a token whose signature was verified.
+    pub fn check_claims(&self, token: &Unverified<'_>, now: u64) -> Result<Claims, Broken> {
+        let payload = decode(token.payload).ok_or("the payload is not base64url")?;
+        let all = parse_object(&payload).map_err(|_| "the payload is not a JSON object")?;
+        let facts = self.check_times(&all, now)?;
+        check_party(&all, "iss", &self.issuers, false).ok_or("iss is not accepted")?;
+        check_party(&all, "aud", &self.audiences, true).ok_or("aud is not accepted")?;
+        let subject = match all.get("sub") {
+            Some(Value::String(subject)) if subject.len() <= USER_ID_MAX_BYTES => subject.as_str(),
+            _ => return Err("sub is not a short text"),
+        };
+        let subject = UserId::new(subject).map_err(|_| "sub is not a user id")?;
+        let id = match all.get("jti") {
+            None => None,
+            Some(Value::String(id)) if (1..=TOKEN_ID_MAX_BYTES).contains(&id.len()) => {
+                Some(id.as_str().into())
+            }
+            Some(_) => return Err("jti is not a short text"),
+        };
+        Ok(Claims {
+            subject,
+            token: TokenFacts { id, ..facts },
+            all,
+        })
+    }
+
+    fn check_times(&self, claims: &Map<String, Value>, now: u64) -> Result<TokenFacts, Broken> {
+        let leeway = self.leeway.as_secs();
+        let expires_at = date(claims, "exp")?.ok_or("exp is missing")?.0;
+        if expires_at.saturating_add(leeway) <= now {
+            return Err("expired");
+        }
+        let not_before = date(claims, "nbf")?.map_or(0, |(_, late)| late);
+        if not_before > now.saturating_add(leeway) {
+            return Err("not valid yet");
+        }
+        let issued_at = date(claims, "iat")?;
+        if issued_at.is_some_and(|(_, late)| late > now.saturating_add(leeway)) {
+            return Err("issued in the future");
+        }
+        // Without iat the token is at least as young as now.
+        let lifetime = expires_at.saturating_sub(issued_at.map_or(now, |(early, _)| early));
+        if lifetime > self.longest_lifetime.as_secs() {
+            return Err("valid for too long");
+        }
+        Ok(TokenFacts {
+            id: None,
+            issued_at: issued_at.map_or(0, |(early, _)| early),
+            expires_at: Some(expires_at),
+        })
+    }
+}
+
+/// Strict base64url without padding (RFC 7515 §2).
+fn decode(part: &str) -> Option<Vec<u8>> {
+    BASE64_URL_SAFE_NO_PAD.decode(part).ok()
+}
+
+/// A NumericDate (RFC 7519 §2), rounded down and up to whole seconds.
+fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<(u64, u64)>, Broken> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    let latest = LATEST as f64;
+    match (value.as_u64(), value.as_f64()) {
+        (Some(seconds), _) if seconds <= LATEST => Ok(Some((seconds, seconds))),
+        (None, Some(seconds)) if (0.0..=latest).contains(&seconds) => {
+            Ok(Some((seconds.floor() as u64, seconds.ceil() as u64)))
+        }
+        _ => Err("a time is not a number of seconds"),
+    }
+}
+
+/// Whether `iss` or `aud` names one of the accepted. Of the wrong type it never does, also when
+/// nothing in particular is asked for.
+fn check_party(
+    claims: &Map<String, Value>,
+    name: &str,
+    accepted: &[String],
+    may_be_list: bool,
+) -> Option<()> {
+    let named: Vec<&str> = match claims.get(name) {
+        None => Vec::new(),
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) if may_be_list => {
+            many.iter().map(Value::as_str).collect::<Option<_>>()?
+        }
+        Some(_) => return None,
+    };
+    let found = named
+        .iter()
+        .any(|name| accepted.iter().any(|one| one == name));
+    (accepted.is_empty() || found).then_some(())
+}

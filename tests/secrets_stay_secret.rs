@@ -1,0 +1,108 @@
+//! P12: no token, ticket, password or query string in logs, errors or `Debug`. In a process of its own,
+//! because it captures everything that is logged, at `trace`.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+use bevy_bouncer::*;
+use support::*;
+use tracing_subscriber::fmt::MakeWriter;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[test]
+fn p12_no_secret_is_logged_whatever_happens() {
+    let log = Log::default();
+    tracing_subscriber::fmt()
+        // All of it, but for what the test's own clients say of their requests.
+        .with_env_filter("trace,tungstenite::handshake::client=off,tungstenite::client=off")
+        .with_writer(log.clone())
+        .init();
+    let mut game = Game::start();
+    let mut secrets = vec![
+        "ticket-secret-value".to_owned(),
+        "query-secret-value".to_owned(),
+        "cookie-secret-value".to_owned(),
+        "basic-secret-value".to_owned(),
+        String::from_utf8(SECRET.to_vec()).unwrap(),
+    ];
+    let mut tokens = vec![token("nobody"), token("barred")];
+    for (field, value) in [
+        ("exp", 1),
+        ("nbf", 9_999_999_999_u64),
+        ("iat", 9_999_999_999),
+    ] {
+        let mut changed = claims("player-1");
+        changed[field] = value.into();
+        tokens.push(sign(&changed));
+    }
+    tokens.push("no-token-at-all-but-secret".to_owned());
+    for token in &tokens {
+        let bearer = format!("Authorization: Bearer {token}");
+        game.raw(upgrade(&[&bearer, "Cookie: id=cookie-secret-value"]));
+        game.raw(upgrade(&[&format!(
+            "Sec-WebSocket-Protocol: game.v1, bearer.{token}"
+        )]));
+        game.raw(upgrade(&[]).replace("/ws", &format!("/ws?token={token}&q=query-secret-value")));
+        game.raw(upgrade(&[&bearer, &bearer]));
+        secrets.extend(
+            token
+                .split('.')
+                .filter(|part| part.len() > 20)
+                .map(str::to_owned),
+        );
+    }
+    game.raw(upgrade(&["Authorization: Basic basic-secret-value"]));
+    game.raw(upgrade(&[]).replace("/ws", "/ws?ticket=ticket-secret-value"));
+    let good = token("player-1");
+    secrets.extend(good.split('.').map(str::to_owned));
+    let mut client = game.connect(&good).unwrap();
+    client.send("hello");
+    game.until("the message", |game| !game.seen().frames.is_empty());
+    game.bouncer
+        .revoke(Revocation::user(user("player-1")).reason("because"));
+    assert_eq!(client.close_code(), 4101);
+    game.until("the end", |game| game.entities() == 0);
+    let frames = format!("{:?}", game.seen().frames);
+    let credential = format!("{:?}", Credential::new(token("player-1")));
+    let request = format!(
+        "{:?}",
+        HandshakeRequest::for_test(Some(Credential::new(token("player-1"))))
+    );
+    let admission =
+        Admission::new(User::new("player-1", "Ann").unwrap()).token_id("token-id-of-ann");
+    let admission = format!("{admission:?}");
+    drop(game);
+
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("refused"), "the log was captured");
+    assert!(logged.contains("revoked"), "the log was captured");
+    let all = [logged, frames, credential, request, admission].concat();
+    for secret in secrets {
+        assert!(!all.contains(&secret), "{secret:?} was shown");
+    }
+    assert!(!all.contains("token-of-player-1"), "nor a token's id");
+}

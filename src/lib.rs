@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(feature = "admin")]
+mod admin;
 mod auth;
 mod bridge;
 mod config;
@@ -17,6 +19,8 @@ mod session;
 mod sync;
 mod world;
 
+#[cfg(feature = "admin")]
+pub use admin::{AdminError, AdminPlugin};
 pub use auth::Authenticator;
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use door::{Credential, HandshakeRequest};

@@ -9,6 +9,8 @@
 mod headless {
     #[path = "config.rs"]
     pub mod config;
+    #[path = "file.rs"]
+    pub mod file;
     #[path = "problem.rs"]
     pub mod problem;
     #[path = "shape.rs"]

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashSet,
-    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -11,12 +10,10 @@ use std::{
 use bevy_bouncer::{BouncerConfig, User};
 
 use super::{
+    file,
     problem::Problem,
     shape::{self, Shape},
 };
-
-/// The largest file that is read, in bytes.
-const FILE_MAX_BYTES: u64 = 1024 * 1024;
 
 /// Everything that the file says, checked. Paths are ready to use.
 #[derive(Debug)]
@@ -69,18 +66,9 @@ pub struct AdminSettings {
 
 impl Settings {
     /// Reads and checks a file. Paths in it are relative to it.
-    pub fn read(file: &Path) -> Result<Self, Problem> {
-        let unreadable = |reason: &dyn std::fmt::Display| {
-            Problem::config("config", format!("{}: {reason}", file.display()))
-        };
-        let size = fs::metadata(file)
-            .map_err(|error| unreadable(&error))?
-            .len();
-        if size > FILE_MAX_BYTES {
-            return Err(unreadable(&"is larger than 1 MiB"));
-        }
-        let text = fs::read_to_string(file).map_err(|error| unreadable(&error))?;
-        Self::parse(&text, file.parent().unwrap_or(Path::new("")))
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        let text = file::read("config", path)?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
     }
 
     /// Checks the text of a file in this folder.

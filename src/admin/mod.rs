@@ -165,7 +165,6 @@ impl Plugin for AdminPlugin {
         let inside = runtime.enter();
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
-                tracing::info!("admin API listening on {}", self.local_addr);
                 runtime.spawn(serve::serve(listener, self.operator.clone()));
                 drop(inside);
             }

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use bevy::{app::ScheduleRunnerPlugin, log::LogPlugin, prelude::*};
-use bevy_bouncer::{AdminError, AdminPlugin, Bouncer, BouncerError, BouncerPlugin, SqliteRevocations};
+use bevy_bouncer::{
+    AdminError, AdminPlugin, Bouncer, BouncerError, BouncerPlugin, SqliteRevocations,
+};
 
 use super::{
     config::{AdminSettings, Settings},

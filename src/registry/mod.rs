@@ -25,7 +25,7 @@ use crate::{
 mod handle;
 mod ledger;
 
-pub(crate) use handle::{Handle, Left};
+pub(crate) use handle::{Handle, Left, refusal_for};
 use ledger::Ledger;
 
 /// See the module's documentation.
@@ -61,6 +61,11 @@ impl Registry {
     /// Whether every place is taken.
     pub fn is_full(&self) -> bool {
         self.seats.available_permits() == 0
+    }
+
+    /// Places that are taken: players, handshakes that wait for the game, sockets that are closing.
+    pub fn occupied(&self) -> usize {
+        self.places - self.seats.available_permits()
     }
 
     /// Waits until nobody is left, tasks and sockets included.

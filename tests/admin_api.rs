@@ -400,9 +400,21 @@ fn a_body_that_breaks_a_rule_is_400_and_names_it() {
 #[test]
 fn a_body_above_16_kib_is_413() {
     let server = Server::start();
-    let body = json!({"user": "a".repeat(17 * 1024)});
-    let answer = server.post("/v1/revoke", &body);
-    assert_eq!((answer.status, answer.error().as_str()), (413, "too_large"));
+    for kib in [17, 100] {
+        let body = json!({"user": "a".repeat(kib * 1024)});
+        let answer = server.post("/v1/revoke", &body);
+        assert_eq!((answer.status, answer.error().as_str()), (413, "too_large"));
+    }
+}
+
+#[test]
+fn an_answer_that_comes_before_the_end_of_the_request_arrives() {
+    let server = Server::start();
+    for _ in 0..20 {
+        let body = "x".repeat(64 * 1024);
+        let answer = request(server.admin, "POST", "/v1/revoke", None, &body);
+        assert_eq!(answer.status, 401);
+    }
 }
 
 #[test]
@@ -576,6 +588,20 @@ fn a_client_that_sends_no_head_is_closed() {
     let answer = exchange(server.admin, b"GET /healthz HTTP/1.1\r\n");
     assert!(started.elapsed() < Duration::from_secs(10));
     assert!([0, 408].contains(&answer.status));
+}
+
+#[test]
+fn silent_clients_take_the_places_only_for_a_while() {
+    let server = Server::start();
+    let silent: Vec<_> = (0..64)
+        .map(|_| TcpStream::connect(server.admin).unwrap())
+        .collect();
+    let asked = Instant::now();
+    assert_eq!(server.get("/healthz").status, 200);
+    let waited = asked.elapsed();
+    assert!(waited > Duration::from_secs(1), "all places were taken");
+    assert!(waited < Duration::from_secs(10));
+    drop(silent);
 }
 
 #[test]

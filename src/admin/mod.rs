@@ -1,29 +1,4 @@
 //! The operator's HTTP API: who is in, and who has to leave.
-//!
-//! It has its own address, never the game's port, and it speaks plain HTTP: keep it on loopback or a
-//! private network. `GET /healthz` and `GET /readyz` are open, everything else needs
-//! `Authorization: Bearer` with the operator's token. Answers are JSON; an error is
-//! `{"error":"…","message":"…"}`.
-//!
-//! | request | body | answer |
-//! |---|---|---|
-//! | `GET /healthz` | | 200 while the process runs |
-//! | `GET /readyz` | | 200 while players can come in, else 503 |
-//! | `GET /v1/players` | | `{"players":[{"session","user","name","roles","peer"}]}` |
-//! | `POST /v1/revoke` | one subject, and what modifies it | `{"ok":true,"cut":N}` |
-//! | `POST /v1/restore` | one subject | `{"ok":true,"cut":0}` |
-//! | `POST /v1/kick` | `user`, and perhaps a `reason` | `{"ok":true,"cut":N}` |
-//!
-//! A subject is exactly one of `"user":"…"`, `"token_id":"…"` (the `jti` claim), `"everyone":true`,
-//! and, for a revocation, `"session":N` as the list of players names it. A revocation may have
-//! `"issued_before"` and `"until"` (unix seconds), `"ban":true` and a `"reason"` of at most 200
-//! characters for the player. A user that nobody knows is fine.
-//!
-//! `cut` counts the sessions that ended. An answer of 200 comes after the effect: the sessions are
-//! fenced and the entry is stored. When the store fails or takes longer than 5 s, it is 503
-//! `store_unavailable`, still with `cut`: the fence is kept, and storing goes on.
-//!
-//! Every action is logged at `info` with the target `bevy_bouncer::admin`.
 
 use std::{
     fmt, io,
@@ -73,8 +48,32 @@ pub enum AdminError {
     },
 }
 
-/// The operator's HTTP API as a plugin. The paths and bodies are in the `README` under "Operating a
-/// server".
+/// The operator's HTTP API: who is in, and who has to leave.
+///
+/// It has its own address, never the game's port, and it speaks plain HTTP: keep it on loopback or a
+/// private network. `GET /healthz` and `GET /readyz` are open, everything else needs
+/// `Authorization: Bearer` with the operator's token. Answers are JSON; an error is
+/// `{"error":"…","message":"…"}`.
+///
+/// | request | body | answer |
+/// |---|---|---|
+/// | `GET /healthz` | | 200 while the process runs |
+/// | `GET /readyz` | | 200 while players can come in, else 503 |
+/// | `GET /v1/players` | | `{"players":[{"session","user","name","roles","peer"}]}` |
+/// | `POST /v1/revoke` | one subject, and what modifies it | `{"ok":true,"cut":N}` |
+/// | `POST /v1/restore` | one subject | `{"ok":true,"cut":0}` |
+/// | `POST /v1/kick` | `user`, and perhaps a `reason` | `{"ok":true,"cut":N}` |
+///
+/// A subject is exactly one of `"user":"…"`, `"token_id":"…"` (the `jti` claim), `"everyone":true`,
+/// and, for a revocation, `"session":N` as the list of players names it. A revocation may have
+/// `"issued_before"` and `"until"` (unix seconds), `"ban":true` and a `"reason"` of at most 200
+/// characters for the player. A user that nobody knows is fine.
+///
+/// `cut` counts the sessions that ended. An answer of 200 comes after the effect: the sessions are
+/// fenced and the entry is stored. When the store fails or takes longer than 5 s, it is 503
+/// `store_unavailable`, still with `cut`: the fence is kept, and storing goes on.
+///
+/// Every action is logged at `info` with the target `bevy_bouncer::admin`.
 ///
 /// ```no_run
 /// # use bevy_bouncer::{AdminPlugin, BouncerPlugin};

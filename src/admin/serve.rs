@@ -9,6 +9,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
@@ -24,6 +25,10 @@ const HEAD_BYTES: usize = 16 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// For everything from accept to the last byte of the answer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
+/// For the rest of a request that was answered before its end.
+const LINGER_TIMEOUT: Duration = Duration::from_millis(250);
+/// The same in bytes.
+const LINGER_BYTES: u64 = 256 * 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -63,9 +68,21 @@ async fn answer(stream: TcpStream, peer: SocketAddr, router: Router) {
         .max_buf_size(HEAD_BYTES)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    match timeout(CONNECTION_TIMEOUT, connection).await {
-        Ok(Ok(())) => {}
+    match timeout(CONNECTION_TIMEOUT, connection.without_shutdown()).await {
+        Ok(Ok(rest)) => linger(rest.io.into_inner()).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "an admin connection broke"),
         Err(_) => tracing::debug!(%peer, "an admin connection took too long"),
     }
+}
+
+/// Ends the answer and takes in what is left of the request: a socket that is closed with unread
+/// bytes is reset, and a reset can eat the answer.
+async fn linger(mut stream: TcpStream) {
+    let discard = async {
+        stream.shutdown().await?;
+        let mut rest = stream.take(LINGER_BYTES);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+    };
+    // The answer is sent; how the connection ends does not matter any more.
+    let _ = timeout(LINGER_TIMEOUT, discard).await;
 }

@@ -62,7 +62,6 @@ impl Folder {
             .env("TEST_ADMIN_TOKEN", ADMIN_TOKEN)
             .env("SHORT", "fifteen-bytes-x")
             .env("NO_COLOR", "1")
-            .env_remove("RUST_LOG")
             .env_remove("TEST_NOT_SET")
             .stdin(Stdio::null());
         command
@@ -101,8 +100,14 @@ impl Folder {
 
     /// Starts the server and waits until it listens.
     pub fn start(&self) -> Headless {
+        self.start_logging("info")
+    }
+
+    /// The same, and its log has everything from this level on.
+    pub fn start_logging(&self, level: &str) -> Headless {
         let mut child = self
             .command()
+            .env("RUST_LOG", level)
             .arg("--config")
             .arg(self.path("server.toml"))
             .stdout(Stdio::null())

@@ -26,7 +26,8 @@ use tokio_tungstenite::tungstenite::{
 
 /// How long anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-pub const SECRET: &[u8] = b"a secret of the tests, long enough for any HMAC: 0123456789abcdefghijklmnopq";
+pub const SECRET: &[u8] =
+    b"a secret of the tests, long enough for any HMAC: 0123456789abcdefghijklmnopq";
 pub const ISSUER: &str = "https://issuer.example";
 pub const AUDIENCE: &str = "game";
 
@@ -167,11 +168,13 @@ impl Game {
         let mut app = App::new();
         app.init_resource::<Seen>()
             .add_plugins(door)
-            .add_observer(|joined: On<Add, User>, users: Query<&User>, mut seen: ResMut<Seen>| {
-                let id = users.get(joined.entity).unwrap().id().to_string();
-                seen.joined.push((joined.entity, id));
-                seen.hooks += 1;
-            })
+            .add_observer(
+                |joined: On<Add, User>, users: Query<&User>, mut seen: ResMut<Seen>| {
+                    let id = users.get(joined.entity).unwrap().id().to_string();
+                    seen.joined.push((joined.entity, id));
+                    seen.hooks += 1;
+                },
+            )
             .add_observer(|_: On<Add, Connection>, mut seen: ResMut<Seen>| seen.hooks += 1)
             .add_observer(|_: On<Arriving>, mut seen: ResMut<Seen>| seen.arriving += 1)
             .add_observer(|left: On<Disconnected>, mut seen: ResMut<Seen>| {
@@ -180,7 +183,9 @@ impl Game {
             .add_systems(
                 bevy_app::Update,
                 |mut frames: MessageReader<ClientFrame>, mut seen: ResMut<Seen>| {
-                    let read = frames.read().map(|frame| (frame.entity, frame.payload.clone()));
+                    let read = frames
+                        .read()
+                        .map(|frame| (frame.entity, frame.payload.clone()));
                     seen.frames.extend(read);
                 },
             );
@@ -212,7 +217,10 @@ impl Game {
     /// Player entities, whatever the bookkeeping says.
     pub fn entities(&mut self) -> usize {
         let world = self.app.world_mut();
-        world.query::<Or<(With<User>, With<Connection>)>>().iter(world).count()
+        world
+            .query::<Or<(With<User>, With<Connection>)>>()
+            .iter(world)
+            .count()
     }
 
     /// Ticks until the condition holds.
@@ -393,19 +401,26 @@ impl Client {
 pub fn deaf_client(game: &mut Game, user: &str) -> TcpStream {
     let (address, token) = (game.address, token(user));
     game.during(move || {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         socket.connect(&address.into()).unwrap();
         let mut stream: TcpStream = socket.into();
         let authorization = format!("Authorization: Bearer {token}");
-        stream.write_all(upgrade(&[&authorization]).as_bytes()).unwrap();
+        stream
+            .write_all(upgrade(&[&authorization]).as_bytes())
+            .unwrap();
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
             stream.read_exact(&mut byte).unwrap();
             head.push(byte[0]);
         }
-        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+        assert!(
+            head.starts_with(b"HTTP/1.1 101"),
+            "{}",
+            String::from_utf8_lossy(&head)
+        );
         stream
     })
 }

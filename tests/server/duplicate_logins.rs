@@ -127,14 +127,24 @@ fn many_at_once_leave_one() {
             .count()
     });
     assert!(joins > 0);
-    assert!(game.entities() <= 1);
-    assert!(
-        game.world()
-            .resource::<Players>()
-            .of(&user("player-1"))
-            .len()
-            <= 1
-    );
+    assert!(game.players() <= 1);
+    game.until("the ends", |game| game.entities() == game.players());
     let (joined, left) = (game.seen().joined.len(), game.seen().left.len());
     assert_eq!(joined - left, game.players());
+}
+
+#[test]
+fn there_are_never_two_of_a_user_who_comes_back_at_once() {
+    #[derive(Resource, Default)]
+    struct Most(usize);
+    let mut game = Game::limited(|limits| limits.replacements_per_minute = 1000);
+    game.app.init_resource::<Most>().add_observer(
+        |_: On<Add, User>, players: Res<Players>, mut most: ResMut<Most>| {
+            most.0 = most.0.max(players.of(&user("player-1")).len());
+        },
+    );
+    for _ in 0..100 {
+        drop(game.join("player-1"));
+    }
+    assert_eq!(game.world().resource::<Most>().0, 1);
 }

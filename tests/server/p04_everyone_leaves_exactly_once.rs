@@ -25,12 +25,7 @@ fn leaves_once(
         .add_observer(|gone: On<Remove, User>, mut despawned: ResMut<Despawned>| {
             despawned.0.push(gone.entity);
         })
-        .add_observer(|left: On<Disconnected>, users: Query<&User>| {
-            assert!(
-                users.contains(left.entity),
-                "the entity still has its components"
-            );
-        });
+        .add_observer(|left: On<Disconnected>| assert_eq!(left.user.id().as_str(), "player-1"));
     let mut client = game.join("player-1");
     let entity = game.entity_of("player-1");
     end(&mut game, &mut client, entity);
@@ -46,12 +41,17 @@ fn leaves_once(
     assert_eq!(game.players(), 0);
 }
 
+fn has_its_components(left: On<Disconnected>, users: Query<(&User, &Connection)>) {
+    assert!(users.contains(left.entity));
+}
+
 #[test]
 fn p04_by_a_close_of_the_client() {
     leaves_once(
         |_| (),
         DisconnectReason::ClientClosed,
-        |_, client, _| {
+        |game, client, _| {
+            game.app.add_observer(has_its_components);
             client.socket.close(None).unwrap();
             let _ = client.socket.flush();
         },
@@ -145,6 +145,7 @@ fn p04_by_a_revocation() {
         |_| (),
         DisconnectReason::Revoked,
         |game, client, _| {
+            game.app.add_observer(has_its_components);
             assert_eq!(game.bouncer.revoke(user("player-1")).cut(), 1);
             assert_eq!(client.close_code(), 4101);
         },

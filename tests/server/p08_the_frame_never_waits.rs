@@ -8,7 +8,6 @@ use std::{
 
 use bevy_app::App;
 use bevy_bouncer::*;
-use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
 
 use crate::support::*;

@@ -49,7 +49,7 @@ fn p10_private_and_public_messages_keep_the_order_in_which_they_were_sent() {
         outbox.broadcast("7 all");
     });
     game.tick();
-    let mut all = |client: &mut Client| {
+    let all = |client: &mut Client| {
         std::iter::from_fn(|| match client.hear() {
             Heard::Text(text) => Some(text),
             Heard::Binary(bytes) => Some(format!("{} bytes", bytes[0])),

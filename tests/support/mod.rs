@@ -4,24 +4,17 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bevy_app::App;
 use bevy_bouncer::*;
-use bevy_ecs::prelude::*;
+use bevy_ecs::{prelude::*, system::RunSystemOnce};
 use serde_json::{Value, json};
-use socket2::SockRef;
 use tokio_tungstenite::tungstenite::{
-    self, Message, WebSocket,
-    client::IntoClientRequest,
-    handshake::client::Request,
-    protocol::{CloseFrame, WebSocketConfig},
+    self, Message, WebSocket, client::IntoClientRequest, handshake::client::Request,
+    protocol::CloseFrame,
 };
 
 /// How long anything may take.
@@ -122,20 +115,43 @@ impl Answer {
 
 /// The tokens and users of most tests: everybody called `player-…` or `stress-…` exists.
 pub fn authenticator() -> impl Authenticator {
-    JwtAuthenticator::hs256(SECRET)
-        .unwrap()
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .users(|claims: &Claims| {
-            let id = claims.subject();
-            Ok(match id.as_str() {
-                "barred" => Standing::Barred,
-                known if known.starts_with("player-") => Standing::Active(
-                    User::new(id.clone(), format!("Name of {id}")).expect("a valid user"),
-                ),
-                _ => Standing::Missing,
+    struct T;
+    impl Authenticator for T {
+        async fn authenticate(&self, r: &HandshakeRequest) -> Result<Admission, Refusal> {
+            let t = r.credential().ok_or(Refusal::unauthorized("none"))?;
+            let mut v = jsonwebtoken::Validation::default();
+            v.leeway = 0;
+            v.validate_nbf = true;
+            v.set_audience(&[AUDIENCE]);
+            v.set_issuer(&[ISSUER]);
+            v.set_required_spec_claims(&["exp", "sub"]);
+            let d = jsonwebtoken::decode::<Value>(
+                t.expose(),
+                &jsonwebtoken::DecodingKey::from_secret(SECRET),
+                &v,
+            )
+            .map_err(|e| Refusal::unauthorized(e.to_string()))?
+            .claims;
+            let id = d["sub"]
+                .as_str()
+                .ok_or(Refusal::unauthorized("none"))?
+                .to_owned();
+            if id == "barred" {
+                return Err(Refusal::banned("barred"));
+            }
+            if !id.starts_with("player-") {
+                return Err(Refusal::unauthorized("missing"));
+            }
+            let a = Admission::new(User::new(id.as_str(), format!("Name of {id}")).unwrap())
+                .expires_at(d["exp"].as_u64().unwrap())
+                .issued_at(d["iat"].as_u64().unwrap_or(0));
+            Ok(match d["jti"].as_str() {
+                Some(j) => a.token_id(j),
+                None => a,
             })
-        })
+        }
+    }
+    T
 }
 
 pub fn config() -> BouncerConfig {
@@ -218,7 +234,7 @@ impl Game {
     pub fn entities(&mut self) -> usize {
         let world = self.app.world_mut();
         world
-            .query::<Or<(With<User>, With<Connection>)>>()
+            .query_filtered::<Entity, Or<(With<User>, With<Connection>)>>()
             .iter(world)
             .count()
     }
@@ -275,8 +291,6 @@ impl Game {
         self.world().run_system_once(system).unwrap()
     }
 }
-
-use bevy_ecs::system::RunSystemOnce;
 
 /// One request on a connection of its own, and all that comes back.
 pub fn raw(address: SocketAddr, request: &[u8]) -> Option<Answer> {
@@ -423,4 +437,13 @@ pub fn deaf_client(game: &mut Game, user: &str) -> TcpStream {
         );
         stream
     })
+}
+
+/// Waits for something of the library's, outside of its runtime.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }

@@ -1,6 +1,9 @@
 //! From the settings to a running server.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use bevy::{app::ScheduleRunnerPlugin, log::LogPlugin, prelude::*};
 use bevy_bouncer::{
@@ -33,7 +36,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
     let mut app = App::new();
     app.add_plugins((
         MinimalPlugins.set(ScheduleRunnerPlugin::run_loop(settings.tick)),
-        LogPlugin::default(),
+        log(),
         stop,
     ));
     info!("listening on {}", door.local_addr());
@@ -54,6 +57,19 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
         AppExit::Success => ExitCode::SUCCESS,
         AppExit::Error(code) => ExitCode::from(code.get()),
     })
+}
+
+/// To stderr, at `info` unless `RUST_LOG` says otherwise, and in colour only for a person.
+fn log() -> LogPlugin {
+    LogPlugin {
+        fmt_layer: |_| {
+            let layer = tracing_subscriber::fmt::layer()
+                .with_ansi(io::stderr().is_terminal())
+                .with_writer(io::stderr);
+            Some(Box::new(layer))
+        },
+        ..LogPlugin::default()
+    }
 }
 
 fn bind_admin(settings: &AdminSettings, bouncer: Bouncer) -> Result<AdminPlugin, Problem> {

@@ -60,7 +60,7 @@ async fn require_token(
     if bearer(&request).is_some_and(|given| given.matches(operator.token.expose())) {
         return next.run(request).await;
     }
-    tracing::warn!(%peer, path = request.uri().path(), "admin request without the token");
+    tracing::warn!(target: "bevy_bouncer::admin", %peer, "admin request without the token");
     Failure::unauthorized().into_response()
 }
 

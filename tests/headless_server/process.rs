@@ -61,7 +61,6 @@ impl Folder {
             .env("TEST_SECRET", SECRET)
             .env("TEST_ADMIN_TOKEN", ADMIN_TOKEN)
             .env("SHORT", "fifteen-bytes-x")
-            .env("NO_COLOR", "1")
             .env_remove("TEST_NOT_SET")
             .stdin(Stdio::null());
         command

@@ -17,6 +17,7 @@ mod registry;
 mod revocation;
 mod session;
 mod sync;
+mod token;
 mod world;
 
 #[cfg(feature = "admin")]

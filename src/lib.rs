@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(feature = "admin")]
+mod admin;
 mod auth;
 mod bridge;
 mod config;
@@ -18,6 +20,8 @@ mod sync;
 mod token;
 mod world;
 
+#[cfg(feature = "admin")]
+pub use admin::{AdminError, AdminPlugin};
 pub use auth::{
     Algorithm, Authenticator, Claims, DirectoryError, IssueError, JwtAuthenticator, KeyError,
     KeySet, MapDirectory, Standing, TokenIssuer, UserDirectory,

@@ -1,0 +1,213 @@
+//! The configuration file: from its text to settings that are known to be good.
+
+use std::{
+    collections::HashSet,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bevy_bouncer::{BouncerConfig, User};
+
+use super::{
+    file,
+    problem::Problem,
+    shape::{self, Shape},
+};
+
+/// Everything that the file says, checked. Paths are ready to use.
+#[derive(Debug)]
+pub struct Settings {
+    pub door: BouncerConfig,
+    /// Time from one tick to the next.
+    pub tick: Duration,
+    /// Whether messages go back to their sender instead of to everybody.
+    pub echo: bool,
+    pub tokens: TokenRules,
+    pub users: UserSource,
+    /// The database of revocations. `None`: they last as long as the process.
+    pub revocations: Option<PathBuf>,
+    pub admin: Option<AdminSettings>,
+}
+
+/// What a token must say, and whose key verifies it.
+#[derive(Debug)]
+pub struct TokenRules {
+    pub issuer: Option<String>,
+    pub audience: Option<String>,
+    pub key: KeySource,
+}
+
+/// Where the key comes from.
+#[derive(Debug)]
+pub enum KeySource {
+    /// A JSON Web Key Set.
+    JwksFile(PathBuf),
+    /// A public key in PEM.
+    PublicKeyFile(PathBuf),
+    /// The environment variable with the HS256 secret.
+    SecretEnv(String),
+}
+
+/// Who may exist.
+#[derive(Debug)]
+pub enum UserSource {
+    Fixed(Vec<User>),
+    Sqlite(PathBuf),
+}
+
+/// The operator's HTTP API.
+#[derive(Debug)]
+pub struct AdminSettings {
+    pub listen: String,
+    /// The environment variable with the token.
+    pub token_env: String,
+}
+
+impl Settings {
+    /// Reads and checks a file. Paths in it are relative to it.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        let text = file::read("config", path)?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// Checks the text of a file in this folder.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, Problem> {
+        let shape = Shape::parse(text)?;
+        let mut door = BouncerConfig::new(required("listen", shape.listen)?)
+            .origins(shape.origins)
+            .subprotocols(shape.subprotocols)
+            .limits(shape.limits);
+        if let Some(path) = shape.path {
+            door = door.path(path);
+        }
+        let address = door.validate()?;
+        Ok(Self {
+            door,
+            tick: tick(shape.tick_hz.unwrap_or(60))?,
+            echo: shape.echo,
+            tokens: token_rules(required("auth", shape.auth)?, folder)?,
+            users: user_source(required("users", shape.users)?, folder)?,
+            revocations: match shape.revocations {
+                Some(section) => {
+                    let file = required("revocations.sqlite", section.sqlite)?;
+                    Some(resolve("revocations.sqlite", folder, file)?)
+                }
+                None => None,
+            },
+            admin: match shape.admin {
+                Some(section) => Some(admin(section, address)?),
+                None => None,
+            },
+        })
+    }
+}
+
+fn tick(hertz: u32) -> Result<Duration, Problem> {
+    if !(1..=1000).contains(&hertz) {
+        return Err(Problem::config(
+            "tick_hz",
+            format!("{hertz} is not within 1 to 1000"),
+        ));
+    }
+    Ok(Duration::from_secs(1) / hertz)
+}
+
+fn token_rules(section: shape::Auth, folder: &Path) -> Result<TokenRules, Problem> {
+    let key = match (
+        section.jwks_file,
+        section.public_key_file,
+        section.secret_env,
+    ) {
+        (Some(file), None, None) => KeySource::JwksFile(resolve("auth.jwks_file", folder, file)?),
+        (None, Some(file), None) => {
+            KeySource::PublicKeyFile(resolve("auth.public_key_file", folder, file)?)
+        }
+        (None, None, Some(variable)) => {
+            KeySource::SecretEnv(not_empty("auth.secret_env", variable)?)
+        }
+        _ => {
+            return Err(Problem::config(
+                "auth",
+                "needs exactly one of jwks_file, public_key_file, secret_env",
+            ));
+        }
+    };
+    let optional =
+        |field, text: Option<String>| text.map(|text| not_empty(field, text)).transpose();
+    Ok(TokenRules {
+        issuer: optional("auth.issuer", section.issuer)?,
+        audience: optional("auth.audience", section.audience)?,
+        key,
+    })
+}
+
+fn user_source(section: shape::Users, folder: &Path) -> Result<UserSource, Problem> {
+    match (section.fixed, section.sqlite) {
+        (Some(fixed), None) => Ok(UserSource::Fixed(fixed_users(fixed)?)),
+        (None, Some(file)) => Ok(UserSource::Sqlite(resolve("users.sqlite", folder, file)?)),
+        _ => Err(Problem::config(
+            "users",
+            "needs exactly one of fixed, sqlite",
+        )),
+    }
+}
+
+fn fixed_users(fixed: Vec<shape::FixedUser>) -> Result<Vec<User>, Problem> {
+    let mut seen = HashSet::new();
+    let mut users = Vec::with_capacity(fixed.len());
+    for (index, entry) in fixed.into_iter().enumerate() {
+        let id = required(&format!("users.fixed[{index}].id"), entry.id)?;
+        if !seen.insert(id.clone()) {
+            return Err(Problem::config(
+                format!("users.fixed[{index}].id"),
+                format!("{id:?} is listed twice"),
+            ));
+        }
+        let name = entry.name.unwrap_or_else(|| id.clone());
+        let user = User::new(id, name)
+            .and_then(|user| user.with_roles(entry.roles))
+            .map_err(|error| Problem::config(format!("users.fixed[{index}]"), error))?;
+        users.push(user);
+    }
+    Ok(users)
+}
+
+fn admin(section: shape::Admin, game: SocketAddr) -> Result<AdminSettings, Problem> {
+    let listen = required("admin.listen", section.listen)?;
+    let address: SocketAddr = listen.parse().map_err(|_| {
+        Problem::config(
+            "admin.listen",
+            "must be an IP address and a port, like 127.0.0.1:9006",
+        )
+    })?;
+    if address == game && address.port() != 0 {
+        return Err(Problem::config(
+            "admin.listen",
+            "must not be the game's own address",
+        ));
+    }
+    let token_env = required("admin.token_env", section.token_env)?;
+    Ok(AdminSettings {
+        listen,
+        token_env: not_empty("admin.token_env", token_env)?,
+    })
+}
+
+fn required<T>(field: &str, value: Option<T>) -> Result<T, Problem> {
+    value.ok_or_else(|| Problem::config(field, "is required"))
+}
+
+fn not_empty(field: &str, text: String) -> Result<String, Problem> {
+    if text.is_empty() {
+        return Err(Problem::config(field, "must not be empty"));
+    }
+    Ok(text)
+}
+
+fn resolve(field: &str, folder: &Path, file: PathBuf) -> Result<PathBuf, Problem> {
+    if file.as_os_str().is_empty() {
+        return Err(Problem::config(field, "must not be empty"));
+    }
+    Ok(folder.join(file))
+}

@@ -1,0 +1,45 @@
+//! The game: what happens with the messages of the players. Replace it with your own.
+
+use bevy::prelude::*;
+use bevy_bouncer::{ClientFrame, Outbox, User};
+use serde::Serialize;
+
+/// What everybody reads when somebody wrote something.
+#[derive(Serialize)]
+struct Relayed<'a> {
+    from: From<'a>,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct From<'a> {
+    id: &'a str,
+    name: &'a str,
+}
+
+/// Sends each message back to its sender as it came.
+pub fn echo(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
+    for frame in frames.read() {
+        outbox.send(frame.entity, frame.payload.clone());
+    }
+}
+
+/// Sends each text message to everybody. Who wrote it is what the door established, whatever the
+/// message says. Binary messages mean nothing here.
+pub fn relay(
+    mut frames: MessageReader<ClientFrame>,
+    users: Query<&User>,
+    mut outbox: Outbox,
+) -> Result {
+    for frame in frames.read() {
+        let (Some(text), Ok(user)) = (frame.payload.as_text(), users.get(frame.entity)) else {
+            continue;
+        };
+        let from = From {
+            id: user.id().as_str(),
+            name: user.name(),
+        };
+        outbox.broadcast(serde_json::to_string(&Relayed { from, text })?);
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! The operator's HTTP API: who is in, and who has to leave.
+
+use std::{
+    fmt, io,
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bevy_app::prelude::*;
+use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
+use thiserror::Error;
+
+use crate::{Bouncer, Credential};
+
+mod answer;
+mod request;
+mod routes;
+mod serve;
+
+/// Shortest token of the operator in bytes.
+const TOKEN_MIN_BYTES: usize = 16;
+/// Longest token of the operator in bytes.
+const TOKEN_MAX_BYTES: usize = 1024;
+
+/// Why the operator's API cannot be offered.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// The address is not an IP address with a port.
+    #[error("must be an IP address and a port, like 127.0.0.1:9006")]
+    Address,
+    /// The address is the game's own.
+    #[error("must not be the game's own address")]
+    GameAddress,
+    /// The token is too short, too long, or cannot stand in a header.
+    #[error(
+        "the operator's token must have {TOKEN_MIN_BYTES} to {TOKEN_MAX_BYTES} visible ASCII \
+         characters and no spaces"
+    )]
+    Token,
+    /// The address cannot be listened at.
+    #[error("cannot listen at {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// The operator's HTTP API: who is in, and who has to leave.
+///
+/// It has its own address, never the game's port, and it speaks plain HTTP: keep it on loopback or a
+/// private network. `GET /healthz` and `GET /readyz` are open, everything else needs
+/// `Authorization: Bearer` with the operator's token. Answers are JSON; an error is
+/// `{"error":"…","message":"…"}`.
+///
+/// | request | body | answer |
+/// |---|---|---|
+/// | `GET /healthz` | | 200 while the process runs |
+/// | `GET /readyz` | | 200 while players can come in, else 503 |
+/// | `GET /v1/players` | | `{"players":[{"session","user","name","roles","peer"}]}` |
+/// | `POST /v1/revoke` | one subject, and what modifies it | `{"ok":true,"cut":N}` |
+/// | `POST /v1/restore` | one subject | `{"ok":true,"cut":0}` |
+/// | `POST /v1/kick` | `user`, and perhaps a `reason` | `{"ok":true,"cut":N}` |
+///
+/// A subject is exactly one of `"user":"…"`, `"token_id":"…"` (the `jti` claim), `"everyone":true`,
+/// and, for a revocation, `"session":N` as the list of players names it. A revocation may have
+/// `"issued_before"` and `"until"` (unix seconds), `"ban":true` and a `"reason"` of at most 200
+/// characters for the player. A user that nobody knows is fine.
+///
+/// `cut` counts the sessions that ended. An answer of 200 comes after the effect: the sessions are
+/// fenced and the entry is stored. When the store fails or takes longer than 5 s, it is 503
+/// `store_unavailable`, still with `cut`: the fence is kept, and storing goes on.
+///
+/// Every action is logged at `info` with the target `bevy_bouncer::admin`.
+///
+/// ```no_run
+/// # use bevy_bouncer::{AdminPlugin, BouncerPlugin};
+/// # fn add(door: BouncerPlugin, app: &mut bevy_app::App) -> Result<(), Box<dyn std::error::Error>> {
+/// let token = std::env::var("BOUNCER_ADMIN_TOKEN")?;
+/// let admin = AdminPlugin::bind("127.0.0.1:9006", token, door.bouncer())?;
+/// app.add_plugins((door, admin));
+/// # Ok(())
+/// # }
+/// ```
+pub struct AdminPlugin {
+    listener: Mutex<Option<TcpListener>>,
+    local_addr: SocketAddr,
+    operator: Arc<Operator>,
+}
+
+/// What every request needs.
+struct Operator {
+    bouncer: Bouncer,
+    token: Credential,
+}
+
+impl AdminPlugin {
+    /// Binds the address at once; requests are answered from when the app runs. Port 0 lets the
+    /// system choose one.
+    ///
+    /// The token is what requests must carry: 16 to 1024 visible ASCII characters without spaces.
+    ///
+    /// # Errors
+    /// [`AdminError`] when the address or the token cannot be used, or the port is taken.
+    pub fn bind(
+        address: &str,
+        token: impl Into<String>,
+        bouncer: Bouncer,
+    ) -> Result<Self, AdminError> {
+        let address: SocketAddr = address.parse().map_err(|_| AdminError::Address)?;
+        if address == bouncer.local_addr() {
+            return Err(AdminError::GameAddress);
+        }
+        let token = token.into();
+        let long_enough = (TOKEN_MIN_BYTES..=TOKEN_MAX_BYTES).contains(&token.len());
+        if !long_enough || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(AdminError::Token);
+        }
+        let (listener, local_addr) =
+            listen(address).map_err(|source| AdminError::Bind { address, source })?;
+        Ok(Self {
+            listener: Mutex::new(Some(listener)),
+            local_addr,
+            operator: Arc::new(Operator {
+                bouncer,
+                token: Credential::new(token),
+            }),
+        })
+    }
+
+    /// The address that is listened at.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let local_addr = listener.local_addr()?;
+    Ok((listener, local_addr))
+}
+
+impl fmt::Debug for AdminPlugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminPlugin")
+            .field("local_addr", &self.local_addr)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugin for AdminPlugin {
+    fn build(&self, app: &mut App) {
+        let listener = self.listener.lock();
+        let Some(listener) = listener.unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
+        if !app.is_plugin_added::<TokioTasksPlugin>() {
+            app.add_plugins(TokioTasksPlugin::default());
+        }
+        let runtime = app.world().resource::<TokioTasksRuntime>().runtime();
+        let inside = runtime.enter();
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => {
+                runtime.spawn(serve::serve(listener, self.operator.clone()));
+                drop(inside);
+            }
+            Err(error) => {
+                drop(inside);
+                tracing::error!(%error, "the admin API cannot listen");
+                app.world_mut().write_message(AppExit::error());
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Which path does what, and who may ask for it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Json, Router,
+    body::Bytes,
+    extract::{ConnectInfo, DefaultBodyLimit, Request, State, rejection::BytesRejection},
+    http::header::AUTHORIZATION,
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::Serialize;
+
+use super::{
+    Operator,
+    answer::{Done, Failure},
+    request,
+};
+use crate::{Credential, PlayerInfo, Receipt, identity::unix_now};
+
+const BODY_BYTES: usize = 16 * 1024;
+/// For the store to answer.
+const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+
+type Body = Result<Bytes, BytesRejection>;
+type Peer = Extension<ConnectInfo<SocketAddr>>;
+
+/// Everything that is served. Requests must carry [`ConnectInfo`] as an extension.
+pub fn router(operator: Arc<Operator>) -> Router {
+    let guarded = Router::new()
+        .route("/players", get(players))
+        .route("/revoke", post(revoke))
+        .route("/restore", post(restore))
+        .route("/kick", post(kick))
+        .route("/drain", post(async || Failure::not_built("drain")))
+        .fallback(async || Failure::not_found())
+        .method_not_allowed_fallback(async || Failure::method_not_allowed())
+        .layer(from_fn_with_state(operator.clone(), require_token));
+    let metrics = get(async || Failure::not_built("metrics"))
+        .layer(from_fn_with_state(operator.clone(), require_token));
+    Router::new()
+        .route("/healthz", get(async || Json(Healthy { ok: true })))
+        .route("/readyz", get(ready))
+        .route("/metrics", metrics)
+        .nest("/v1", guarded)
+        .fallback(async || Failure::not_found())
+        .method_not_allowed_fallback(async || Failure::method_not_allowed())
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(operator)
+}
+
+async fn require_token(
+    State(operator): State<Arc<Operator>>,
+    Extension(ConnectInfo(peer)): Peer,
+    request: Request,
+    next: Next,
+) -> Response {
+    if bearer(&request).is_some_and(|given| given.matches(operator.token.expose())) {
+        return next.run(request).await;
+    }
+    tracing::warn!(target: "bevy_bouncer::admin", %peer, "admin request without the token");
+    Failure::unauthorized().into_response()
+}
+
+/// The one bearer token of a request. Two `Authorization` fields are none.
+fn bearer(request: &Request) -> Option<Credential> {
+    let mut fields = request.headers().get_all(AUTHORIZATION).iter();
+    let (field, None) = (fields.next()?, fields.next()) else {
+        return None;
+    };
+    let (scheme, token) = field.to_str().ok()?.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| Credential::new(token))
+}
+
+#[derive(Serialize)]
+struct Healthy {
+    ok: bool,
+}
+
+async fn ready(State(operator): State<Arc<Operator>>) -> Result<Json<Healthy>, Failure> {
+    if operator.bouncer.is_ready() {
+        Ok(Json(Healthy { ok: true }))
+    } else {
+        Err(Failure::not_ready())
+    }
+}
+
+#[derive(Serialize)]
+struct Players {
+    players: Vec<Player>,
+}
+
+#[derive(Serialize)]
+struct Player {
+    session: u64,
+    user: String,
+    name: String,
+    roles: Vec<String>,
+    peer: SocketAddr,
+}
+
+impl From<PlayerInfo> for Player {
+    fn from(info: PlayerInfo) -> Self {
+        Self {
+            session: info.connection.as_u64(),
+            user: info.user.id().as_str().to_owned(),
+            name: info.user.name().to_owned(),
+            roles: info.user.roles().to_vec(),
+            peer: info.peer,
+        }
+    }
+}
+
+async fn players(State(operator): State<Arc<Operator>>) -> Json<Players> {
+    let players = operator.bouncer.players();
+    Json(Players {
+        players: players.into_iter().map(Player::from).collect(),
+    })
+}
+
+async fn revoke(
+    State(operator): State<Arc<Operator>>,
+    Extension(ConnectInfo(peer)): Peer,
+    body: Body,
+) -> Result<Json<Done>, Failure> {
+    let entry = request::revocation(&read(body)?, unix_now())?;
+    let receipt = operator.bouncer.revoke(entry.clone());
+    tracing::info!(
+        target: "bevy_bouncer::admin",
+        %peer,
+        subject = ?entry.subject,
+        kind = ?entry.kind,
+        issued_before = entry.issued_before,
+        until = entry.until,
+        reason = entry.reason.as_deref(),
+        cut = receipt.cut(),
+        "revoke"
+    );
+    stored(receipt).await
+}
+
+async fn restore(
+    State(operator): State<Arc<Operator>>,
+    Extension(ConnectInfo(peer)): Peer,
+    body: Body,
+) -> Result<Json<Done>, Failure> {
+    let subject = request::restoration(&read(body)?)?;
+    tracing::info!(target: "bevy_bouncer::admin", %peer, ?subject, "restore");
+    stored(operator.bouncer.restore(subject)).await
+}
+
+async fn kick(
+    State(operator): State<Arc<Operator>>,
+    Extension(ConnectInfo(peer)): Peer,
+    body: Body,
+) -> Result<Json<Done>, Failure> {
+    let (user, reason) = request::kick(&read(body)?)?;
+    let cut = operator.bouncer.kick(&user, reason.as_deref());
+    tracing::info!(target: "bevy_bouncer::admin", %peer, ?user, reason, cut, "kick");
+    Ok(Done::cut(cut))
+}
+
+fn read(body: Body) -> Result<Bytes, Failure> {
+    body.map_err(|rejection| match rejection.status().as_u16() {
+        413 => Failure::too_large(),
+        _ => Failure::bad_request("the body cannot be read"),
+    })
+}
+
+/// Answers only once the decision is durable. Dropping the receipt does not take it back.
+async fn stored(receipt: Receipt) -> Result<Json<Done>, Failure> {
+    let cut = receipt.cut();
+    let cause = match tokio::time::timeout(STORE_TIMEOUT, receipt).await {
+        Ok(Ok(())) => return Ok(Done::cut(cut)),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the store did not answer in time".to_owned(),
+    };
+    tracing::warn!(target: "bevy_bouncer::admin", cause, cut, "in force, but not stored yet");
+    Err(Failure::store_unavailable(cause, cut))
+}

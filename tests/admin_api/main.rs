@@ -1,0 +1,9 @@
+//! The operator's HTTP API, in process: who may ask, what may be asked, and when it is answered.
+#![cfg(feature = "admin")]
+
+mod actions;
+#[path = "../http_client/mod.rs"]
+mod http_client;
+mod requests;
+mod server;
+mod start;

@@ -1,0 +1,255 @@
+//! The configuration file of the headless server: what it accepts, and that every refusal names the
+//! field.
+
+#[expect(
+    dead_code,
+    reason = "parts of the example's modules are used by the example only"
+)]
+#[path = "../examples/headless"]
+mod headless {
+    #[path = "config.rs"]
+    pub mod config;
+    #[path = "file.rs"]
+    pub mod file;
+    #[path = "problem.rs"]
+    pub mod problem;
+    #[path = "shape.rs"]
+    pub mod shape;
+}
+
+use std::{path::Path, time::Duration};
+
+use bevy_bouncer::DuplicateLogin;
+use headless::config::{KeySource, Settings, UserSource};
+
+const WHOLE: &str = r#"
+listen = "127.0.0.1:9005"
+path = "/play"
+origins = ["https://game.example"]
+subprotocols = ["game.v1"]
+tick_hz = 50
+echo = true
+
+[auth]
+issuer = "https://issuer.example"
+audience = "game"
+jwks_file = "jwks.json"
+
+[users]
+fixed = [{ id = "player-1", name = "Ann", roles = ["moderator"] }, { id = "player-2" }]
+
+[revocations]
+sqlite = "revocations.db"
+
+[limits]
+connections_per_user = 32
+connections_per_ip = 10000
+duplicate_login = "kick_old"
+handshakes_per_ip_per_minute = 100000
+max_message_bytes = 65536
+max_frame_bytes = 65536
+inbound_frames_per_second = 60
+inbound_frames_burst = 120
+inbound_bytes_per_second = 262144
+outgoing_queue_messages = 256
+outgoing_queue_bytes = 262144
+expiry_grace_seconds = 0
+
+[admin]
+listen = "127.0.0.1:9006"
+token_env = "BOUNCER_ADMIN_TOKEN"
+"#;
+
+const LEAST: &str = r#"
+listen = "127.0.0.1:9005"
+auth = { secret_env = "SECRET" }
+users = { sqlite = "players.db" }
+"#;
+
+fn parse(text: &str) -> Result<Settings, String> {
+    Settings::parse(text, Path::new("/srv/game")).map_err(|problem| problem.to_string())
+}
+
+#[test]
+fn every_field_arrives() {
+    let settings = parse(WHOLE).unwrap();
+    assert_eq!(settings.door.listen, "127.0.0.1:9005");
+    assert_eq!(settings.door.path, "/play");
+    assert_eq!(settings.door.origins, ["https://game.example"]);
+    assert_eq!(settings.door.subprotocols, ["game.v1"]);
+    assert_eq!(settings.door.limits.connections_per_user, 32);
+    assert_eq!(
+        settings.door.limits.duplicate_login,
+        DuplicateLogin::KickOld
+    );
+    assert_eq!(settings.door.limits.expiry_grace, Duration::ZERO);
+    assert_eq!(settings.tick, Duration::from_millis(20));
+    assert!(settings.echo);
+    assert_eq!(
+        settings.tokens.issuer.as_deref(),
+        Some("https://issuer.example")
+    );
+    assert_eq!(settings.tokens.audience.as_deref(), Some("game"));
+    assert!(matches!(&settings.tokens.key,
+        KeySource::JwksFile(file) if file == Path::new("/srv/game/jwks.json")));
+    let UserSource::Fixed(users) = &settings.users else {
+        panic!("fixed users")
+    };
+    assert_eq!(
+        (users[0].name(), users[0].has_role("moderator")),
+        ("Ann", true)
+    );
+    assert_eq!(users[1].name(), "player-2", "the id stands in for the name");
+    assert_eq!(
+        settings.revocations.as_deref(),
+        Some(Path::new("/srv/game/revocations.db"))
+    );
+    let admin = settings.admin.unwrap();
+    assert_eq!(
+        (admin.listen.as_str(), admin.token_env.as_str()),
+        ("127.0.0.1:9006", "BOUNCER_ADMIN_TOKEN")
+    );
+}
+
+#[test]
+fn most_fields_have_a_default() {
+    let settings = parse(LEAST).unwrap();
+    assert_eq!(settings.door.path, "/ws");
+    assert_eq!(settings.tick, Duration::from_secs(1) / 60);
+    assert!(!settings.echo);
+    assert!(settings.revocations.is_none() && settings.admin.is_none());
+    assert!(matches!(&settings.tokens.key, KeySource::SecretEnv(name) if name == "SECRET"));
+    assert!(matches!(&settings.users,
+        UserSource::Sqlite(file) if file == Path::new("/srv/game/players.db")));
+}
+
+/// Replaces one line of a good file, or adds to it.
+fn changed(line: &str, replacement: &str) -> String {
+    assert!(LEAST.contains(line), "{line:?} is in the file");
+    LEAST.replacen(line, replacement, 1)
+}
+
+#[test]
+fn a_refusal_names_the_field() {
+    let listen = r#"listen = "127.0.0.1:9005""#;
+    let auth = r#"auth = { secret_env = "SECRET" }"#;
+    let users = r#"users = { sqlite = "players.db" }"#;
+    let add = |text: &str| format!("{LEAST}{text}");
+    let cases = [
+        (changed(listen, ""), "listen: is required"),
+        (changed(listen, "listen = 9005"), "listen: "),
+        (changed(listen, r#"listen = "localhost""#), "listen: "),
+        (changed(listen, "listen ="), "config: line 2: "),
+        (changed(auth, ""), "auth: is required"),
+        (changed(auth, "auth = {}"), "auth: needs exactly one of"),
+        (
+            changed(auth, r#"auth = { secret_env = "A", jwks_file = "b" }"#),
+            "auth: needs exactly one of",
+        ),
+        (
+            changed(auth, r#"auth = { secret_env = "" }"#),
+            "auth.secret_env: ",
+        ),
+        (
+            changed(auth, r#"auth = { jwks_file = "" }"#),
+            "auth.jwks_file: ",
+        ),
+        (
+            changed(auth, r#"auth = { secret_env = "A", issuer = "" }"#),
+            "auth.issuer: ",
+        ),
+        (
+            changed(auth, r#"auth = { secret_env = "A", audience = 7 }"#),
+            "auth.audience: ",
+        ),
+        (
+            changed(auth, r#"auth = { secret_env = "A", secert = 7 }"#),
+            "auth.secert: ",
+        ),
+        (
+            changed(auth, r#"auth = { jwks_url = "https://a.example" }"#),
+            "auth.jwks_url: not built yet",
+        ),
+        (
+            changed(auth, r#"auth = { discovery = "https://a.example" }"#),
+            "auth.discovery: not built yet",
+        ),
+        (changed(users, ""), "users: is required"),
+        (changed(users, "users = {}"), "users: needs exactly one of"),
+        (
+            changed(users, r#"users = { sqlite = "a", fixed = [] }"#),
+            "users: needs exactly one of",
+        ),
+        (
+            changed(users, r#"users = { fixed = [{ name = "Ann" }] }"#),
+            "users.fixed[0].id: is required",
+        ),
+        (
+            changed(users, r#"users = { fixed = [{ id = "" }] }"#),
+            "users.fixed[0]: ",
+        ),
+        (
+            changed(users, r#"users = { fixed = [{ id = "a", nick = "b" }] }"#),
+            "users.fixed[0].nick: ",
+        ),
+        (
+            changed(users, r#"users = { fixed = [{ id = "a" }, { id = "a" }] }"#),
+            "users.fixed[1].id: \"a\" is listed twice",
+        ),
+        (add("colour = 1"), "colour: "),
+        (add("path = \"ws\""), "path: "),
+        (add("origins = \"https://a.example\""), "origins: "),
+        (add("origins = [\"a.example\"]"), "origins: "),
+        (add("subprotocols = [\"a b\"]"), "subprotocols: "),
+        (add("tick_hz = 0"), "tick_hz: "),
+        (add("tick_hz = 1001"), "tick_hz: "),
+        (add("tick_hz = -1"), "tick_hz: "),
+        (add("echo = \"yes\""), "echo: "),
+        (add("revocations = {}"), "revocations.sqlite: is required"),
+        (
+            add("revocations = { redis = \"redis://a\" }"),
+            "revocations.redis: not built yet",
+        ),
+        (add("[limits]\nconnections = 0"), "limits.connections: "),
+        (add("[limits]\nconnectons = 1"), "limits.connectons: "),
+        (
+            add("[limits]\nduplicate_login = \"maybe\""),
+            "limits.duplicate_login: ",
+        ),
+        (
+            add("[limits]\nhead_timeout_seconds = -1"),
+            "limits.head_timeout_seconds: ",
+        ),
+        (add("[tls]"), "tls: not built yet"),
+        (add("[cluster]"), "cluster: not built yet"),
+        (add("[tickets]"), "tickets: not built yet"),
+        (add("[proxy]"), "proxy: not built yet"),
+        (
+            add("[admin]\ntoken_env = \"A\""),
+            "admin.listen: is required",
+        ),
+        (
+            add("[admin]\nlisten = \"127.0.0.1:9006\""),
+            "admin.token_env: is required",
+        ),
+        (
+            add("[admin]\nlisten = \"127.0.0.1:9005\"\ntoken_env = \"A\""),
+            "admin.listen: must not be the game's own address",
+        ),
+        (
+            add("[admin]\nlisten = \"nowhere\"\ntoken_env = \"A\""),
+            "admin.listen: must be",
+        ),
+        (
+            add("[admin]\nlisten = \"127.0.0.1:9006\"\ntoken = \"A\""),
+            "admin.token: ",
+        ),
+    ];
+    for (text, expected) in cases {
+        let problem = parse(&text).expect_err(&text);
+        assert!(
+            problem.starts_with(expected),
+            "expected {expected:?}, got {problem:?} for {text}"
+        );
+    }
+}

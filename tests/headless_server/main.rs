@@ -1,0 +1,13 @@
+//! The headless server from outside: the built example as a process, real sockets, real signals.
+#![cfg(all(unix, feature = "admin", feature = "sqlite"))]
+
+mod config;
+mod database;
+#[expect(dead_code, reason = "the tests of the admin API look closer")]
+#[path = "../http_client/mod.rs"]
+mod http_client;
+mod login_service;
+mod process;
+mod refusals;
+mod running;
+mod token;

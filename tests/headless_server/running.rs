@@ -1,0 +1,217 @@
+//! A server that runs: players, the operator, and signals.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{
+    config::{CONFIG, FIXED_USERS, config},
+    database::execute,
+    http_client::{Answer, request},
+    login_service,
+    process::{ADMIN_TOKEN, Folder, SECRET, close_code, text},
+};
+
+fn post(admin: SocketAddr, path: &str, body: &Value) -> Answer {
+    let bearer = format!("Bearer {ADMIN_TOKEN}");
+    request(admin, "POST", path, Some(&bearer), &body.to_string())
+}
+
+#[test]
+fn what_one_player_writes_everybody_reads_with_the_name_the_server_knows() {
+    let folder = Folder::new(CONFIG);
+    let server = folder.start();
+    let mut ann = server.join(&folder.token("player-1")).unwrap();
+    let mut ben = server.join(&folder.token("player-2")).unwrap();
+    ann.send(Message::binary(vec![1, 2, 3])).unwrap();
+    ann.send(Message::text(r#"{"from":"Ben"} "hi""#)).unwrap();
+    for socket in [&mut ann, &mut ben] {
+        let message: Value = serde_json::from_str(&text(socket)).unwrap();
+        assert_eq!(
+            message,
+            json!({"from": {"id": "player-1", "name": "Ann"}, "text": r#"{"from":"Ben"} "hi""#})
+        );
+    }
+}
+
+#[test]
+fn echo_goes_back_to_the_sender_as_it_came() {
+    let folder = Folder::new(&config("echo = false", "echo = true"));
+    let server = folder.start();
+    let mut ann = server.join(&folder.token("player-1")).unwrap();
+    let mut ben = server.join(&folder.token("player-2")).unwrap();
+    ann.send(Message::text("one")).unwrap();
+    ann.send(Message::binary(vec![0, 255])).unwrap();
+    ben.send(Message::text("two")).unwrap();
+    assert_eq!(ann.read().unwrap(), Message::text("one"));
+    assert_eq!(ann.read().unwrap(), Message::binary(vec![0, 255]));
+    assert_eq!(ben.read().unwrap(), Message::text("two"));
+}
+
+#[test]
+fn a_stranger_stays_outside() {
+    let folder = Folder::new(CONFIG);
+    let server = folder.start();
+    let known = folder.token("player-1");
+    let forged = format!("{}x", &known[..known.len() - 1]);
+    for token in ["", "not-a-token", &forged, &folder.token("nobody")] {
+        assert_eq!(server.join(token).err(), Some(401));
+    }
+    let browser = format!("game.v1, bearer.{known}");
+    let carried_twice = server.join_as_requested(&format!("Bearer {known}"), Some(&browser));
+    assert_eq!(carried_twice.err(), Some(400));
+}
+
+#[test]
+fn a_revoked_player_is_cut_and_stays_out_after_a_restart_until_restored() {
+    let folder = Folder::new(CONFIG);
+    let mut server = folder.start();
+    let token = folder.token("player-1");
+    let mut ann = server.join(&token).unwrap();
+    let mut ben = server.join(&folder.token("player-2")).unwrap();
+
+    let answer = post(server.admin(), "/v1/revoke", &json!({"user": "player-1"}));
+    assert_eq!(
+        (answer.status, answer.json()),
+        (200, json!({"ok": true, "cut": 1}))
+    );
+    assert_eq!(close_code(&mut ann), 4101);
+    assert_eq!(server.join(&token).err(), Some(401));
+    assert_eq!(
+        server.join(&folder.token("player-1")).err(),
+        Some(401),
+        "a new token does not help"
+    );
+    ben.send(Message::text("still here")).unwrap();
+    assert!(text(&mut ben).contains("still here"));
+    drop((ann, ben));
+    server.stop();
+
+    let mut server = folder.start();
+    assert_eq!(server.join(&token).err(), Some(401), "after a restart");
+    let answer = post(server.admin(), "/v1/restore", &json!({"user": "player-1"}));
+    assert_eq!(answer.status, 200);
+    assert!(server.join(&token).is_ok());
+    server.stop();
+
+    let server = folder.start();
+    assert!(server.join(&token).is_ok(), "restored after a restart, too");
+}
+
+#[test]
+fn sigterm_and_sigint_say_good_bye_and_exit_with_0() {
+    for signal in ["TERM", "INT"] {
+        let folder = Folder::new(CONFIG);
+        let mut server = folder.start();
+        let mut ann = server.join(&folder.token("player-1")).unwrap();
+        let mut ben = server.join(&folder.token("player-2")).unwrap();
+        server.signal(signal);
+        assert_eq!(close_code(&mut ann), 1001, "SIG{signal}");
+        assert_eq!(close_code(&mut ben), 1001, "SIG{signal}");
+        // The client library has queued the answer to the Close; send it.
+        let _ = (ann.flush(), ben.flush());
+        assert_eq!(server.exit_code(), Some(0), "SIG{signal}");
+    }
+}
+
+#[test]
+fn a_second_signal_exits_at_once() {
+    let patient = "[limits]\nclose_timeout_seconds = 60\nshutdown_timeout_seconds = 60";
+    let folder = Folder::new(&config("[limits]", patient));
+    let mut server = folder.start();
+    // This one never answers the Close.
+    let _mute = server.join(&folder.token("player-1")).unwrap();
+    server.signal("TERM");
+    server.logged("stopping");
+    let asked = Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.exit_code(), Some(130));
+    assert!(asked.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn keys_of_a_login_service_come_from_a_file() {
+    let secret = r#"secret_env = "TEST_SECRET""#;
+    let sources = [
+        (
+            r#"jwks_file = "keys/jwks.json""#,
+            login_service::PUBLIC_JWKS,
+        ),
+        (
+            r#"public_key_file = "keys/jwks.json""#,
+            login_service::PUBLIC_KEY,
+        ),
+    ];
+    for (line, keys) in sources {
+        let folder = Folder::new(&config(secret, line));
+        std::fs::create_dir(folder.path("keys")).unwrap();
+        folder.write("keys/jwks.json", keys);
+        let server = folder.start();
+        let token = login_service::token("player-1");
+        assert!(server.join(&token).is_ok(), "{line}");
+        let unknown = login_service::token("nobody");
+        assert_eq!(server.join(&unknown).err(), Some(401), "{line}");
+
+        let output = folder.run(&["token", "--user", "player-1"]);
+        assert_eq!(output.status.code(), Some(2));
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            complaint.starts_with("error: auth.secret_env: "),
+            "{complaint}"
+        );
+    }
+}
+
+#[test]
+fn users_of_a_database_are_looked_up() {
+    let folder = Folder::new(&config(FIXED_USERS, r#"sqlite = "players.db""#));
+    let server = folder.start();
+    let token = folder.token("player-1");
+    assert_eq!(server.join(&token).err(), Some(401), "the table is empty");
+    execute(
+        &folder,
+        "players.db",
+        "INSERT INTO users (id, name) VALUES ('player-1', 'Ann')",
+    );
+    let mut ann = server.join(&token).unwrap();
+    ann.send(Message::text("hi")).unwrap();
+    assert!(text(&mut ann).contains(r#""name":"Ann""#));
+}
+
+#[test]
+fn without_a_store_the_log_says_that_revocations_end_with_the_process() {
+    let folder = Folder::new(&config("[revocations]\nsqlite = \"revocations.db\"\n", ""));
+    let mut server = folder.start();
+    server.logged("revocations are kept in memory only");
+    server.stop();
+}
+
+#[test]
+fn secrets_are_not_in_the_log() {
+    let folder = Folder::new(CONFIG);
+    let mut server = folder.start_logging("trace");
+    let token = folder.token("player-1");
+    let admin = server.admin();
+    let _ann = server.join(&token).unwrap();
+    assert_eq!(server.join("not-a-token").err(), Some(401));
+    let wrong = request(admin, "GET", "/v1/players", Some("Bearer guessed"), "");
+    assert_eq!(wrong.status, 401);
+    post(admin, "/v1/revoke", &json!({"user": "player-1"}));
+    server.signal("TERM");
+    assert_eq!(server.exit_code(), Some(0));
+    let log = server.whole_log();
+    assert!(log.contains("revoke"), "{log}");
+    for secret in [
+        token.as_str(),
+        "not-a-token",
+        "guessed",
+        ADMIN_TOKEN,
+        SECRET,
+    ] {
+        assert!(!log.contains(secret), "{secret:?} is in the log: {log}");
+    }
+}

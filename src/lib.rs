@@ -3,13 +3,19 @@
 #![deny(missing_docs)]
 
 mod auth;
+mod bridge;
 mod config;
 mod door;
 mod goodbye;
 mod identity;
 mod payload;
+mod plugin;
 mod refusal;
+mod registry;
 mod revocation;
+mod session;
+mod sync;
+mod world;
 
 pub use auth::Authenticator;
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
@@ -20,10 +26,16 @@ pub use identity::{
     USER_ROLE_MAX_BYTES, USER_ROLES_MAX, User, UserId,
 };
 pub use payload::Payload;
+pub use plugin::{BouncerError, BouncerPlugin, BouncerSystems};
 pub use refusal::{Refusal, RefusalKind};
+pub use registry::Receipt;
 #[cfg(feature = "sqlite")]
 pub use revocation::SqliteRevocations;
 pub use revocation::{
     MemoryRevocations, Revocation, RevocationKind, RevocationStore, StoreError, StoreFuture,
     Subject,
+};
+pub use world::{
+    Arriving, Bouncer, BouncerCommands, ClientFrame, Connection, Counters, Disconnect,
+    Disconnected, Outbox, PlayerInfo, Players, RevocationNotStored,
 };

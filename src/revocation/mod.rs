@@ -7,10 +7,14 @@ use thiserror::Error;
 
 use crate::{ConnectionId, UserId};
 
+mod journal;
+mod list;
 pub(crate) mod memory;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 
+pub(crate) use journal::{Decision, Journal, Storing};
+pub(crate) use list::BarredList;
 pub use memory::MemoryRevocations;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteRevocations;
@@ -107,6 +111,18 @@ impl Revocation {
     pub fn until(mut self, unix_seconds: u64) -> Self {
         self.until = Some(unix_seconds);
         self
+    }
+}
+
+impl From<UserId> for Revocation {
+    fn from(user: UserId) -> Self {
+        Self::user(user)
+    }
+}
+
+impl From<UserId> for Subject {
+    fn from(user: UserId) -> Self {
+        Self::User(user)
     }
 }
 

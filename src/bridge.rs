@@ -1,0 +1,280 @@
+//! The messages between the two worlds, and nothing else.
+//!
+//! ```text
+//! network ── Arrival, Departure, ready Inlets (crossbeam) ──► game
+//! game ── one Vec<Command> per tick (bounded) ──► network
+//! ```
+//!
+//! Code that runs on tokio never touches the `World`; ECS code never touches a socket. Both know this
+//! module.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::{
+    config::Limits,
+    goodbye::Goodbye,
+    identity::{Admission, ConnectionId},
+    payload::Payload,
+    refusal::Refusal,
+    registry::Handle,
+    revocation::StoreError,
+    session::Outlet,
+    sync::{Mutex, lock},
+};
+
+/// Somebody who passed every check of the door and waits for the game's word.
+pub(crate) struct Arrival {
+    pub handle: Arc<Handle>,
+    pub admission: Admission,
+    pub since: SystemTime,
+    pub inlet: Arc<Inlet>,
+    pub outlet: Arc<Outlet>,
+    /// `Ok` once the entity exists.
+    pub answer: oneshot::Sender<Result<(), Refusal>>,
+}
+
+/// A session that has ended. Each live session sends exactly one.
+pub(crate) struct Departure {
+    pub handle: Arc<Handle>,
+    pub goodbye: Goodbye,
+}
+
+/// Where departures are reported.
+///
+/// There is one slot for each place in the registry, and a departure holds its place (through its
+/// handle) until the game has taken it out. So there is always room.
+#[derive(Clone)]
+pub(crate) struct Departures(Sender<Departure>);
+
+impl Departures {
+    pub fn report(&self, departure: Departure) {
+        if self.0.try_send(departure).is_err() {
+            // Only when the app is gone, and then there is nobody to tell.
+            tracing::debug!("a departure was not reported: the app is gone");
+        }
+    }
+}
+
+/// What the game tells the network, in the order in which it said it.
+pub(crate) enum Command {
+    /// From here on broadcasts reach this connection.
+    Join {
+        id: ConnectionId,
+        outlet: Arc<Outlet>,
+    },
+    /// One finished frame.
+    Send { to: Recipients, frame: Bytes },
+    /// What was sent before still goes out, then Close. Also for a session that has ended already.
+    Leave { id: ConnectionId, goodbye: Goodbye },
+}
+
+/// Who gets a frame.
+#[derive(Debug, Clone)]
+pub(crate) enum Recipients {
+    One(ConnectionId),
+    Some(Arc<[ConnectionId]>),
+    Everyone,
+    EveryoneBut(ConnectionId),
+}
+
+/// The messages of one client that wait for the game: the network puts them in, the game takes them
+/// out.
+#[derive(Debug)]
+pub(crate) struct Inlet {
+    /// Holds the connection's place for as long as the inlet is in the line.
+    pub handle: Arc<Handle>,
+    queue: Mutex<Queue>,
+    taken: Notify,
+    ready: Sender<Arc<Inlet>>,
+    messages_limit: usize,
+    bytes_limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    messages: VecDeque<Payload>,
+    bytes: usize,
+    /// Whether the game knows that there is something. At most once in the channel of ready inlets.
+    announced: bool,
+    closed: bool,
+}
+
+impl Inlet {
+    /// Puts a message in, or gives it back when there is no room.
+    pub fn push(self: &Arc<Self>, payload: Payload) -> Result<(), Payload> {
+        let mut queue = lock(&self.queue);
+        if queue.closed {
+            return Ok(());
+        }
+        let full = queue.messages.len() >= self.messages_limit
+            || queue.bytes + payload.len() > self.bytes_limit;
+        if full && !queue.messages.is_empty() {
+            return Err(payload);
+        }
+        queue.bytes += payload.len();
+        queue.messages.push_back(payload);
+        if !queue.announced {
+            queue.announced = true;
+            drop(queue);
+            self.announce();
+        }
+        Ok(())
+    }
+
+    /// Takes up to `messages` and `bytes` out; the first one whatever its size. An inlet that is not
+    /// empty then goes to the end of the line.
+    pub fn take(self: &Arc<Self>, messages: usize, bytes: usize) -> Vec<Payload> {
+        let mut taken = Vec::new();
+        let mut left = bytes;
+        let mut queue = lock(&self.queue);
+        while taken.len() < messages {
+            match queue.messages.front() {
+                Some(next) if next.len() <= left || taken.is_empty() => {
+                    left = left.saturating_sub(next.len())
+                }
+                _ => break,
+            }
+            if let Some(payload) = queue.messages.pop_front() {
+                queue.bytes -= payload.len();
+                taken.push(payload);
+            }
+        }
+        queue.announced = !queue.messages.is_empty();
+        let again = queue.announced;
+        drop(queue);
+        if again {
+            self.announce();
+        }
+        self.taken.notify_one();
+        taken
+    }
+
+    /// Drops what was not read and takes nothing any more.
+    pub fn close(&self) {
+        let mut queue = lock(&self.queue);
+        queue.closed = true;
+        queue.messages = VecDeque::new();
+        queue.bytes = 0;
+        drop(queue);
+        self.taken.notify_one();
+    }
+
+    /// Whether the game has taken everything.
+    pub fn is_empty(&self) -> bool {
+        lock(&self.queue).messages.is_empty()
+    }
+
+    /// Waits until the game has taken something.
+    pub async fn taken(&self) {
+        self.taken.notified().await;
+    }
+
+    fn announce(self: &Arc<Self>) {
+        // There is one slot for each place, an inlet is in at most once, and it holds its place. So
+        // there is always room, and an error only says that the app is gone.
+        let _ = self.ready.try_send(self.clone());
+    }
+}
+
+/// The network's end.
+#[derive(Clone)]
+pub(crate) struct NetworkEnd {
+    arrivals: Sender<Arrival>,
+    ready: Sender<Arc<Inlet>>,
+    store_failures: Sender<StoreError>,
+    messages_limit: usize,
+    bytes_limit: usize,
+}
+
+impl NetworkEnd {
+    /// Hands somebody over to the game. Gives it back when too many wait already.
+    pub fn arrive(&self, arrival: Arrival) -> Result<(), Arrival> {
+        self.arrivals
+            .try_send(arrival)
+            .map_err(crossbeam_channel::TrySendError::into_inner)
+    }
+
+    /// The inbound queue of a new connection.
+    pub fn inlet(&self, handle: Arc<Handle>) -> Arc<Inlet> {
+        Arc::new(Inlet {
+            handle,
+            queue: Mutex::default(),
+            taken: Notify::new(),
+            ready: self.ready.clone(),
+            messages_limit: self.messages_limit,
+            bytes_limit: self.bytes_limit,
+        })
+    }
+
+    /// Tells the game that a revocation is not stored. Some are dropped when it fails all the time.
+    pub fn store_failed(&self, error: StoreError) {
+        let _ = self.store_failures.try_send(error);
+    }
+}
+
+/// The game's end.
+pub(crate) struct GameEnd {
+    pub arrivals: Receiver<Arrival>,
+    pub departures: Receiver<Departure>,
+    pub ready: Receiver<Arc<Inlet>>,
+    pub store_failures: Receiver<StoreError>,
+    pub ticks: mpsc::Sender<Vec<Command>>,
+}
+
+/// Both ends, the line for departures, and the ticks on their way to the network.
+pub(crate) fn bridge(
+    limits: &Limits,
+) -> (
+    NetworkEnd,
+    GameEnd,
+    Departures,
+    mpsc::Receiver<Vec<Command>>,
+) {
+    let (arrivals, arrivals_end) = crossbeam_channel::bounded(limits.pending_handshakes);
+    let (departures, departures_end) = crossbeam_channel::bounded(limits.connections);
+    let (ready, ready_end) = crossbeam_channel::bounded(limits.connections);
+    let (store_failures, store_failures_end) = crossbeam_channel::bounded(16);
+    let (ticks, ticks_end) = mpsc::channel(limits.queued_ticks);
+    let network = NetworkEnd {
+        arrivals,
+        ready,
+        store_failures,
+        messages_limit: limits.inbound_queue_messages,
+        bytes_limit: limits.inbound_queue_bytes,
+    };
+    let game = GameEnd {
+        arrivals: arrivals_end,
+        departures: departures_end,
+        ready: ready_end,
+        store_failures: store_failures_end,
+        ticks,
+    };
+    (network, game, Departures(departures), ticks_end)
+}
+
+/// What happened since the start, for operators and diagnostics.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub admitted: AtomicU64,
+    pub refused: AtomicU64,
+    pub refused_sends: AtomicU64,
+    pub merged_ticks: AtomicU64,
+}
+
+impl Tally {
+    /// Counts one.
+    pub fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}

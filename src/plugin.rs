@@ -1,0 +1,220 @@
+//! The wiring, nothing else.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bevy_app::{App, Last, Plugin, PostUpdate, PreUpdate};
+use bevy_ecs::prelude::*;
+use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    auth::{Authenticator, ErasedAuthenticator},
+    bridge::{Command, GameEnd, NetworkEnd, bridge},
+    config::{BouncerConfig, ConfigError},
+    door::{Door, listener},
+    registry::Registry,
+    revocation::{MemoryRevocations, RevocationStore, StoreError},
+    session::fanout,
+    world::{
+        Bouncer, ClientFrame, Connection, Disconnected, Outgoing, Players, RegistryRef,
+        RevocationNotStored, Roster, Shared, on_disconnect, on_remove, receive, send,
+    },
+};
+
+/// Why the door cannot open.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BouncerError {
+    /// A field of the configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The listener could not be bound.
+    #[error("listen: cannot bind {address}: {source}")]
+    Bind {
+        /// The configured address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The revocations could not be loaded.
+    #[error("revocations: {0}")]
+    Revocations(#[from] StoreError),
+    /// The runtime to load the revocations could not be made.
+    #[error("cannot start a runtime: {0}")]
+    Runtime(io::Error),
+}
+
+/// When this crate's systems run.
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BouncerSystems {
+    /// In [`PreUpdate`]: who left, who joined, and what they said.
+    Receive,
+    /// In [`PostUpdate`]: the tick's output goes out, and those who were revoked in this tick leave.
+    Send,
+    /// In [`Last`]: when the app exits, everybody is closed with 1001.
+    Shutdown,
+}
+
+/// Opens the door: a listener beside the ECS that lets verified players in.
+///
+/// Adds [`TokioTasksPlugin`] unless the app has it already; to configure the runtime, add your own
+/// first.
+///
+/// ```no_run
+/// use bevy_app::prelude::*;
+/// use bevy_bouncer::{BouncerConfig, BouncerPlugin, JwtAuthenticator, MapDirectory, User};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let secret = std::env::var("SECRET")?;
+/// let players = MapDirectory::new([User::new("player-1", "Ann")?]);
+/// let tokens = JwtAuthenticator::hs256(secret)?.audience("game").users(players);
+/// let door = BouncerPlugin::bind(BouncerConfig::new("127.0.0.1:9000"), tokens)?;
+/// App::new().add_plugins(door).run();
+/// # Ok(())
+/// # }
+/// ```
+pub struct BouncerPlugin {
+    shared: Arc<Shared>,
+    store: Arc<dyn RevocationStore>,
+    /// Taken by the one call of `build`.
+    opening: Mutex<Option<Opening>>,
+}
+
+/// What only one app can have.
+struct Opening {
+    listener: TcpListener,
+    authenticator: Arc<dyn ErasedAuthenticator>,
+    network: NetworkEnd,
+    game: GameEnd,
+    ticks: mpsc::Receiver<Vec<Command>>,
+}
+
+impl BouncerPlugin {
+    /// Checks the configuration and binds the listener. Connections are accepted once the app has
+    /// built the plugin; until then they wait in the system's queue.
+    ///
+    /// # Errors
+    /// [`BouncerError::Config`] names the field that cannot be used; [`BouncerError::Bind`] says why
+    /// the address cannot be had, for instance because the port is in use.
+    pub fn bind(
+        config: BouncerConfig,
+        authenticator: impl Authenticator,
+    ) -> Result<Self, BouncerError> {
+        let address = config.validate()?;
+        let bind_error = |source| BouncerError::Bind { address, source };
+        let listener = listener::bind(address, &config.limits).map_err(bind_error)?;
+        let local_addr = listener.local_addr().map_err(bind_error)?;
+        let (network, game, departures, ticks) = bridge(&config.limits);
+        let shared = Shared {
+            registry: Arc::new(Registry::new(&config.limits, departures)),
+            config: Arc::new(config),
+            tally: Arc::default(),
+            local_addr,
+            stopping: watch::Sender::new(false),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            store: Arc::new(MemoryRevocations),
+            opening: Mutex::new(Some(Opening {
+                listener,
+                authenticator: Arc::new(authenticator),
+                network,
+                game,
+                ticks,
+            })),
+        })
+    }
+
+    /// Loads the revocations of this store, and keeps new ones in it. Without a store they last as
+    /// long as the process. Blocks until they are loaded; not to be called in async code.
+    ///
+    /// # Errors
+    /// [`BouncerError::Revocations`] when the store cannot be read or holds more than
+    /// [`Limits::revocations`](crate::Limits::revocations).
+    pub fn revocations(mut self, store: impl RevocationStore) -> Result<Self, BouncerError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(BouncerError::Runtime)?;
+        self.shared
+            .registry
+            .preload(runtime.block_on(store.load())?)?;
+        self.store = Arc::new(store);
+        Ok(self)
+    }
+
+    /// The address of the listener, with the port that the system chose for port 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.local_addr
+    }
+
+    /// The handle that the app will have as a resource, for code outside of the ECS.
+    pub fn bouncer(&self) -> Bouncer {
+        Bouncer::new(self.shared.clone())
+    }
+}
+
+impl Plugin for BouncerPlugin {
+    fn build(&self, app: &mut App) {
+        let opening = self
+            .opening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(opening) = opening else {
+            tracing::error!("a BouncerPlugin can be built once");
+            app.world_mut().write_message(bevy_app::AppExit::error());
+            return;
+        };
+        if !app.is_plugin_added::<TokioTasksPlugin>() {
+            app.add_plugins(TokioTasksPlugin::default());
+        }
+        let Opening {
+            listener,
+            authenticator,
+            network,
+            game,
+            ticks,
+        } = opening;
+
+        let limits = &self.shared.config.limits;
+        app.register_type::<Connection>()
+            .register_type::<crate::User>()
+            .add_message::<ClientFrame>()
+            .add_message::<RevocationNotStored>()
+            .init_resource::<Players>()
+            .init_resource::<Roster>()
+            .insert_resource(self.bouncer())
+            .insert_resource(RegistryRef(self.shared.registry.clone()))
+            .insert_resource(Outgoing::new(limits, self.shared.tally.clone()))
+            .insert_resource(receive::Incoming::new(game, limits.clone()))
+            .add_observer(on_disconnect)
+            .add_observer(on_remove)
+            .add_systems(PreUpdate, receive::receive.in_set(BouncerSystems::Receive))
+            .add_systems(
+                PostUpdate,
+                (receive::cut, send::send)
+                    .chain()
+                    .in_set(BouncerSystems::Send),
+            )
+            .add_systems(Last, send::shut_down.in_set(BouncerSystems::Shutdown));
+        app.register_type::<Disconnected>();
+
+        let door = Door::new(self.shared.clone(), authenticator, network.clone());
+        let runtime = app.world().resource::<TokioTasksRuntime>().runtime();
+        runtime.spawn(fanout::run(ticks));
+        let (shared, store) = (self.shared.clone(), self.store.clone());
+        runtime.spawn(async move {
+            let journal = &shared.registry.journal;
+            journal
+                .run(store, |error| network.store_failed(error))
+                .await;
+        });
+        runtime.spawn(door.open(listener));
+    }
+}

@@ -1,0 +1,185 @@
+//! One connection's state, shared by the network, the game and the operator.
+//!
+//! ```text
+//! Pending ──enter──► Live ──leave──► Leaving(polite) ──fence──► Leaving(fenced)
+//!    └─────abandon──► Abandoned      └──────────────fence──────────────┘
+//! ```
+//!
+//! Whoever makes a transition does what follows from it; everybody else finds it made. This is what
+//! makes "exactly once" true without a central authority. Frames are written under the same lock
+//! ([`Handle::write`]), so after [`Handle::leave`] has fenced a connection no frame can be on its way.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+
+use crate::{
+    goodbye::{DisconnectReason, Goodbye},
+    identity::{ConnectionId, TokenFacts, User},
+    refusal::{Refusal, RefusalKind},
+    sync::{Mutex, lock},
+};
+
+/// Who is connected, and how far the connection has come.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub id: ConnectionId,
+    pub user: User,
+    pub token: TokenFacts,
+    pub peer: SocketAddr,
+    phase: Mutex<Phase>,
+    changed: Notify,
+    /// Held until nothing knows the connection any more, neither a task nor the game.
+    _seat: Option<OwnedSemaphorePermit>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Pending,
+    Abandoned(Refusal),
+    Live,
+    Leaving { goodbye: Goodbye, fenced: bool },
+}
+
+/// What [`Handle::leave`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// The player was live and this call ended it: the caller reports the departure.
+    Now,
+    /// The handshake was under way and will answer with a refusal.
+    BeforeEntering,
+    /// Somebody else had ended it.
+    Already,
+}
+
+impl Handle {
+    pub fn new(
+        id: ConnectionId,
+        user: User,
+        token: TokenFacts,
+        peer: SocketAddr,
+        seat: Option<OwnedSemaphorePermit>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            user,
+            token,
+            peer,
+            phase: Mutex::new(Phase::Pending),
+            changed: Notify::new(),
+            _seat: seat,
+        })
+    }
+
+    /// Pending → Live. False when somebody abandoned the handshake first.
+    pub fn enter(&self) -> bool {
+        let mut phase = lock(&self.phase);
+        let pending = matches!(*phase, Phase::Pending);
+        if pending {
+            *phase = Phase::Live;
+        }
+        pending
+    }
+
+    /// Pending → Abandoned. False when the player has entered, or somebody was first.
+    pub fn abandon(&self, refusal: Refusal) -> bool {
+        let mut phase = lock(&self.phase);
+        let pending = matches!(*phase, Phase::Pending);
+        if pending {
+            *phase = Phase::Abandoned(refusal);
+            self.changed.notify_one();
+        }
+        pending
+    }
+
+    /// Ends it. A fence also stops everything that is still queued, even of somebody who was already
+    /// leaving politely; when this returns, no frame but Close is written any more.
+    pub fn leave(&self, goodbye: Goodbye, fence: bool) -> Left {
+        let mut phase = lock(&self.phase);
+        let left = match &mut *phase {
+            Phase::Pending => {
+                *phase = Phase::Abandoned(refusal_for(&goodbye));
+                Left::BeforeEntering
+            }
+            Phase::Live => {
+                *phase = Phase::Leaving {
+                    goodbye,
+                    fenced: fence,
+                };
+                Left::Now
+            }
+            Phase::Leaving {
+                goodbye: first,
+                fenced,
+            } => {
+                if fence && !*fenced {
+                    *first = goodbye;
+                    *fenced = true;
+                }
+                Left::Already
+            }
+            Phase::Abandoned(_) => Left::Already,
+        };
+        self.changed.notify_one();
+        left
+    }
+
+    /// Runs one non-blocking write, unless the connection is fenced. The lock is held meanwhile, so
+    /// that a fence waits for a write that has begun and none begins after it.
+    pub fn write<R>(&self, write: impl FnOnce() -> R) -> Option<R> {
+        let phase = lock(&self.phase);
+        match &*phase {
+            Phase::Live | Phase::Leaving { fenced: false, .. } => Some(write()),
+            _ => None,
+        }
+    }
+
+    /// The good-bye, once the connection is fenced.
+    pub fn fenced(&self) -> Option<Goodbye> {
+        match &*lock(&self.phase) {
+            Phase::Leaving {
+                goodbye,
+                fenced: true,
+            } => Some(goodbye.clone()),
+            _ => None,
+        }
+    }
+
+    /// The answer to a handshake that was abandoned.
+    pub fn abandoned(&self) -> Option<Refusal> {
+        match &*lock(&self.phase) {
+            Phase::Abandoned(refusal) => Some(refusal.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether the player is in and nobody has ended it.
+    pub fn is_live(&self) -> bool {
+        matches!(*lock(&self.phase), Phase::Live)
+    }
+
+    /// Whether the player is not in yet.
+    pub fn is_pending(&self) -> bool {
+        matches!(*lock(&self.phase), Phase::Pending)
+    }
+
+    /// Waits for the next change of phase. For the one task that owns the connection.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+/// What a handshake answers that was ended from outside.
+fn refusal_for(goodbye: &Goodbye) -> Refusal {
+    match goodbye.reason {
+        DisconnectReason::Banned => {
+            let refusal = Refusal::from(RefusalKind::Banned);
+            match &goodbye.message {
+                Some(words) => refusal.saying(words.to_string()),
+                None => refusal,
+            }
+        }
+        DisconnectReason::Shutdown | DisconnectReason::Draining => RefusalKind::Draining.into(),
+        reason => Refusal::unauthorized(reason.code()),
+    }
+}

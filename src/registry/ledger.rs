@@ -1,0 +1,242 @@
+//! Who is in and who is barred, as plain data. One lock around it (in [`Registry`](super::Registry))
+//! makes each method one critical section: either an admission sees a revocation, or the revocation
+//! sees the handle.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::handle::Handle;
+use crate::{
+    config::{DuplicateLogin, Limits},
+    identity::{ConnectionId, TokenFacts, User, UserId},
+    refusal::{Refusal, RefusalKind},
+    revocation::{BarredList, Revocation, RevocationKind, StoreError, Subject},
+};
+
+const FLAP_WINDOW: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    sessions: HashMap<ConnectionId, Arc<Handle>>,
+    by_user: HashMap<UserId, Vec<Arc<Handle>>>,
+    by_token: HashMap<Arc<str>, Vec<Arc<Handle>>>,
+    barred: BarredList,
+    replacements: HashMap<UserId, VecDeque<Instant>>,
+    duplicate_login: DuplicateLogin,
+    sessions_per_user: usize,
+    replacements_per_minute: usize,
+    /// Users whose replacements are counted at the same time.
+    tracked_users: usize,
+    next_id: u64,
+}
+
+impl Ledger {
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            sessions: HashMap::new(),
+            by_user: HashMap::new(),
+            by_token: HashMap::new(),
+            barred: BarredList::new(limits.revocations),
+            replacements: HashMap::new(),
+            duplicate_login: limits.duplicate_login,
+            sessions_per_user: limits.sessions_per_user(),
+            replacements_per_minute: limits.replacements_per_minute,
+            tracked_users: limits.connections,
+            next_id: 0,
+        }
+    }
+
+    /// Whether this identity could come in now. Admits nobody.
+    pub fn check(&self, user: &UserId, token: &TokenFacts, unix_now: u64) -> Result<(), Refusal> {
+        if let Some(entry) = self.barred.verdict(user, token, unix_now) {
+            return Err(barred(entry, unix_now));
+        }
+        let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
+        match self.duplicate_login {
+            DuplicateLogin::RejectNew | DuplicateLogin::Allow => {
+                if held.len() >= self.sessions_per_user {
+                    return Err(RefusalKind::AlreadyConnected.into());
+                }
+            }
+            DuplicateLogin::KickOld => {
+                if held.iter().any(|handle| handle.is_live()) {
+                    self.check_flapping(user)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reserves a place. From here on a revocation finds the handle.
+    pub fn admit(
+        &mut self,
+        user: User,
+        token: TokenFacts,
+        peer: SocketAddr,
+        seat: Option<OwnedSemaphorePermit>,
+        unix_now: u64,
+    ) -> Result<Arc<Handle>, Refusal> {
+        self.prune_replacements();
+        self.check(user.id(), &token, unix_now)?;
+        self.next_id += 1;
+        let handle = Handle::new(ConnectionId(self.next_id), user, token, peer, seat);
+        self.sessions.insert(handle.id, handle.clone());
+        self.by_user
+            .entry(handle.user.id().clone())
+            .or_default()
+            .push(handle.clone());
+        if let Some(id) = &handle.token.id {
+            self.by_token
+                .entry(id.clone())
+                .or_default()
+                .push(handle.clone());
+        }
+        Ok(handle)
+    }
+
+    /// The live sessions that would end if another one of this user entered.
+    pub fn would_replace(&self, user: &UserId) -> Vec<Arc<Handle>> {
+        if self.duplicate_login != DuplicateLogin::KickOld {
+            return Vec::new();
+        }
+        let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
+        held.iter()
+            .filter(|handle| handle.is_live())
+            .cloned()
+            .collect()
+    }
+
+    /// Pending → Live, and whom that replaces. `None` when the handshake was abandoned meanwhile.
+    pub fn enter(&mut self, handle: &Handle) -> Option<Vec<Arc<Handle>>> {
+        let replaced = self.would_replace(handle.user.id());
+        if !handle.enter() {
+            return None;
+        }
+        if !replaced.is_empty() {
+            self.note_replacement(handle.user.id());
+        }
+        for old in &replaced {
+            self.forget(old);
+        }
+        Some(replaced)
+    }
+
+    /// Takes a session out of the indexes.
+    pub fn forget(&mut self, handle: &Handle) {
+        if self.sessions.remove(&handle.id).is_none() {
+            return;
+        }
+        remove_from(&mut self.by_user, handle.user.id(), handle.id);
+        if let Some(token) = &handle.token.id {
+            remove_from(&mut self.by_token, token, handle.id);
+        }
+    }
+
+    /// Bars the subject and takes its sessions out of the indexes; the caller fences them. The list
+    /// can be full, then the sessions end all the same.
+    pub fn revoke(
+        &mut self,
+        entry: Revocation,
+        unix_now: u64,
+    ) -> (Vec<Arc<Handle>>, Result<(), StoreError>) {
+        let found = self.find(&entry.subject);
+        for handle in &found {
+            self.forget(handle);
+        }
+        let listed = match entry.subject {
+            Subject::Session(_) => Ok(()),
+            _ => self.barred.put(entry, unix_now),
+        };
+        (found, listed)
+    }
+
+    /// Lets a subject come in again.
+    pub fn restore(&mut self, subject: &Subject) {
+        self.barred.remove(subject);
+    }
+
+    /// All sessions of a subject, pending ones included.
+    pub fn find(&self, subject: &Subject) -> Vec<Arc<Handle>> {
+        match subject {
+            Subject::User(user) => self.by_user.get(user).cloned().unwrap_or_default(),
+            Subject::Token(token) => self.by_token.get(token).cloned().unwrap_or_default(),
+            Subject::Session(id) => self.sessions.get(id).cloned().into_iter().collect(),
+            Subject::Everyone => self.sessions.values().cloned().collect(),
+        }
+    }
+
+    fn check_flapping(&self, user: &UserId) -> Result<(), Refusal> {
+        let Some(recent) = self.replacements.get(user) else {
+            if self.replacements.len() >= self.tracked_users {
+                return Err(Refusal::from(RefusalKind::TooManyAttempts).retry_after(FLAP_WINDOW));
+            }
+            return Ok(());
+        };
+        let now = Instant::now();
+        let in_window = |at: &&Instant| now.duration_since(**at) < FLAP_WINDOW;
+        if recent.iter().filter(in_window).count() < self.replacements_per_minute {
+            return Ok(());
+        }
+        let oldest = recent.iter().find(in_window).copied().unwrap_or(now);
+        let wait = FLAP_WINDOW.saturating_sub(now.duration_since(oldest));
+        Err(Refusal::from(RefusalKind::TooManyAttempts).retry_after(wait))
+    }
+
+    fn note_replacement(&mut self, user: &UserId) {
+        let now = Instant::now();
+        let in_window = |at: &Instant| now.duration_since(*at) < FLAP_WINDOW;
+        let recent = self.replacements.entry(user.clone()).or_default();
+        recent.retain(in_window);
+        recent.push_back(now);
+    }
+
+    /// Makes room when the counts of too many users are kept.
+    fn prune_replacements(&mut self) {
+        if self.replacements.len() < self.tracked_users {
+            return;
+        }
+        let now = Instant::now();
+        let in_window = |at: &Instant| now.duration_since(*at) < FLAP_WINDOW;
+        self.replacements
+            .retain(|_, recent| recent.back().is_some_and(in_window));
+    }
+}
+
+fn remove_from<K: std::hash::Hash + Eq>(
+    index: &mut HashMap<K, Vec<Arc<Handle>>>,
+    key: &K,
+    id: ConnectionId,
+) {
+    if let Some(held) = index.get_mut(key) {
+        held.retain(|handle| handle.id != id);
+        if held.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+/// What the barred are told: a ban openly, everything else like any bad credential.
+fn barred(entry: &Revocation, unix_now: u64) -> Refusal {
+    match entry.kind {
+        RevocationKind::Revoke => Refusal::unauthorized("revoked"),
+        RevocationKind::Ban => {
+            let refusal = Refusal::from(RefusalKind::Banned);
+            let refusal = match &entry.reason {
+                Some(reason) => refusal.saying(reason.clone()),
+                None => refusal,
+            };
+            match entry.until {
+                Some(until) => {
+                    refusal.retry_after(Duration::from_secs(until.saturating_sub(unix_now)))
+                }
+                None => refusal,
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Who is in. The only place that both worlds and the operator's threads change.
+//!
+//! All methods are synchronous and short: map operations under one lock, and for a revocation at most
+//! one non-blocking write of each connection that it cuts.
+
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::sync::Semaphore;
+
+use crate::{
+    bridge::{Departure, Departures},
+    config::Limits,
+    goodbye::{DisconnectReason, Goodbye},
+    identity::{TokenFacts, User, UserId, unix_now},
+    refusal::{Refusal, RefusalKind},
+    revocation::{Decision, Journal, Revocation, RevocationKind, StoreError, Storing, Subject},
+    sync::{Mutex, lock},
+};
+
+mod handle;
+mod ledger;
+
+pub(crate) use handle::{Handle, Left};
+use ledger::Ledger;
+
+/// See the module's documentation.
+pub(crate) struct Registry {
+    ledger: Mutex<Ledger>,
+    seats: Arc<Semaphore>,
+    places: usize,
+    departures: Departures,
+    pub journal: Journal,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new(limits: &Limits, departures: Departures) -> Self {
+        Self {
+            ledger: Mutex::new(Ledger::new(limits)),
+            seats: Arc::new(Semaphore::new(limits.connections)),
+            places: limits.connections,
+            departures,
+            journal: Journal::new(limits.unsaved_revocations),
+        }
+    }
+
+    /// Bars those whom a store has kept.
+    pub fn preload(&self, stored: Vec<Revocation>) -> Result<(), StoreError> {
+        let now = unix_now();
+        let mut ledger = lock(&self.ledger);
+        stored
+            .into_iter()
+            .try_for_each(|entry| ledger.revoke(entry, now).1)
+    }
+
+    /// Whether every place is taken.
+    pub fn is_full(&self) -> bool {
+        self.seats.available_permits() == 0
+    }
+
+    /// Waits until nobody is left, tasks and sockets included.
+    pub async fn emptied(&self) {
+        // A semaphore has at most 2^32 permits on every platform that has as many connections.
+        let all = u32::try_from(self.places).unwrap_or(u32::MAX);
+        // Only a closed semaphore is an error, and nobody closes this one.
+        let _ = self.seats.acquire_many(all).await;
+    }
+
+    /// Whether this identity could come in now. Admits nobody.
+    pub fn check(&self, user: &UserId, token: &TokenFacts) -> Result<(), Refusal> {
+        if self.is_full() {
+            return Err(RefusalKind::Capacity.into());
+        }
+        lock(&self.ledger).check(user, token, unix_now())
+    }
+
+    /// Reserves a place for a verified user, or says why not.
+    pub fn admit(
+        &self,
+        user: User,
+        token: TokenFacts,
+        peer: SocketAddr,
+    ) -> Result<Arc<Handle>, Refusal> {
+        let seat = self
+            .seats
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| Refusal::from(RefusalKind::Capacity))?;
+        lock(&self.ledger).admit(user, token, peer, Some(seat), unix_now())
+    }
+
+    /// Gives a reserved place up. False when the player has entered or was refused meanwhile.
+    pub fn abandon(&self, handle: &Handle, refusal: Refusal) -> bool {
+        let abandoned = handle.abandon(refusal);
+        if abandoned {
+            lock(&self.ledger).forget(handle);
+        }
+        abandoned
+    }
+
+    /// The live sessions that would end if another one of this user entered.
+    pub fn would_replace(&self, user: &UserId) -> Vec<Arc<Handle>> {
+        lock(&self.ledger).would_replace(user)
+    }
+
+    /// The player is in, in the stead of those returned. `None` when the handshake was abandoned.
+    pub fn enter(&self, handle: &Handle) -> Option<Vec<Arc<Handle>>> {
+        lock(&self.ledger).enter(handle)
+    }
+
+    /// Ends a session and reports the departure, if nobody has done so before.
+    pub fn leave(&self, handle: &Arc<Handle>, goodbye: Goodbye, fence: bool) -> Left {
+        let left = self.end(handle, goodbye.clone(), fence);
+        if left == Left::Now {
+            self.departures.report(Departure {
+                handle: handle.clone(),
+                goodbye,
+            });
+        }
+        left
+    }
+
+    /// Ends a session for a caller that tells the game itself.
+    pub fn end(&self, handle: &Arc<Handle>, goodbye: Goodbye, fence: bool) -> Left {
+        let left = handle.leave(goodbye, fence);
+        lock(&self.ledger).forget(handle);
+        left
+    }
+
+    /// Bars a subject, fences its sessions, and has the entry stored.
+    pub fn revoke(&self, entry: Revocation) -> Receipt {
+        let goodbye = Goodbye {
+            reason: match entry.kind {
+                RevocationKind::Revoke => DisconnectReason::Revoked,
+                RevocationKind::Ban => DisconnectReason::Banned,
+            },
+            message: entry.reason.as_deref().map(Arc::from),
+        };
+        let (found, storing) = {
+            let mut ledger = lock(&self.ledger);
+            let (found, listed) = ledger.revoke(entry.clone(), unix_now());
+            let storing = match (listed, &entry.subject) {
+                (Err(error), _) => Storing::failed(error),
+                (Ok(()), Subject::Session(_)) => Storing::done(),
+                // Under the ledger's lock, so that the store sees decisions in their order.
+                (Ok(()), _) => self.journal.append(Decision::Put(entry)),
+            };
+            (found, storing)
+        };
+        let cut = self.cut(&found, &goodbye, true);
+        Receipt { cut, storing }
+    }
+
+    /// Lets a subject come in again.
+    pub fn restore(&self, subject: Subject) -> Receipt {
+        let mut ledger = lock(&self.ledger);
+        ledger.restore(&subject);
+        Receipt {
+            cut: 0,
+            storing: self.journal.append(Decision::Remove(subject)),
+        }
+    }
+
+    /// Sends a subject's sessions away politely. Nothing is barred.
+    pub fn kick(&self, subject: &Subject, message: Option<&str>) -> usize {
+        let goodbye = Goodbye {
+            reason: DisconnectReason::Kicked,
+            message: message.map(Arc::from),
+        };
+        let mut found = lock(&self.ledger).find(subject);
+        found.retain(|handle| handle.is_live());
+        self.cut(&found, &goodbye, false)
+    }
+
+    /// All live sessions.
+    pub fn live(&self) -> Vec<Arc<Handle>> {
+        let mut live = lock(&self.ledger).find(&Subject::Everyone);
+        live.retain(|handle| handle.is_live());
+        live
+    }
+
+    /// Ends these sessions; returns how many were live.
+    fn cut(&self, found: &[Arc<Handle>], goodbye: &Goodbye, fence: bool) -> usize {
+        found
+            .iter()
+            .filter(|handle| self.leave(handle, goodbye.clone(), fence) == Left::Now)
+            .count()
+    }
+}
+
+/// What came of [`Bouncer::revoke`](crate::Bouncer::revoke) or
+/// [`Bouncer::restore`](crate::Bouncer::restore).
+///
+/// The live sessions are fenced when you hold it. Awaiting it tells when the entry is stored;
+/// dropping it does not cancel that.
+#[derive(Debug)]
+pub struct Receipt {
+    cut: usize,
+    storing: Storing,
+}
+
+impl Receipt {
+    /// How many live sessions were cut.
+    pub fn cut(&self) -> usize {
+        self.cut
+    }
+}
+
+impl Future for Receipt {
+    type Output = Result<(), StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.storing).poll(context)
+    }
+}

@@ -1,0 +1,164 @@
+//! The end of a session: good-bye, the closing handshake, and a reset for whoever does not answer.
+
+use std::{future::poll_fn, mem::MaybeUninit, pin::Pin, task::Poll, time::Duration};
+
+use tokio::{
+    io::{AsyncWriteExt, ReadBuf},
+    time::{Instant, timeout_at},
+};
+use tokio_tungstenite::tungstenite::{
+    Error as ProtocolError,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
+
+use super::{Ending, Io, Session, Transport};
+use crate::goodbye::{DisconnectReason, Goodbye};
+
+const DRAIN_BYTES: usize = 1024;
+/// What a client may send after our Close before it is reset.
+const DRAIN_LIMIT_BYTES: usize = 1024 * 1024;
+
+impl<S: Transport> Session<S> {
+    /// Says good-bye within the time that the reason allows, then closes or resets the socket.
+    pub(super) async fn close(&mut self, ending: Ending) {
+        let limit = self.time_to_close(&ending);
+        let deadline = Instant::now() + limit;
+        let in_order = timeout_at(deadline, self.say_goodbye(ending)).await;
+        if in_order != Ok(true) {
+            self.stream.reset_on_close();
+        }
+    }
+
+    fn time_to_close(&self, ending: &Ending) -> Duration {
+        match ending {
+            Ending::Cut(goodbye)
+                if matches!(
+                    goodbye.reason,
+                    DisconnectReason::Revoked | DisconnectReason::Banned
+                ) =>
+            {
+                self.limits.cut_timeout
+            }
+            _ => self.limits.close_timeout,
+        }
+    }
+
+    /// True when both sides have closed in order.
+    async fn say_goodbye(&mut self, ending: Ending) -> bool {
+        let goodbye = match ending {
+            Ending::Lost => return false,
+            Ending::ByClient => {
+                self.backlog.discard();
+                return self.write_close().await && self.stream.shutdown().await.is_ok();
+            }
+            Ending::Polite(goodbye) => self.write_queued(goodbye).await,
+            Ending::Broken(reason) => {
+                self.begin_close(&reason.into());
+                // What follows a broken frame is not a frame, so there is no answer to understand.
+                return self.write_close().await
+                    && self.stream.shutdown().await.is_ok()
+                    && self.drain(|_, bytes| bytes.is_empty()).await;
+            }
+            Ending::Cut(goodbye) => goodbye,
+        };
+        self.begin_close(&goodbye);
+        self.write_close().await
+            && self.drain(Self::is_answered).await
+            && self.stream.shutdown().await.is_ok()
+    }
+
+    /// Writes what was sent before a polite good-bye. A fence overtakes it, and brings its own reason.
+    async fn write_queued(&mut self, goodbye: Goodbye) -> Goodbye {
+        let handle = self.handle.clone();
+        loop {
+            if let Some(fenced) = handle.fenced() {
+                return fenced;
+            }
+            if self.backlog.is_empty() {
+                return goodbye;
+            }
+            let stop = tokio::select! {
+                biased;
+                () = handle.changed() => continue,
+                stop = poll_fn(|context| match self.poll_write_backlog(context) {
+                    Poll::Ready(stop) => Poll::Ready(Some(stop)),
+                    Poll::Pending if self.backlog.is_empty() => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                }) => stop,
+            };
+            if matches!(stop, Some(Io::Lost | Io::TooSlow)) {
+                return goodbye;
+            }
+        }
+    }
+
+    /// Nothing but Close from here on, and nothing more for the game.
+    fn begin_close(&mut self, goodbye: &Goodbye) {
+        self.backlog.discard();
+        let frame = CloseFrame {
+            code: CloseCode::from(goodbye.reason.close_code()),
+            reason: goodbye.close_text().into(),
+        };
+        // Fails when a Close is under way already; then that one is in the wire.
+        let _ = self.protocol.close(Some(frame));
+    }
+
+    /// Writes the end of a half-written frame, and the Close. These two may pass the fence.
+    async fn write_close(&mut self) -> bool {
+        if let Some(close) = self.protocol.get_mut().take_outgoing() {
+            self.backlog.push(close);
+        }
+        let (stream, backlog) = (&mut self.stream, &mut self.backlog);
+        poll_fn(|context| {
+            while !backlog.is_empty() {
+                let write = backlog.with_slices(|slices| {
+                    Pin::new(&mut *stream).poll_write_vectored(context, slices)
+                });
+                match write {
+                    Poll::Ready(Ok(count)) if count > 0 => backlog.advance(count),
+                    Poll::Ready(_) => return Poll::Ready(false),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            Poll::Ready(true)
+        })
+        .await
+    }
+
+    /// Reads and drops until `done` says so of what came (nothing at the end). False when the client
+    /// sends too much meanwhile.
+    async fn drain(&mut self, done: impl Fn(&mut Self, &[u8]) -> bool) -> bool {
+        let mut left = DRAIN_LIMIT_BYTES;
+        while left > 0 {
+            let step = poll_fn(|context| {
+                let mut buffer = [const { MaybeUninit::uninit() }; DRAIN_BYTES];
+                let mut buffer = ReadBuf::uninit(&mut buffer);
+                Pin::new(&mut self.stream)
+                    .poll_read(context, &mut buffer)
+                    .map_ok(|()| (done(self, buffer.filled()), buffer.filled().len()))
+            })
+            .await;
+            match step {
+                Ok((true, _)) => return true,
+                Ok((false, count)) if count > 0 => left = left.saturating_sub(count),
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// Whether the client has answered the Close. Messages that come before are dropped.
+    fn is_answered(&mut self, bytes: &[u8]) -> bool {
+        if bytes.is_empty() {
+            self.protocol.get_mut().end();
+        }
+        self.protocol.get_mut().feed(bytes);
+        loop {
+            match self.protocol.read() {
+                Ok(_) => {}
+                Err(ProtocolError::Io(_)) => return false,
+                Err(_) => return true,
+            }
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! After the 101: one task for each connection, which owns the socket.
+//!
+//! The socket has one reader and one writer, this task. What it reads goes through [`meter`] and
+//! [`budget`], then through the WebSocket protocol (over an in-memory [`wire`]) into the game's inbox.
+//! What the game sends comes as finished frames through the [`Outlet`] into the [`backlog`], together
+//! with the protocol's pongs and closes, and is written under the fence of the [`Handle`].
+
+use std::{
+    mem::MaybeUninit,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use tokio::io::ReadBuf;
+use tokio_tungstenite::tungstenite::{
+    Error as ProtocolError, Message, WebSocket,
+    error::CapacityError,
+    protocol::{Role, WebSocketConfig},
+};
+
+use crate::{
+    bridge::Inlet,
+    config::Limits,
+    goodbye::{DisconnectReason, Goodbye},
+    payload::Payload,
+    registry::{Handle, Registry},
+};
+
+mod backlog;
+mod budget;
+mod closing;
+pub(crate) mod fanout;
+pub(crate) mod frame;
+mod meter;
+mod outlet;
+mod timers;
+mod transport;
+mod wire;
+
+use backlog::Backlog;
+use budget::Budget;
+use meter::FrameMeter;
+pub(crate) use outlet::Outlet;
+use timers::{Due, Timers};
+pub(crate) use transport::Transport;
+use wire::Wire;
+
+/// Bytes read at once, into a buffer on the stack: an idle session holds none.
+const READ_BYTES: usize = 8 * 1024;
+/// The protocol's own read buffer.
+const PROTOCOL_BUFFER_BYTES: usize = 1024;
+
+/// One live connection.
+pub(crate) struct Session<S> {
+    stream: S,
+    protocol: WebSocket<Wire>,
+    meter: FrameMeter,
+    frames: Budget,
+    bytes: Budget,
+    timers: Timers,
+    backlog: Backlog,
+    /// A message for which the game has no room yet. Reading pauses meanwhile.
+    stalled: Option<Payload>,
+    inlet: Arc<Inlet>,
+    outlet: Arc<Outlet>,
+    registry: Arc<Registry>,
+    handle: Arc<Handle>,
+    limits: Arc<Limits>,
+}
+
+/// How a session ends.
+#[derive(Debug)]
+enum Ending {
+    /// The client sent Close; the answer is in the wire.
+    ByClient,
+    /// The socket is of no use any more.
+    Lost,
+    /// The protocol was broken: the rest of the stream means nothing.
+    Broken(DisconnectReason),
+    /// The server ends it now.
+    Cut(Goodbye),
+    /// The server ends it after what is queued.
+    Polite(Goodbye),
+}
+
+enum Io {
+    Read(usize),
+    Fenced,
+    TooSlow,
+    Lost,
+}
+
+impl<S: Transport> Session<S> {
+    pub fn new(
+        stream: S,
+        inlet: Arc<Inlet>,
+        outlet: Arc<Outlet>,
+        registry: Arc<Registry>,
+        limits: Arc<Limits>,
+    ) -> Self {
+        let now = Instant::now();
+        let handle = inlet.handle.clone();
+        let config = WebSocketConfig::default()
+            .read_buffer_size(PROTOCOL_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_write_buffer_size(limits.outgoing_queue_bytes)
+            .max_message_size(Some(limits.max_message_bytes))
+            .max_frame_size(Some(limits.max_frame_bytes));
+        Self {
+            stream,
+            protocol: WebSocket::from_raw_socket(Wire::default(), Role::Server, Some(config)),
+            meter: FrameMeter::default(),
+            frames: Budget::new(
+                limits.inbound_frames_per_second,
+                limits.inbound_frames_burst,
+                now,
+            ),
+            bytes: Budget::new(
+                limits.inbound_bytes_per_second,
+                limits.inbound_bytes_per_second,
+                now,
+            ),
+            timers: Timers::new(&limits, handle.token.expires_at, now),
+            backlog: Backlog::default(),
+            stalled: None,
+            inlet,
+            outlet,
+            registry,
+            handle,
+            limits,
+        }
+    }
+
+    /// Runs until the connection is over. The departure is reported as soon as it is certain, before
+    /// the closing handshake.
+    pub async fn run(mut self) {
+        let ending = self.live().await;
+        let goodbye = match &ending {
+            Ending::ByClient => DisconnectReason::ClientClosed.into(),
+            Ending::Lost => DisconnectReason::ConnectionLost.into(),
+            Ending::Broken(reason) => (*reason).into(),
+            Ending::Cut(goodbye) | Ending::Polite(goodbye) => goodbye.clone(),
+        };
+        let fence = !matches!(ending, Ending::Polite(_));
+        self.registry.leave(&self.handle, goodbye, fence);
+        self.close(ending).await;
+    }
+
+    async fn live(&mut self) -> Ending {
+        let sleep = tokio::time::sleep_until(Instant::now().into());
+        tokio::pin!(sleep);
+        loop {
+            if let Some(goodbye) = self.handle.fenced() {
+                return Ending::Cut(goodbye);
+            }
+            if let Some(ending) = self.collect() {
+                return ending;
+            }
+            let now = Instant::now();
+            let paused = self.paused_until(now);
+            if let Some(ending) = self.check_clocks(paused.is_some(), now) {
+                return ending;
+            }
+            let next = self.timers.next(&self.limits, now);
+            let wake = paused.map_or(next, |until| until.min(next));
+            sleep.as_mut().reset(wake.into());
+
+            let (handle, inlet, outlet) =
+                (self.handle.clone(), self.inlet.clone(), self.outlet.clone());
+            let stalled = self.stalled.is_some();
+            let reading = paused.is_none() && !stalled;
+            let io = tokio::task::unconstrained(std::future::poll_fn(|context| {
+                self.poll_io(reading, context)
+            }));
+            let io = tokio::select! {
+                biased;
+                () = handle.changed() => continue,
+                () = outlet.added() => continue,
+                io = io => io,
+                () = inlet.taken(), if stalled => Io::Read(0),
+                () = &mut sleep => continue,
+            };
+            let ending = match io {
+                Io::Read(count) => self.received(count),
+                Io::Fenced => continue,
+                Io::TooSlow => Some(Ending::Cut(DisconnectReason::SlowConsumer.into())),
+                Io::Lost => Some(Ending::Lost),
+            };
+            if let Some(ending) = ending {
+                return ending;
+            }
+        }
+    }
+
+    /// Takes what the fan-out and the protocol want written.
+    fn collect(&mut self) -> Option<Ending> {
+        let handed = self.outlet.take();
+        for frames in &handed.frames {
+            frames
+                .iter()
+                .for_each(|frame| self.backlog.push(frame.clone()));
+        }
+        if let Some(control) = self.protocol.get_mut().take_outgoing() {
+            self.backlog.push_urgent(control);
+        }
+        if handed.overflowed {
+            return Some(Ending::Cut(DisconnectReason::Overloaded.into()));
+        }
+        handed.goodbye.map(Ending::Polite)
+    }
+
+    fn paused_until(&mut self, now: Instant) -> Option<Instant> {
+        self.frames
+            .pause_until(now)
+            .max(self.bytes.pause_until(now))
+    }
+
+    fn check_clocks(&mut self, paused: bool, now: Instant) -> Option<Ending> {
+        if paused || self.stalled.is_some() {
+            self.timers.heard();
+        }
+        let over_since = [self.frames.over_since(), self.bytes.over_since()];
+        let flooding = over_since
+            .into_iter()
+            .flatten()
+            .any(|since| now >= since + self.limits.inbound_overload_timeout);
+        if flooding && paused {
+            return Some(Ending::Cut(DisconnectReason::RateLimited.into()));
+        }
+        match self.timers.due(&self.limits, now)? {
+            Due::Ping => {
+                self.backlog.push_urgent(frame::PING);
+                None
+            }
+            Due::End(reason) => Some(Ending::Cut(reason.into())),
+        }
+    }
+
+    fn poll_io(&mut self, reading: bool, context: &mut Context<'_>) -> Poll<Io> {
+        if let Poll::Ready(stop) = self.poll_write_backlog(context) {
+            return Poll::Ready(stop);
+        }
+        if !reading {
+            return Poll::Pending;
+        }
+        let mut buffer = [const { MaybeUninit::uninit() }; READ_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut buffer);
+        match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+            Ok(()) if !buffer.filled().is_empty() => {
+                let now = Instant::now();
+                let begun = self.meter.feed(buffer.filled());
+                self.frames.spend(begun, now);
+                self.bytes.spend(buffer.filled().len(), now);
+                self.protocol.get_mut().feed(buffer.filled());
+                Poll::Ready(Io::Read(buffer.filled().len()))
+            }
+            _ => Poll::Ready(Io::Lost),
+        }
+    }
+
+    /// Writes until nothing is left or the socket takes no more. Ready only with a reason to stop.
+    fn poll_write_backlog(&mut self, context: &mut Context<'_>) -> Poll<Io> {
+        while !self.backlog.is_empty() {
+            let (stream, backlog) = (&mut self.stream, &self.backlog);
+            let write = || {
+                backlog.with_slices(|slices| Pin::new(stream).poll_write_vectored(context, slices))
+            };
+            match self.handle.write(write) {
+                None => return Poll::Ready(Io::Fenced),
+                Some(Poll::Ready(Ok(count))) if count > 0 => {
+                    self.backlog.advance(count);
+                    self.timers.progressed();
+                }
+                Some(Poll::Ready(_)) => return Poll::Ready(Io::Lost),
+                Some(Poll::Pending) => {
+                    self.timers.blocked(Instant::now());
+                    let over = self.backlog.len() > self.limits.outgoing_queue_messages
+                        || self.backlog.bytes() > self.limits.outgoing_queue_bytes;
+                    return if over {
+                        Poll::Ready(Io::TooSlow)
+                    } else {
+                        Poll::Pending
+                    };
+                }
+            }
+        }
+        self.timers.progressed();
+        Poll::Pending
+    }
+
+    /// Passes on what has arrived, as far as the game has room.
+    fn received(&mut self, count: usize) -> Option<Ending> {
+        if count > 0 {
+            self.timers.heard();
+        }
+        if let Some(payload) = self.stalled.take()
+            && let Err(payload) = self.inlet.push(payload)
+        {
+            self.stalled = Some(payload);
+            return None;
+        }
+        while self.stalled.is_none() {
+            let payload = match self.protocol.read() {
+                Ok(Message::Text(text)) => Payload::from_text(text),
+                Ok(Message::Binary(bytes)) => Payload::from(bytes),
+                Ok(_) => continue,
+                Err(ProtocolError::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    let unfinished = self.meter.is_unfinished();
+                    self.timers.unfinished(unfinished, Instant::now());
+                    return None;
+                }
+                Err(error) => return Some(ending_of(&error)),
+            };
+            self.stalled = self.inlet.push(payload).err();
+        }
+        None
+    }
+}
+
+impl<S> Drop for Session<S> {
+    /// Also when the task panicked or was aborted.
+    fn drop(&mut self) {
+        self.outlet.shut();
+        self.registry
+            .leave(&self.handle, DisconnectReason::InternalError.into(), true);
+    }
+}
+
+/// What an error of the protocol means to the client (RFC 6455 §7.4.1).
+fn ending_of(error: &ProtocolError) -> Ending {
+    tracing::debug!(%error, "a session ends");
+    match error {
+        ProtocolError::ConnectionClosed | ProtocolError::AlreadyClosed => Ending::ByClient,
+        ProtocolError::Utf8(_) => Ending::Broken(DisconnectReason::InvalidText),
+        ProtocolError::Capacity(CapacityError::MessageTooLong { .. }) => {
+            Ending::Broken(DisconnectReason::MessageTooBig)
+        }
+        _ => Ending::Broken(DisconnectReason::ProtocolError),
+    }
+}

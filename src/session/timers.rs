@@ -1,0 +1,143 @@
+//! Everything in a session that ends by a clock.
+
+use std::time::{Duration, Instant};
+
+use crate::{config::Limits, goodbye::DisconnectReason, identity::unix_now};
+
+/// How long a look at the wall clock may be away: it can be set while we sleep.
+const WALL_CLOCK_CHECK: Duration = Duration::from_secs(30);
+
+/// The clocks of one session.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    next_ping: Instant,
+    /// The first ping since which nothing was heard.
+    unanswered: Option<Instant>,
+    /// Since when a write has made no progress.
+    blocked: Option<Instant>,
+    /// Since when a message has been unfinished.
+    unfinished: Option<Instant>,
+    /// Unix seconds at which the token ends, grace included.
+    expires_at: Option<u64>,
+}
+
+/// What is due.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    Ping,
+    End(DisconnectReason),
+}
+
+impl Timers {
+    pub fn new(limits: &Limits, expires_at: Option<u64>, now: Instant) -> Self {
+        Self {
+            next_ping: now + limits.ping_interval,
+            unanswered: None,
+            blocked: None,
+            unfinished: None,
+            expires_at: expires_at.map(|at| at.saturating_add(limits.expiry_grace.as_secs())),
+        }
+    }
+
+    /// Something arrived, or cannot be heard because reading pauses.
+    pub fn heard(&mut self) {
+        self.unanswered = None;
+    }
+
+    /// The socket takes nothing.
+    pub fn blocked(&mut self, now: Instant) {
+        self.blocked.get_or_insert(now);
+    }
+
+    /// The socket took something, or there is nothing to write.
+    pub fn progressed(&mut self) {
+        self.blocked = None;
+    }
+
+    /// Whether a message has begun and not ended.
+    pub fn unfinished(&mut self, unfinished: bool, now: Instant) {
+        match unfinished {
+            true => _ = self.unfinished.get_or_insert(now),
+            false => self.unfinished = None,
+        }
+    }
+
+    /// What is due now. A ping is due once each interval.
+    pub fn due(&mut self, limits: &Limits, now: Instant) -> Option<Due> {
+        let over = |since: Option<Instant>, limit| since.is_some_and(|since| now >= since + limit);
+        if self.expires_at.is_some_and(|at| unix_now() >= at) {
+            return Some(Due::End(DisconnectReason::TokenExpired));
+        }
+        if over(self.unanswered, limits.pong_timeout) {
+            return Some(Due::End(DisconnectReason::HeartbeatTimeout));
+        }
+        if over(self.blocked, limits.write_timeout) {
+            return Some(Due::End(DisconnectReason::SlowConsumer));
+        }
+        if over(self.unfinished, limits.message_timeout) {
+            return Some(Due::End(DisconnectReason::RateLimited));
+        }
+        if now >= self.next_ping {
+            self.next_ping = now + limits.ping_interval;
+            self.unanswered.get_or_insert(now);
+            return Some(Due::Ping);
+        }
+        None
+    }
+
+    /// When to look again.
+    pub fn next(&self, limits: &Limits, now: Instant) -> Instant {
+        let expiry = self.expires_at.map(|at| {
+            let left = Duration::from_secs(at.saturating_sub(unix_now()));
+            now + left.min(WALL_CLOCK_CHECK)
+        });
+        [
+            Some(self.next_ping),
+            self.unanswered.map(|since| since + limits.pong_timeout),
+            self.blocked.map(|since| since + limits.write_timeout),
+            self.unfinished.map(|since| since + limits.message_timeout),
+            expiry,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.next_ping, Instant::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_after_a_ping_ends_the_session_and_any_sound_saves_it() {
+        let limits = Limits::default();
+        let start = Instant::now();
+        let mut timers = Timers::new(&limits, None, start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(timers.due(&limits, at(14)), None);
+        assert_eq!(timers.due(&limits, at(15)), Some(Due::Ping));
+        assert_eq!(timers.due(&limits, at(30)), Some(Due::Ping));
+        timers.heard();
+        assert_eq!(timers.due(&limits, at(40)), None);
+        assert_eq!(timers.due(&limits, at(45)), Some(Due::Ping));
+        assert_eq!(timers.due(&limits, at(60)), Some(Due::Ping));
+        assert_eq!(
+            timers.due(&limits, at(70)),
+            Some(Due::End(DisconnectReason::HeartbeatTimeout))
+        );
+    }
+
+    #[test]
+    fn a_token_ends_its_session_after_the_grace() {
+        let mut limits = Limits::default();
+        let start = Instant::now();
+        let mut expired = Timers::new(&limits, Some(unix_now()), start);
+        assert_eq!(
+            expired.due(&limits, start),
+            Some(Due::End(DisconnectReason::TokenExpired))
+        );
+        limits.expiry_grace = Duration::from_secs(60);
+        let mut graced = Timers::new(&limits, Some(unix_now()), start);
+        assert_eq!(graced.due(&limits, start), None);
+    }
+}

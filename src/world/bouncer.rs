@@ -1,0 +1,177 @@
+//! The handle for the game and the operator: who is in, and out with you.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+};
+
+use bevy_ecs::prelude::*;
+use tokio::sync::watch;
+
+use crate::{
+    bridge::Tally,
+    config::BouncerConfig,
+    identity::{ConnectionId, User, UserId},
+    registry::{Receipt, Registry},
+    revocation::{Revocation, Subject},
+};
+
+/// What the plugin, the network and every [`Bouncer`] share.
+pub(crate) struct Shared {
+    pub config: Arc<BouncerConfig>,
+    pub registry: Arc<Registry>,
+    pub tally: Arc<Tally>,
+    pub local_addr: SocketAddr,
+    /// True once the app is about to end.
+    pub stopping: watch::Sender<bool>,
+}
+
+impl Shared {
+    /// Closes the door. False when it was closed already.
+    pub fn stop(&self) -> bool {
+        !self.stopping.send_replace(true)
+    }
+}
+
+/// Revokes, kicks and lists players. A resource that is cheap to clone and works from any thread.
+///
+/// ```
+/// use bevy_bouncer::{Bouncer, Revocation, User};
+/// use bevy_ecs::prelude::*;
+///
+/// fn ban_cheater(cheater: Entity, users: Query<&User>, bouncer: Res<Bouncer>) {
+///     if let Ok(user) = users.get(cheater) {
+///         bouncer.revoke(Revocation::user(user.id().clone()).ban().reason("cheating"));
+///     }
+/// }
+/// ```
+#[derive(Resource, Clone)]
+pub struct Bouncer(Arc<Shared>);
+
+/// Somebody who is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlayerInfo {
+    /// The number of the connection.
+    pub connection: ConnectionId,
+    /// Who it is.
+    pub user: User,
+    /// The address of the client.
+    pub peer: SocketAddr,
+}
+
+/// How often something happened since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Handshakes answered with 101.
+    pub admitted: u64,
+    /// Handshakes answered with anything else.
+    pub refused: u64,
+    /// Messages of the game that were not taken, for their length or because too many waited.
+    pub refused_sends: u64,
+    /// Ticks whose output had to wait for the network.
+    pub merged_ticks: u64,
+}
+
+impl Bouncer {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    /// Bars a subject and cuts its live sessions, at once and from any thread.
+    ///
+    /// When this returns, no frame but Close is written to any of these sessions any more. It waits for
+    /// nothing but, at most, one non-blocking write of up to 64 KiB that has begun on each of them. The
+    /// game sees [`Disconnected`](crate::Disconnected) in the same tick when a system before
+    /// `PostUpdate` calls it. Await the [`Receipt`] to know that the entry is stored.
+    pub fn revoke(&self, revocation: impl Into<Revocation>) -> Receipt {
+        let revocation = revocation.into();
+        let (subject, kind) = (revocation.subject.clone(), revocation.kind);
+        let receipt = self.0.registry.revoke(revocation);
+        tracing::info!(?subject, ?kind, cut = receipt.cut(), "revoked");
+        receipt
+    }
+
+    /// Lets a subject come in again: removes all its entries.
+    pub fn restore(&self, subject: impl Into<Subject>) -> Receipt {
+        let subject = subject.into();
+        tracing::info!(?subject, "restored");
+        self.0.registry.restore(subject)
+    }
+
+    /// Sends a user's sessions away with 4004 and these words. Nothing is barred. What was sent
+    /// before still goes out. Returns how many sessions it ended.
+    pub fn kick(&self, user: &UserId, message: Option<&str>) -> usize {
+        let cut = self.0.registry.kick(&Subject::User(user.clone()), message);
+        tracing::info!(%user, cut, "kicked");
+        cut
+    }
+
+    /// Everybody who is in. Takes time that grows with their number.
+    pub fn players(&self) -> Vec<PlayerInfo> {
+        let info = |handle: Arc<crate::registry::Handle>| PlayerInfo {
+            connection: handle.id,
+            user: handle.user.clone(),
+            peer: handle.peer,
+        };
+        self.0.registry.live().into_iter().map(info).collect()
+    }
+
+    /// The address of the listener, with the port that the system chose for port 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.0.local_addr
+    }
+
+    /// Whether players can come in: false once the app is about to end.
+    pub fn is_ready(&self) -> bool {
+        !*self.0.stopping.borrow()
+    }
+
+    /// What happened since the start.
+    pub fn counters(&self) -> Counters {
+        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        Counters {
+            admitted: read(&self.0.tally.admitted),
+            refused: read(&self.0.tally.refused),
+            refused_sends: read(&self.0.tally.refused_sends),
+            merged_ticks: read(&self.0.tally.merged_ticks),
+        }
+    }
+}
+
+/// [`Bouncer`] as commands.
+pub trait BouncerCommands {
+    /// See [`Bouncer::revoke`].
+    fn revoke(&mut self, revocation: impl Into<Revocation>);
+    /// See [`Bouncer::restore`].
+    fn restore(&mut self, subject: impl Into<Subject>);
+    /// See [`Bouncer::kick`].
+    fn kick(&mut self, user: UserId);
+}
+
+impl BouncerCommands for Commands<'_, '_> {
+    fn revoke(&mut self, revocation: impl Into<Revocation>) {
+        let revocation = revocation.into();
+        self.queue(move |world: &mut World| {
+            world.resource::<Bouncer>().revoke(revocation);
+        });
+    }
+
+    fn restore(&mut self, subject: impl Into<Subject>) {
+        let subject = subject.into();
+        self.queue(move |world: &mut World| {
+            world.resource::<Bouncer>().restore(subject);
+        });
+    }
+
+    fn kick(&mut self, user: UserId) {
+        self.queue(move |world: &mut World| {
+            world.resource::<Bouncer>().kick(&user, None);
+        });
+    }
+}

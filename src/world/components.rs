@@ -1,0 +1,88 @@
+//! What a player entity has, and where to find it.
+
+use std::{collections::HashMap, net::SocketAddr, time::SystemTime};
+
+use bevy_ecs::prelude::*;
+use bevy_reflect::prelude::*;
+
+use crate::identity::{ConnectionId, UserId};
+
+/// The connection behind a player entity. Immutable; removing it ends the session.
+#[derive(Component, Debug, Clone, PartialEq, Eq, Reflect)]
+#[component(immutable)]
+#[reflect(opaque)]
+#[reflect(Component, Debug, Clone, PartialEq)]
+pub struct Connection {
+    id: ConnectionId,
+    peer: SocketAddr,
+    since: SystemTime,
+}
+
+impl Connection {
+    pub(crate) fn new(id: ConnectionId, peer: SocketAddr, since: SystemTime) -> Self {
+        Self { id, peer, since }
+    }
+
+    /// The number of the connection, which is never used again.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// The address of the client.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// When the player was verified.
+    pub fn since(&self) -> SystemTime {
+        self.since
+    }
+}
+
+/// The entities of each user who is in.
+#[derive(Resource, Debug, Default)]
+pub struct Players {
+    entities: HashMap<UserId, Vec<Entity>>,
+    count: usize,
+}
+
+impl Players {
+    /// The sessions of a user, oldest first. Empty when the user is not in.
+    pub fn of(&self, user: &UserId) -> &[Entity] {
+        self.entities.get(user).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every user who is in, with the sessions.
+    pub fn iter(&self) -> impl Iterator<Item = (&UserId, &[Entity])> {
+        self.entities
+            .iter()
+            .map(|(user, entities)| (user, entities.as_slice()))
+    }
+
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether nobody is in.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(crate) fn insert(&mut self, user: UserId, entity: Entity) {
+        self.entities.entry(user).or_default().push(entity);
+        self.count += 1;
+    }
+
+    pub(crate) fn remove(&mut self, user: &UserId, entity: Entity) {
+        let Some(entities) = self.entities.get_mut(user) else {
+            return;
+        };
+        let before = entities.len();
+        entities.retain(|held| *held != entity);
+        self.count -= before - entities.len();
+        if entities.is_empty() {
+            self.entities.remove(user);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What the game hears of players, and what it asks for.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+use bevy_reflect::prelude::*;
+
+use crate::{
+    goodbye::{DisconnectReason, Goodbye},
+    identity::User,
+    payload::Payload,
+    refusal::Refusal,
+    revocation::StoreError,
+};
+
+/// Somebody passed every check of the door and is about to join. Observers may refuse: the client
+/// then gets an HTTP error and never becomes an entity.
+///
+/// ```
+/// use bevy_bouncer::{Arriving, Players, Refusal};
+/// use bevy_ecs::prelude::*;
+///
+/// fn keep_places(mut arriving: On<Arriving>, players: Res<Players>) {
+///     if players.len() >= 8 && arriving.replaces().is_empty() {
+///         arriving.refuse(Refusal::forbidden("this match is full"));
+///     }
+/// }
+/// ```
+#[derive(Event, Debug)]
+pub struct Arriving {
+    pub(crate) user: User,
+    pub(crate) replaces: Vec<Entity>,
+    pub(crate) refusal: Option<Refusal>,
+}
+
+impl Arriving {
+    /// Who wants to join.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// The entities of the sessions that end if this one joins.
+    pub fn replaces(&self) -> &[Entity] {
+        &self.replaces
+    }
+
+    /// Keeps the player out. The first refusal counts.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.refusal.get_or_insert(refusal);
+    }
+
+    /// Whether an observer has refused already.
+    pub fn is_refused(&self) -> bool {
+        self.refusal.is_some()
+    }
+}
+
+/// A message from a client, in the order of its connection.
+///
+/// Read it in `Update`. The entity exists then, also when the client has gone meanwhile.
+#[derive(Message, Debug, Clone)]
+pub struct ClientFrame {
+    /// The player.
+    pub entity: Entity,
+    /// What the client sent.
+    pub payload: Payload,
+}
+
+/// Asks to end a session. What was sent to the player before still goes out, then Close.
+///
+/// ```
+/// use bevy_bouncer::{Disconnect, Outbox};
+/// use bevy_ecs::prelude::*;
+///
+/// fn send_away(player: Entity, mut commands: Commands) {
+///     commands.trigger(Disconnect::new(player).saying("the match is over"));
+/// }
+/// ```
+#[derive(EntityEvent, Debug, Clone)]
+pub struct Disconnect {
+    /// The player.
+    pub entity: Entity,
+    /// Why. Decides the close code; [`DisconnectReason::Kicked`] unless set.
+    pub reason: DisconnectReason,
+    /// Words for the player, at the end of the close frame's reason.
+    pub message: Option<Arc<str>>,
+}
+
+impl Disconnect {
+    /// A kick.
+    pub fn new(entity: Entity) -> Self {
+        Self {
+            entity,
+            reason: DisconnectReason::Kicked,
+            message: None,
+        }
+    }
+
+    /// The same for another reason.
+    pub fn because(mut self, reason: DisconnectReason) -> Self {
+        self.reason = reason;
+        self
+    }
+
+    /// The same with words for the player.
+    pub fn saying(mut self, message: impl Into<Arc<str>>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+
+    pub(crate) fn goodbye(&self) -> Goodbye {
+        Goodbye {
+            reason: self.reason,
+            message: self.message.clone(),
+        }
+    }
+}
+
+/// A player left. Triggered exactly once for each player entity, while it still has its components;
+/// the entity is despawned at once or in the next tick.
+#[derive(EntityEvent, Debug, Clone, PartialEq, Eq, Reflect)]
+#[reflect(Debug, Clone, PartialEq)]
+pub struct Disconnected {
+    /// The player.
+    pub entity: Entity,
+    /// Why.
+    pub reason: DisconnectReason,
+}
+
+/// A revocation could not be stored yet. It counts in memory, and storing it is tried again.
+#[derive(Message, Debug, Clone)]
+pub struct RevocationNotStored {
+    /// What the store said.
+    pub error: StoreError,
+}

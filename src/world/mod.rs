@@ -1,0 +1,17 @@
+//! What the game sees. Nothing in here touches a socket.
+
+mod bouncer;
+mod components;
+mod events;
+mod outbox;
+pub(crate) mod receive;
+mod roster;
+pub(crate) mod send;
+
+pub(crate) use bouncer::Shared;
+pub use bouncer::{Bouncer, BouncerCommands, Counters, PlayerInfo};
+pub use components::{Connection, Players};
+pub use events::{Arriving, ClientFrame, Disconnect, Disconnected, RevocationNotStored};
+pub use outbox::Outbox;
+pub(crate) use outbox::Outgoing;
+pub(crate) use roster::{RegistryRef, Roster, on_disconnect, on_remove};

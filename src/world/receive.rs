@@ -1,0 +1,235 @@
+//! The start of a tick: who left, who came, and what they said.
+//!
+//! In this order: players whose end the game could still see in the last tick are despawned; then those
+//! who were cut leave at once; then arrivals, veto first; then messages, a fair share for each
+//! connection; and last, ordinary ends are told, whose entities stay for this tick.
+
+use std::collections::VecDeque;
+
+use bevy_ecs::{message::Messages, name::Name, prelude::*, world::DeferredWorld};
+
+use super::{
+    Arriving, ClientFrame, Connection, Players, RevocationNotStored,
+    outbox::Outgoing,
+    roster::{RegistryRef, Roster, farewell},
+};
+use crate::{
+    bridge::{Arrival, Command, Departure, GameEnd},
+    config::Limits,
+    goodbye::{DisconnectReason, Goodbye},
+    identity::ConnectionId,
+    refusal::RefusalKind,
+};
+
+/// Messages that one connection may pass before it is the next one's turn.
+const TURN_MESSAGES: usize = 16;
+/// Bytes likewise.
+const TURN_BYTES: usize = 64 * 1024;
+
+/// The game's end of the bridge, and what is left for a later tick.
+#[derive(Resource)]
+pub(crate) struct Incoming {
+    pub end: GameEnd,
+    limits: Limits,
+    /// Ordinary ends that are not told yet: messages come first.
+    ending: VecDeque<(ConnectionId, Goodbye)>,
+    /// Told in the last tick; to despawn in this one.
+    told: Vec<Entity>,
+}
+
+impl Incoming {
+    pub fn new(end: GameEnd, limits: Limits) -> Self {
+        Self {
+            end,
+            limits,
+            ending: VecDeque::new(),
+            told: Vec::new(),
+        }
+    }
+
+    /// Drops what waits: the app is about to end. Everything in here holds a place.
+    pub fn discard(&mut self) {
+        self.end.departures.try_iter().for_each(drop);
+        self.end.ready.try_iter().for_each(drop);
+        self.end.arrivals.try_iter().for_each(drop);
+    }
+}
+
+/// Everything that came from the network since the last tick, within the tick's budget.
+pub(crate) fn receive(world: &mut World) {
+    world.resource_scope(|world, mut incoming: Mut<Incoming>| {
+        for entity in std::mem::take(&mut incoming.told) {
+            world.try_despawn(entity).ok();
+        }
+        take_departures(world, &mut incoming);
+        take_arrivals(world, &incoming);
+        take_messages(world, &incoming);
+        tell_endings(world, &mut incoming);
+        let failures = incoming.end.store_failures.try_iter();
+        let failures: Vec<_> = failures
+            .map(|error| RevocationNotStored { error })
+            .collect();
+        world.write_message_batch(failures);
+    });
+}
+
+/// Those who were cut since then leave in the tick in which it happened.
+pub(crate) fn cut(world: &mut World) {
+    world
+        .resource_scope(|world, mut incoming: Mut<Incoming>| take_departures(world, &mut incoming));
+}
+
+fn take_departures(world: &mut World, incoming: &mut Incoming) {
+    while let Ok(Departure { handle, goodbye }) = incoming.end.departures.try_recv() {
+        if leaves_at_once(goodbye.reason) {
+            dismiss_now(world, handle.id, goodbye);
+        } else {
+            incoming.ending.push_back((handle.id, goodbye));
+        }
+    }
+}
+
+/// A cut despawns now and drops what was unread; an ordinary end lets the game read it.
+fn leaves_at_once(reason: DisconnectReason) -> bool {
+    use DisconnectReason::*;
+    matches!(
+        reason,
+        Revoked | Banned | Kicked | Replaced | Shutdown | Draining
+    )
+}
+
+fn dismiss_now(world: &mut World, id: ConnectionId, goodbye: Goodbye) {
+    let Some(place) = world.resource::<Roster>().get(id) else {
+        return;
+    };
+    let entity = place.entity;
+    place.inlet.close();
+    farewell(&mut DeferredWorld::from(&mut *world), id, goodbye);
+    world.flush();
+    world.try_despawn(entity).ok();
+}
+
+fn take_arrivals(world: &mut World, incoming: &Incoming) {
+    let arrivals = incoming.end.arrivals.try_iter();
+    for arrival in arrivals.take(incoming.limits.arrivals_per_tick) {
+        welcome(world, arrival);
+    }
+}
+
+fn welcome(world: &mut World, arrival: Arrival) {
+    if !arrival.handle.is_pending() {
+        return;
+    }
+    let registry = world.resource::<RegistryRef>().0.clone();
+    let replaced = registry.would_replace(arrival.handle.user.id());
+    let roster = world.resource::<Roster>();
+    let entities = replaced
+        .iter()
+        .filter_map(|handle| Some(roster.get(handle.id)?.entity));
+    let mut arriving = Arriving {
+        user: arrival.handle.user.clone(),
+        replaces: entities.collect(),
+        refusal: None,
+    };
+    world.trigger_ref(&mut arriving);
+    world.flush();
+    if let Some(refusal) = arriving.refusal {
+        registry.abandon(&arrival.handle, refusal.clone());
+        let _ = arrival.answer.send(Err(refusal));
+        return;
+    }
+    let Some(replaced) = registry.enter(&arrival.handle) else {
+        return;
+    };
+    for old in replaced {
+        let goodbye = Goodbye::from(DisconnectReason::Replaced);
+        registry.end(&old, goodbye.clone(), false);
+        dismiss_now(world, old.id, goodbye);
+    }
+    spawn(world, arrival);
+}
+
+fn spawn(world: &mut World, arrival: Arrival) {
+    let Arrival {
+        handle,
+        admission,
+        since,
+        inlet,
+        outlet,
+        answer,
+    } = arrival;
+    let entity = world.spawn_empty().id();
+    world.resource_mut::<Roster>().insert(entity, inlet);
+    world
+        .resource_mut::<Players>()
+        .insert(handle.user.id().clone(), entity);
+    world.resource_mut::<Outgoing>().push(Command::Join {
+        id: handle.id,
+        outlet,
+    });
+    let mut player = world.entity_mut(entity);
+    player.insert((
+        Name::new(handle.user.name().to_owned()),
+        Connection::new(handle.id, handle.peer, since),
+    ));
+    for insert in admission.extras {
+        insert(&mut player);
+    }
+    if !player.is_despawned() {
+        player.insert(admission.user);
+    }
+    tracing::debug!(user = %handle.user.id(), connection = %handle.id, "a player joined");
+    // The handshake may have been dropped: then its departure follows.
+    let _ = answer.send(Ok(()));
+}
+
+fn take_messages(world: &mut World, incoming: &Incoming) {
+    let mut messages = incoming.limits.frames_per_tick;
+    let mut bytes = incoming.limits.bytes_per_tick;
+    while messages > 0 && bytes > 0 {
+        let Ok(inlet) = incoming.end.ready.try_recv() else {
+            return;
+        };
+        let taken = inlet.take(messages.min(TURN_MESSAGES), bytes.min(TURN_BYTES));
+        messages -= taken.len();
+        let length: usize = taken.iter().map(|payload| payload.len()).sum();
+        bytes = bytes.saturating_sub(length);
+        let Some(place) = world.resource::<Roster>().get(inlet.handle.id) else {
+            continue;
+        };
+        let entity = place.entity;
+        world.resource_mut::<Messages<ClientFrame>>().write_batch(
+            taken
+                .into_iter()
+                .map(|payload| ClientFrame { entity, payload }),
+        );
+    }
+}
+
+fn tell_endings(world: &mut World, incoming: &mut Incoming) {
+    for _ in 0..incoming.ending.len() {
+        let Some((id, goodbye)) = incoming.ending.pop_front() else {
+            return;
+        };
+        let Some(place) = world.resource::<Roster>().get(id) else {
+            continue;
+        };
+        if !place.inlet.is_empty() {
+            incoming.ending.push_back((id, goodbye));
+            continue;
+        }
+        incoming.told.push(place.entity);
+        farewell(&mut DeferredWorld::from(&mut *world), id, goodbye);
+        world.flush();
+    }
+}
+
+/// Refuses whoever still waits: the app is about to end.
+pub(crate) fn turn_away(world: &mut World) {
+    world.resource_scope(|world, incoming: Mut<Incoming>| {
+        let registry = world.resource::<RegistryRef>().0.clone();
+        for arrival in incoming.end.arrivals.try_iter() {
+            registry.abandon(&arrival.handle, RefusalKind::Draining.into());
+        }
+    });
+}

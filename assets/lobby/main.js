@@ -46,8 +46,9 @@ function leaveLobby(words) {
   sessionStorage.removeItem(STORED);
   clearTimeout(renewal);
   connection.close();
-  unsent.clear();
   view.clearMessages();
+  byId("composer").reset();
+  view.say("composer-error", null);
   openDoor();
   view.say("door-error", words);
 }
@@ -63,7 +64,7 @@ function onState(state) {
   if (state.name === "online" || state.name === "connecting") return;
   players.clear();
   drawPlayers();
-  giveBack([...unsent.values()], state.name === "closed" ? null : "Your last message was not sent.");
+  giveBack([...unsent.values()], "Your last message may not have been sent.");
   unsent.clear();
 }
 
@@ -88,7 +89,8 @@ const handlers = {
     view.addEvent("You are in the lobby.");
     drawPlayers();
     loadRemoved();
-    byId("text").focus();
+    // Not while somebody is somewhere else on the page.
+    if (document.activeElement === document.body) byId("text").focus();
   },
   joined({ user }) {
     players.set(user.id, user);
@@ -161,7 +163,7 @@ byId("credentials").addEventListener("submit", async (event) => {
   byId("enter").disabled = true;
   try {
     keep(await (mode === "signup" ? api.signUp : api.logIn)(name, password));
-    byId("password").value = "";
+    byId("credentials").reset();
     mode = "login";
     enterLobby();
   } catch (problem) {
@@ -188,8 +190,18 @@ addEventListener("online", () => {
   if (byId("state").dataset.state === "waiting") connection.connect();
 });
 
-if (session) {
+// Comes back after a reload. The server may have moved, or this player may be out.
+async function comeBack() {
+  try {
+    await renew();
+  } catch (problem) {
+    if (problem.status === 401) return leaveLobby(problem.message);
+  }
   enterLobby();
+}
+
+if (session) {
+  comeBack();
 } else {
   openDoor();
 }

@@ -25,7 +25,7 @@ function closeWords(code, reason) {
   const words = WORDS[code] ?? "The connection was lost.";
   if (words.endsWith(".")) return words;
   const separator = reason.indexOf(": ");
-  return separator < 0 ? `${words}.` : `${words}: ${reason.slice(separator + 2)}`;
+  return separator < 0 ? `${words}.` : sentence(`${words}: ${reason.slice(separator + 2)}`);
 }
 
 // After a Close frame, or after the line broke.

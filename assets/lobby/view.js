@@ -87,6 +87,7 @@ function avatar(id, name) {
 
 // `onRemove` is there for moderators only.
 export function showPlayers(players, me, onRemove) {
+  byId("players-unknown").hidden = players.size > 0;
   const rows = [...players.values()].map((player) => {
     const row = element("li", {}, avatar(player.id, player.name));
     row.append(element("span", { className: "person", text: player.name }));
@@ -101,7 +102,7 @@ export function showPlayers(players, me, onRemove) {
     return row;
   });
   byId("players").replaceChildren(...rows);
-  byId("player-count").textContent = players.size;
+  byId("player-count").textContent = players.size || "";
 }
 
 export function showRemoved(users, onRestore) {
@@ -122,13 +123,25 @@ export function showRemoved(users, onRestore) {
 // Most lines that stay on the page.
 const LINES = 500;
 
+// Whether the newest line is in sight; it stays so when lines come and when the window changes.
+let atEnd = true;
+
 function addLine(line) {
   const list = byId("messages");
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
   list.append(line);
   while (list.childElementCount > LINES) list.firstElementChild.remove();
+  keepAtEnd();
+}
+
+function keepAtEnd() {
+  const list = byId("messages");
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
+
+byId("messages").addEventListener("scroll", ({ target }) => {
+  atEnd = target.scrollHeight - target.scrollTop - target.clientHeight < 80;
+});
+new ResizeObserver(keepAtEnd).observe(byId("messages"));
 
 export function addMessage({ ts, from, d }, me) {
   const date = new Date(ts);
@@ -149,6 +162,7 @@ export function addEvent(words) {
 }
 
 export function clearMessages() {
+  atEnd = true;
   byId("messages").replaceChildren();
 }
 

@@ -115,6 +115,13 @@ impl Browser {
         });
     }
 
+    /// Empties a field.
+    pub fn clear(&self, selector: &str) {
+        let element = self.find(selector).unwrap();
+        let cleared = self.command("POST", &format!("{element}/clear"), json!({}));
+        cleared.unwrap();
+    }
+
     /// Waits until the element is visible and shows these words somewhere.
     pub fn expect_text(&self, selector: &str, words: &str) {
         self.wait_until(&format!("{selector} shows {words:?}"), || {
@@ -163,7 +170,7 @@ impl Browser {
         }
     }
 
-    pub fn command(&self, method: &str, path: &str, parameters: Value) -> Result<Value, String> {
+    fn command(&self, method: &str, path: &str, parameters: Value) -> Result<Value, String> {
         let path = format!("{}{path}", self.session);
         let parameters = (method == "POST").then_some(&parameters);
         let answer = exchange(&self.authority, method, &path, &[], parameters)

@@ -62,8 +62,9 @@ impl HandshakeRequest {
         &self.path
     }
 
-    /// A header field's value, when it is there and visible ASCII. The carriers of credentials
-    /// are not among them.
+    /// A header field's value, when it is there and visible ASCII. The fields that may carry a
+    /// secret (`Authorization`, `Proxy-Authorization`, `Cookie`, `Sec-WebSocket-Protocol`) are not
+    /// among them: the token is in [`credential`](Self::credential), from wherever it came.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

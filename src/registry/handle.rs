@@ -163,6 +163,11 @@ impl Handle {
         matches!(*lock(&self.phase), Phase::Pending)
     }
 
+    /// Whether the player came in, also when the session has ended since.
+    pub fn is_entered(&self) -> bool {
+        matches!(*lock(&self.phase), Phase::Live | Phase::Leaving { .. })
+    }
+
     /// Waits for the next change of phase. For the one task that owns the connection.
     pub async fn changed(&self) {
         self.changed.notified().await;
@@ -170,7 +175,7 @@ impl Handle {
 }
 
 /// What a handshake answers that was ended from outside.
-fn refusal_for(goodbye: &Goodbye) -> Refusal {
+pub(crate) fn refusal_for(goodbye: &Goodbye) -> Refusal {
     match goodbye.reason {
         DisconnectReason::Banned => {
             let refusal = Refusal::from(RefusalKind::Banned);

@@ -25,7 +25,7 @@ use crate::{
 mod handle;
 mod ledger;
 
-pub(crate) use handle::{Handle, Left};
+pub(crate) use handle::{Handle, Left, refusal_for};
 use ledger::Ledger;
 
 /// See the module's documentation.

@@ -1,0 +1,241 @@
+//! One `Disconnected`, then one despawn, whatever happens.
+
+use std::{net::Shutdown, time::Duration};
+
+use bevy_app::AppExit;
+use bevy_bouncer::*;
+use bevy_ecs::prelude::*;
+
+use crate::support::*;
+
+/// Counts despawns of player entities.
+#[derive(Resource, Default)]
+struct Despawned(Vec<Entity>);
+
+/// Somebody is in, then `end` happens: exactly one `Disconnected` with this reason and one despawn.
+#[track_caller]
+fn leaves_once(
+    limits: impl FnOnce(&mut Limits),
+    reason: DisconnectReason,
+    end: impl FnOnce(&mut Game, &mut Client, Entity),
+) {
+    let mut game = Game::limited(limits);
+    game.app
+        .init_resource::<Despawned>()
+        .add_observer(|gone: On<Remove, User>, mut despawned: ResMut<Despawned>| {
+            despawned.0.push(gone.entity);
+        })
+        .add_observer(|left: On<Disconnected>, users: Query<&User>| {
+            assert!(users.contains(left.entity), "the entity still has its components");
+        });
+    let mut client = game.join("player-1");
+    let entity = game.entity_of("player-1");
+    end(&mut game, &mut client, entity);
+    game.until("the despawn", |game| game.entities() == 0);
+    // Nothing more comes of it, whatever the client does.
+    drop(client);
+    for _ in 0..20 {
+        game.tick();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(game.seen().left, [(entity, reason)]);
+    assert_eq!(game.world().resource::<Despawned>().0, [entity]);
+    assert_eq!(game.players(), 0);
+}
+
+#[test]
+fn p04_by_a_close_of_the_client() {
+    leaves_once(|_| (), DisconnectReason::ClientClosed, |_, client, _| {
+        client.socket.close(None).unwrap();
+        let _ = client.socket.flush();
+    });
+}
+
+#[test]
+fn p04_by_a_lost_connection() {
+    leaves_once(|_| (), DisconnectReason::ConnectionLost, |_, client, _| {
+        client.socket.get_ref().shutdown(Shutdown::Both).unwrap();
+    });
+}
+
+#[test]
+fn p04_by_a_reset() {
+    leaves_once(|_| (), DisconnectReason::ConnectionLost, |_, client, _| {
+        let socket = socket2::SockRef::from(client.socket.get_ref());
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+        socket.shutdown(Shutdown::Read).ok();
+        drop(std::mem::replace(&mut *client, {
+            // Dropping the only handle sends the reset.
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let other = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            Client {
+                socket: tokio_tungstenite::tungstenite::WebSocket::from_raw_socket(
+                    other,
+                    tokio_tungstenite::tungstenite::protocol::Role::Client,
+                    None,
+                ),
+            }
+        }));
+    });
+}
+
+#[test]
+fn p04_by_a_protocol_error() {
+    leaves_once(|_| (), DisconnectReason::ProtocolError, |game, client, _| {
+        use std::io::Write;
+        // Reserved bits set, not masked.
+        client.socket.get_mut().write_all(&[0xf1, 0x00]).unwrap();
+        game.until("the close", |game| game.players() == 0);
+        assert_eq!(client.close_code(), 1002);
+    });
+}
+
+#[test]
+fn p04_by_a_missing_pong() {
+    let limits = |limits: &mut Limits| {
+        limits.ping_interval = Duration::from_millis(50);
+        limits.pong_timeout = Duration::from_millis(150);
+    };
+    // The client of the test reads only when asked to, so it does not answer.
+    leaves_once(limits, DisconnectReason::HeartbeatTimeout, |game, client, _| {
+        game.until("the timeout", |game| game.players() == 0);
+        assert_eq!(client.close_code(), 4002);
+    });
+}
+
+#[test]
+fn p04_by_an_expired_token() {
+    // See p07 for the times; here it is only one of the ways to leave.
+    let mut game = Game::start();
+    let mut short = claims("player-1");
+    short["exp"] = (unix_now() + 1).into();
+    let mut client = game.connect(&sign(&short)).unwrap();
+    let entity = game.entity_of("player-1");
+    game.until("the end", |game| game.entities() == 0);
+    assert_eq!(game.seen().left, [(entity, DisconnectReason::TokenExpired)]);
+    assert_eq!(client.close_code(), 4100);
+}
+
+#[test]
+fn p04_by_a_revocation() {
+    leaves_once(|_| (), DisconnectReason::Revoked, |game, client, _| {
+        assert_eq!(game.bouncer.revoke(user("player-1")).cut(), 1);
+        assert_eq!(client.close_code(), 4101);
+    });
+}
+
+#[test]
+fn p04_by_a_ban() {
+    leaves_once(|_| (), DisconnectReason::Banned, |game, client, _| {
+        game.bouncer.revoke(Revocation::user(user("player-1")).ban());
+        assert_eq!(client.close_code(), 4403);
+    });
+}
+
+#[test]
+fn p04_by_a_kick() {
+    leaves_once(|_| (), DisconnectReason::Kicked, |game, client, _| {
+        assert_eq!(game.bouncer.kick(&user("player-1"), Some("be nice")), 1);
+        game.tick();
+        assert_eq!(client.hear(), Heard::Closed(4004, "kicked: be nice".into()));
+    });
+}
+
+#[test]
+fn p04_by_the_game_asking_for_it() {
+    leaves_once(|_| (), DisconnectReason::BadProtocol, |game, client, entity| {
+        let ask = Disconnect::new(entity).because(DisconnectReason::BadProtocol);
+        game.world().trigger(ask);
+        game.tick();
+        assert_eq!(client.close_code(), 4400);
+    });
+}
+
+#[test]
+fn p04_by_the_game_despawning_the_entity() {
+    leaves_once(|_| (), DisconnectReason::Kicked, |game, client, entity| {
+        game.world().despawn(entity);
+        assert_eq!(game.seen().left.len(), 1, "told at once");
+        game.tick();
+        assert_eq!(client.close_code(), 4004);
+    });
+}
+
+#[test]
+fn p04_by_losing_the_connection_component() {
+    leaves_once(|_| (), DisconnectReason::Kicked, |game, client, entity| {
+        game.world().entity_mut(entity).remove::<Connection>();
+        game.tick();
+        assert_eq!(client.close_code(), 4004);
+    });
+}
+
+#[test]
+fn p04_by_everything_at_once() {
+    leaves_once(|_| (), DisconnectReason::Kicked, |game, client, entity| {
+        let bouncer = game.bouncer.clone();
+        bouncer.kick(&user("player-1"), None);
+        bouncer.revoke(user("player-1"));
+        client.socket.get_ref().shutdown(Shutdown::Both).unwrap();
+        game.world().trigger(Disconnect::new(entity));
+        game.world().trigger(Disconnect::new(entity));
+    });
+}
+
+#[test]
+fn p04_by_the_app_exiting() {
+    leaves_once(|_| (), DisconnectReason::Shutdown, |game, client, _| {
+        game.world().write_message(AppExit::Success);
+        let mut other = std::mem::replace(client, game_free_client());
+        let heard = game.during(move || other.close_code());
+        assert_eq!(heard, 1001);
+    });
+}
+
+/// A stand-in for a client that was moved to another thread.
+fn game_free_client() -> Client {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    Client {
+        socket: tokio_tungstenite::tungstenite::WebSocket::from_raw_socket(
+            stream,
+            tokio_tungstenite::tungstenite::protocol::Role::Client,
+            None,
+        ),
+    }
+}
+
+#[test]
+fn p04_frames_before_an_ordinary_end_can_still_be_read() {
+    #[derive(Resource, Default)]
+    struct Read(Vec<(String, bool)>);
+    let mut game = Game::start();
+    game.app.init_resource::<Read>().add_systems(
+        bevy_app::Update,
+        |mut frames: MessageReader<ClientFrame>, users: Query<&User>, mut read: ResMut<Read>| {
+            for frame in frames.read() {
+                let text = frame.payload.as_text().unwrap().to_owned();
+                read.0.push((text, users.contains(frame.entity)));
+            }
+        },
+    );
+    let mut client = game.join("player-1");
+    client.send("last words");
+    client.socket.close(None).unwrap();
+    let _ = client.socket.flush();
+    game.until("the despawn", |game| game.entities() == 0);
+    assert_eq!(game.world().resource::<Read>().0, [("last words".to_owned(), true)]);
+}
+
+#[test]
+fn p04_a_cut_drops_what_was_unread() {
+    let mut game = Game::start();
+    let mut client = game.join("player-1");
+    client.send("unread");
+    // The message is in the inbox when the revocation comes, and no tick has read it.
+    std::thread::sleep(Duration::from_millis(50));
+    game.bouncer.revoke(user("player-1"));
+    game.until("the despawn", |game| game.entities() == 0);
+    game.tick();
+    assert!(game.seen().frames.is_empty());
+}

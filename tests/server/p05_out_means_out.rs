@@ -1,0 +1,144 @@
+//! After `revoke()` returns, no further frame but Close is written to any connection of that identity.
+
+use std::{
+    io::Read,
+    thread,
+    time::{Duration, Instant},
+};
+
+use bevy_bouncer::*;
+
+use crate::support::*;
+
+#[test]
+fn p05_what_is_queued_is_discarded_and_the_cut_needs_no_tick() {
+    let mut game = Game::start();
+    let mut ann = game.join("player-1");
+    let mut ben = game.join("player-2");
+    game.run(|mut outbox: Outbox| outbox.broadcast("before"));
+    game.tick();
+    assert_eq!(ann.hear(), Heard::Text("before".into()));
+    game.run(|mut outbox: Outbox| outbox.broadcast("after"));
+    let receipt = game.bouncer.revoke(user("player-1"));
+    assert_eq!(receipt.cut(), 1);
+    // No tick since the revocation.
+    assert_eq!(ann.hear(), Heard::Closed(4101, "token_revoked".into()));
+    game.tick();
+    assert_eq!(ben.hear(), Heard::Text("before".into()));
+    assert_eq!(ben.hear(), Heard::Text("after".into()));
+    assert_eq!(ann.hear(), Heard::Lost, "and nothing after the Close");
+}
+
+#[test]
+fn p05_the_entity_leaves_in_the_tick_of_the_revocation() {
+    use bevy_ecs::prelude::*;
+    let mut game = Game::start();
+    let _ann = game.join("player-1");
+    game.app.add_systems(bevy_app::Update, |mut commands: Commands| {
+        commands.revoke(UserId::new("player-1").unwrap());
+    });
+    game.tick();
+    assert_eq!(game.entities(), 0);
+    assert_eq!(game.seen().left.len(), 1);
+}
+
+#[test]
+fn p05_under_a_full_broadcast_nothing_sent_after_the_revocation_arrives() {
+    let mut game = Game::start();
+    let mut ann = game.join("player-1");
+    let reader = thread::spawn(move || {
+        let mut last = 0;
+        loop {
+            match ann.hear() {
+                Heard::Text(text) => last = text.parse().unwrap(),
+                Heard::Closed(code, _) => return (last, code),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    let mut number = 0_u64;
+    let mut broadcast = |game: &mut Game| {
+        for _ in 0..5 {
+            number += 1;
+            let text = number.to_string();
+            game.run(move |mut outbox: Outbox| outbox.broadcast(text.clone()));
+        }
+        game.tick();
+        number
+    };
+    for _ in 0..50 {
+        broadcast(&mut game);
+    }
+    game.bouncer.revoke(user("player-1"));
+    let sent_before = 250;
+    for _ in 0..50 {
+        broadcast(&mut game);
+    }
+    let (last, code) = reader.join().unwrap();
+    assert_eq!(code, 4101);
+    assert!(last <= sent_before, "{last} was sent after the revocation");
+}
+
+#[test]
+fn p05_a_player_who_stopped_reading_is_gone_in_time() {
+    let mut game = Game::limited(|limits| {
+        limits.outgoing_queue_bytes = 8 * 1024 * 1024;
+        limits.outgoing_queue_messages = 10_000;
+        limits.outbox_bytes = 64 * 1024 * 1024;
+        limits.write_timeout = Duration::from_secs(60);
+    });
+    let mut deaf = deaf_client(&mut game, "player-1");
+    // More than the kernel's buffers hold, so that a frame is half written.
+    for _ in 0..50 {
+        game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(60_000)));
+        game.tick();
+    }
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(game.players(), 1, "slow, but within its limits");
+
+    let start = Instant::now();
+    assert_eq!(game.bouncer.revoke(user("player-1")).cut(), 1);
+    game.tick();
+    assert_eq!(game.entities(), 0, "gone one tick later at most");
+    // The socket is reset although the client never reads: the place is free again.
+    let bouncer = game.bouncer.clone();
+    game.until("the reset", |_| bouncer.occupied() == 0);
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(5), "took {took:?}");
+    // What the kernel had is bounded, and the reset is an error at the end of it.
+    let mut rest = Vec::new();
+    deaf.set_read_timeout(Some(PATIENCE)).unwrap();
+    let end = deaf.read_to_end(&mut rest);
+    assert!(end.is_err(), "a reset, not an orderly end");
+    assert!(rest.len() < 1024 * 1024, "{} bytes", rest.len());
+}
+
+#[test]
+fn p05_every_session_of_an_identity_is_cut_by_user_token_session_or_all() {
+    let mut game = Game::limited(|limits| {
+        limits.duplicate_login = DuplicateLogin::Allow;
+        limits.connections_per_user = 3;
+    });
+    let token_named = |user: &str, id: &str| {
+        let mut claims = claims(user);
+        claims["jti"] = id.into();
+        sign(&claims)
+    };
+    let mut first = game.connect(&token_named("player-1", "a")).unwrap();
+    let mut second = game.connect(&token_named("player-1", "b")).unwrap();
+    let mut other = game.connect(&token_named("player-2", "c")).unwrap();
+    assert_eq!(game.bouncer.revoke(Revocation::token("a")).cut(), 1);
+    assert_eq!(first.close_code(), 4101);
+    let answer = game.connect(&token_named("player-1", "a")).err().unwrap();
+    assert_eq!(answer.status, 401);
+
+    let id = game.bouncer.players().iter().find(|player| player.user.id().as_str() == "player-1").unwrap().connection;
+    assert_eq!(game.bouncer.revoke(Revocation::new(Subject::Session(id))).cut(), 1);
+    assert_eq!(second.close_code(), 4101);
+    let mut again = game.connect(&token_named("player-1", "b")).expect("only the session was cut");
+
+    let everyone = Revocation::new(Subject::Everyone).issued_before(unix_now());
+    assert_eq!(game.bouncer.revoke(everyone).cut(), 2);
+    assert_eq!(again.close_code(), 4101);
+    assert_eq!(other.close_code(), 4101);
+}

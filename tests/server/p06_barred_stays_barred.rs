@@ -1,0 +1,218 @@
+//! A revoked identity cannot come in again until it is restored.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use bevy_bouncer::*;
+
+use crate::support::*;
+
+#[test]
+fn p06_a_revoked_user_is_refused_until_restored() {
+    let mut game = Game::start();
+    let _client = game.join("player-1");
+    game.bouncer.revoke(user("player-1"));
+    for _ in 0..3 {
+        let answer = game.connect(&token("player-1")).err().unwrap();
+        assert_eq!((answer.status, answer.error().as_str()), (401, "unauthorized"));
+    }
+    game.bouncer.restore(user("player-1"));
+    game.join("player-1");
+}
+
+#[test]
+fn p06_a_ban_is_told_with_its_reason_and_ends_at_its_time() {
+    let mut game = Game::start();
+    let ban = Revocation::user(user("player-1")).ban().reason("cheating");
+    game.bouncer.revoke(ban.clone());
+    let answer = game.connect(&token("player-1")).err().unwrap();
+    assert_eq!((answer.status, answer.error().as_str()), (403, "banned"));
+    assert_eq!(answer.json()["message"], "cheating");
+    game.bouncer.restore(user("player-1"));
+
+    game.bouncer.revoke(ban.until(unix_now() + 1));
+    assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 403);
+    game.until("the end of the ban", |_| unix_now() > 0);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while game.connect(&token("player-1")).is_err() {
+        assert!(std::time::Instant::now() < deadline, "the ban does not end");
+    }
+}
+
+#[test]
+fn p06_logging_out_everywhere_bars_older_tokens_only() {
+    let mut game = Game::start();
+    let now = unix_now();
+    let issued = |at: u64| {
+        let mut claims = claims("player-1");
+        claims["iat"] = at.into();
+        sign(&claims)
+    };
+    let mut live = game.connect(&issued(now - 5)).unwrap();
+    let log_out = Revocation::user(user("player-1")).issued_before(now - 10);
+    assert_eq!(game.bouncer.revoke(log_out).cut(), 1, "live sessions end whatever their token");
+    assert_eq!(live.close_code(), 4101);
+    assert_eq!(game.connect(&issued(now - 10)).err().unwrap().status, 401);
+    let mut without_iat = claims("player-1");
+    without_iat.as_object_mut().unwrap().remove("iat");
+    // Without iat a token counts as issued at 0 (and its lifetime as too long to accept, or barred).
+    assert_eq!(game.connect(&sign(&without_iat)).err().unwrap().status, 401);
+    game.connect(&issued(now - 9)).expect("a younger token");
+}
+
+#[test]
+fn p06_a_revocation_in_a_file_holds_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("revocations.db");
+    let door = || {
+        BouncerPlugin::bind(config(), authenticator())
+            .unwrap()
+            .revocations(SqliteRevocations::open(&file).unwrap())
+            .unwrap()
+    };
+    let mut game = Game::open(door());
+    let receipt = game.bouncer.revoke(user("player-1"));
+    block_on(receipt).expect("stored");
+    drop(game);
+
+    let mut game = Game::open(door());
+    assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 401);
+    block_on(game.bouncer.restore(user("player-1"))).expect("stored");
+    drop(game);
+
+    let mut game = Game::open(door());
+    game.join("player-1");
+}
+
+#[test]
+fn p06_a_handshake_in_flight_does_not_slip_through() {
+    let mut game = Game::start();
+    let (address, token) = (game.address, token("player-1"));
+    // Verified and waiting for the game's word, which comes after the revocation.
+    let client = thread::spawn(move || Client::connect(address, &token));
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while game.bouncer.occupied() == 0 {
+        assert!(std::time::Instant::now() < deadline);
+        thread::sleep(Duration::from_millis(1));
+    }
+    game.bouncer.revoke(user("player-1"));
+    for _ in 0..5 {
+        game.tick();
+    }
+    let answer = client.join().unwrap().err().expect("refused");
+    assert_eq!(answer.status, 401);
+    assert_eq!(game.seen().hooks, 0);
+}
+
+#[test]
+fn p06_a_failed_store_is_an_error_and_the_fence_stays() {
+    struct Broken;
+    impl RevocationStore for Broken {
+        fn load(&self) -> StoreFuture<'_, Vec<Revocation>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+        fn put<'a>(&'a self, _: &'a Revocation) -> StoreFuture<'a, ()> {
+            Box::pin(async { Err(StoreError::Failed("no disk".into())) })
+        }
+        fn remove<'a>(&'a self, _: &'a Subject) -> StoreFuture<'a, ()> {
+            Box::pin(async { Err(StoreError::Failed("no disk".into())) })
+        }
+    }
+    let door = BouncerPlugin::bind(config(), authenticator()).unwrap();
+    let mut game = Game::open(door.revocations(Broken).unwrap());
+    let mut client = game.join("player-1");
+    let receipt = game.bouncer.revoke(user("player-1"));
+    assert_eq!(receipt.cut(), 1);
+    assert_eq!(client.close_code(), 4101);
+    assert!(block_on(receipt).is_err());
+    game.until("the event", |game| {
+        let told = game.world().resource::<bevy_ecs::message::Messages<RevocationNotStored>>();
+        !told.is_empty()
+    });
+    assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 401);
+}
+
+/// Handshakes race revocations, round after round; whoever is in after a revocation is a survivor.
+#[test]
+fn p06_revocations_race_handshakes_and_nobody_survives() {
+    const ROUNDS: usize = 10_000;
+    const CLIENTS: usize = 4;
+    let mut game = Game::limited(|limits| limits.connections_per_user = 4);
+    let address = game.address;
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|number| {
+            let stop = stop.clone();
+            let request = upgrade(&[&format!(
+                "Authorization: Bearer {}",
+                token(&format!("player-{number}"))
+            )]);
+            thread::spawn(move || {
+                let (mut admitted, mut refused) = (0_usize, 0_usize);
+                while !stop.load(Ordering::Relaxed) {
+                    match attempt(address, &request) {
+                        Some(true) => admitted += 1,
+                        Some(false) => refused += 1,
+                        None => {}
+                    }
+                }
+                (admitted, refused)
+            })
+        })
+        .collect();
+    let bouncer = game.bouncer.clone();
+    let ids: Vec<_> = (0..CLIENTS).map(|number| user(&format!("player-{number}"))).collect();
+    let mut cut = 0;
+    for round in 0..ROUNDS {
+        let id = &ids[round % CLIENTS];
+        if round % 3 == 0 {
+            game.tick();
+        }
+        cut += bouncer.revoke(id.clone()).cut();
+        // At this moment nobody of this identity may be live, whatever is in flight.
+        let survivor = bouncer.players().into_iter().find(|player| player.user.id() == id);
+        assert_eq!(survivor, None, "round {round}");
+        game.tick();
+        let entities = game.world().resource::<Players>().of(id).len();
+        assert_eq!(entities, 0, "round {round}: an entity survived");
+        bouncer.restore(id.clone());
+        if round % 16 == 0 {
+            thread::yield_now();
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut totals = (0, 0);
+    for client in clients {
+        while !client.is_finished() {
+            game.tick();
+        }
+        let (admitted, refused) = client.join().unwrap();
+        totals = (totals.0 + admitted, totals.1 + refused);
+    }
+    println!("{} admitted, {} refused, {cut} cut in {ROUNDS} rounds", totals.0, totals.1);
+    assert!(totals.0 > 0 && totals.1 > 0 && cut > 0, "the race took place");
+    assert_eq!(
+        game.seen().joined.len(),
+        game.seen().left.len() + game.players(),
+        "everybody who joined has left or is in"
+    );
+}
+
+/// One handshake over raw TCP: was it let in?
+fn attempt(address: std::net::SocketAddr, request: &str) -> Option<bool> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).ok()?;
+    // A reset rather than a wait, so that no port stays in use.
+    let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    Some(&head == b"HTTP/1.1 101")
+}

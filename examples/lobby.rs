@@ -19,7 +19,10 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     process::ExitCode,
-    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -63,7 +66,12 @@ use moderation::Moderation;
 use passwords::Passwords;
 use tokens::{ISSUER, Tokens};
 
+/// Port of the page, when nothing is asked for.
 const DEFAULT_PORT: u16 = 8080;
+/// Port of the WebSockets, when nothing is asked for.
+const DEFAULT_WS_PORT: u16 = 8081;
+/// Most players at once, so that a list of them always fits one message.
+const PLAYERS: usize = 500;
 
 /// A lobby with accounts, a chat and moderators.
 #[derive(Parser)]
@@ -74,9 +82,9 @@ struct Options {
     /// Port of the web page [default: 8080, or a free one when that is in use]
     #[arg(long)]
     port: Option<u16>,
-    /// Port of the WebSockets, 0 for a free one
-    #[arg(long, default_value_t = 0)]
-    ws_port: u16,
+    /// Port of the WebSockets [default: 8081, or a free one when that is in use]
+    #[arg(long)]
+    ws_port: Option<u16>,
     /// Updates of the app per second
     #[arg(long, default_value_t = 30.0, value_parser = tick_hz)]
     tick_hz: f64,
@@ -111,18 +119,17 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
     }
 
     let data = DataDirectory::open(&options.data)?;
-    let key = data.token_key()?;
     let page = listen(options.port)?;
     let port = page.local_addr()?.port();
     let hosts = vec![format!("127.0.0.1:{port}"), format!("localhost:{port}")];
 
-    let config = BouncerConfig::new(format!("127.0.0.1:{}", options.ws_port))
-        .origins(hosts.iter().map(|host| format!("http://{host}")))
-        .subprotocols(["lobby.v1"]);
-    let tokens = JwtAuthenticator::hs256(&key)?.issuer(ISSUER).audience(ISSUER);
-    let directory = SqliteDirectory::open(data.accounts())?;
-    let door = BouncerPlugin::bind(config, tokens.users(directory))?
-        .revocations(SqliteRevocations::open(data.revocations())?)?;
+    let door = match options.ws_port {
+        Some(ws_port) => open_door(ws_port, &hosts, &data)?,
+        // Always the same port if possible: a page that is open finds the lobby after a restart.
+        None => {
+            open_door(DEFAULT_WS_PORT, &hosts, &data).or_else(|_| open_door(0, &hosts, &data))?
+        }
+    };
 
     let web = Runtime::new()?;
     let accounts = web.block_on(Accounts::open(&data.accounts()))?;
@@ -133,7 +140,7 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
     let service = api::Service::new(
         accounts,
         passwords,
-        Tokens::new(&key),
+        Tokens::new(&data.token_key()?),
         Moderation::new(door.bouncer(), record),
         format!("ws://{ws_authority}/ws"),
     );
@@ -159,6 +166,24 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
         .run();
     web.shutdown_timeout(Duration::from_secs(1));
     Ok(exit)
+}
+
+/// The door, for pages from these hosts.
+fn open_door(
+    port: u16,
+    hosts: &[String],
+    data: &DataDirectory,
+) -> Result<BouncerPlugin, Box<dyn Error>> {
+    let mut config = BouncerConfig::new(format!("127.0.0.1:{port}"))
+        .origins(hosts.iter().map(|host| format!("http://{host}")))
+        .subprotocols(["lobby.v1"]);
+    config.limits.connections = PLAYERS;
+    let tokens = JwtAuthenticator::hs256(data.token_key()?)?
+        .issuer(ISSUER)
+        .audience(ISSUER)
+        .users(SqliteDirectory::open(data.accounts())?);
+    let door = BouncerPlugin::bind(config, tokens)?;
+    Ok(door.revocations(SqliteRevocations::open(data.revocations())?)?)
 }
 
 /// The page's listener: the asked port, or 8080, or a free one.

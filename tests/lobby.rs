@@ -49,7 +49,10 @@ fn a_sign_up_names_the_rule_that_was_broken() {
     }
     sign_up(&lobby, "Ann Lee");
     let answer = lobby.enter("/api/signup", "ANN lee", PASSWORD);
-    assert_eq!((answer.status, &answer.json()["error"]), (409, &json!("name_taken")));
+    assert_eq!(
+        (answer.status, &answer.json()["error"]),
+        (409, &json!("name_taken"))
+    );
 }
 
 #[test]
@@ -70,7 +73,11 @@ fn too_many_attempts_have_to_wait() {
         .map(|_| lobby.enter("/api/login", "Ann", "short"))
         .find(|answer| answer.status == 429)
         .expect("at some point it is enough");
-    assert!(refused.headers.contains("retry-after:"), "{}", refused.headers);
+    assert!(
+        refused.headers.contains("retry-after:"),
+        "{}",
+        refused.headers
+    );
     assert!(refused.json()["retry_after_ms"].as_u64().unwrap() > 0);
 }
 
@@ -89,7 +96,11 @@ fn strange_requests_are_refused_and_every_answer_is_hardened() {
         "x-content-type-options: nosniff",
         "referrer-policy: no-referrer",
     ] {
-        assert!(page.headers.contains(header), "{header} is missing:\n{}", page.headers);
+        assert!(
+            page.headers.contains(header),
+            "{header} is missing:\n{}",
+            page.headers
+        );
     }
 }
 
@@ -100,25 +111,45 @@ fn only_moderators_moderate_and_not_each_other() {
     let whom = |session: &Value| json!({ "user": session["user"]["id"] });
     assert_eq!(lobby.post("/api/revoke", "", &whom(&ann)).status, 401);
     assert_eq!(lobby.post("/api/revoke", "a.b.c", &whom(&ann)).status, 401);
-    assert_eq!(lobby.post("/api/revoke", token(&ann), &whom(&moderator)).status, 403);
+    assert_eq!(
+        lobby
+            .post("/api/revoke", token(&ann), &whom(&moderator))
+            .status,
+        403
+    );
     assert_eq!(lobby.get("/api/revoked", token(&ann)).status, 403);
-    assert_eq!(lobby.post("/api/revoke", token(&moderator), &whom(&moderator)).status, 403);
+    assert_eq!(
+        lobby
+            .post("/api/revoke", token(&moderator), &whom(&moderator))
+            .status,
+        403
+    );
     let nobody = json!({ "user": "u-0" });
-    assert_eq!(lobby.post("/api/revoke", token(&moderator), &nobody).status, 404);
+    assert_eq!(
+        lobby.post("/api/revoke", token(&moderator), &nobody).status,
+        404
+    );
 }
 
 #[test]
 fn a_removed_player_is_cut_and_stays_out_over_a_restart_until_restored() {
     let (data, lobby) = lobby();
     let (ann, moderator) = (sign_up(&lobby, "Ann"), lobby.moderator());
-    let mut live = Player::connect(&ann).map_err(|status| format!("refused: {status}")).unwrap();
+    let mut live = Player::connect(&ann)
+        .map_err(|status| format!("refused: {status}"))
+        .unwrap();
     live.expect("hello");
 
     let removal = json!({ "user": ann["user"]["id"], "reason": "spam" });
-    let answer = lobby.post("/api/revoke", token(&moderator), &removal).json();
+    let answer = lobby
+        .post("/api/revoke", token(&moderator), &removal)
+        .json();
     assert_eq!(answer, json!({ "ok": true, "cut": 1 }));
     let goodbye = live.expect_close();
-    assert_eq!((u16::from(goodbye.code), goodbye.reason.as_str()), (4101, "token_revoked: spam"));
+    assert_eq!(
+        (u16::from(goodbye.code), goodbye.reason.as_str()),
+        (4101, "token_revoked: spam")
+    );
     assert_eq!(Player::connect(&ann).err(), Some(401));
 
     assert_eq!(lobby.interrupt(), Some(0));
@@ -129,13 +160,21 @@ fn a_removed_player_is_cut_and_stays_out_over_a_restart_until_restored() {
     let words = "A moderator removed you from the lobby: spam";
     assert_eq!(refused.json()["message"], words);
     let refused = lobby.post("/api/token", token(&ann), &json!({}));
-    assert_eq!((refused.status, &refused.json()["message"]), (403, &json!(words)));
+    assert_eq!(
+        (refused.status, &refused.json()["message"]),
+        (403, &json!(words))
+    );
 
     let listed = lobby.get("/api/revoked", token(&moderator)).json();
     let entry = json!({ "id": ann["user"]["id"], "name": "Ann", "reason": "spam" });
     assert_eq!(listed, json!({ "users": [entry] }));
     let restoration = json!({ "user": ann["user"]["id"] });
-    assert_eq!(lobby.post("/api/restore", token(&moderator), &restoration).status, 200);
+    assert_eq!(
+        lobby
+            .post("/api/restore", token(&moderator), &restoration)
+            .status,
+        200
+    );
     let back = lobby.enter("/api/login", "Ann", PASSWORD);
     assert_eq!(back.status, 200);
     Player::connect(&back.json()).unwrap().expect("hello");
@@ -152,10 +191,14 @@ fn the_server_says_who_speaks() {
     assert_eq!(hello["players"].as_array().unwrap().len(), 2);
     assert_eq!(bobs.expect("joined")["user"], ann["user"]);
 
-    let forged = json!({ "op": "chat.send", "id": "c1", "from": bob["user"], "d": { "text": "hi" } });
+    let forged =
+        json!({ "op": "chat.send", "id": "c1", "from": bob["user"], "d": { "text": "hi" } });
     anns.send(&forged);
     let heard = bobs.expect("chat.msg");
-    assert_eq!(heard["from"], json!({ "id": ann["user"]["id"], "name": "Ann" }));
+    assert_eq!(
+        heard["from"],
+        json!({ "id": ann["user"]["id"], "name": "Ann" })
+    );
     assert_eq!(heard["d"], json!({ "text": "hi" }));
     assert_eq!(anns.expect("ack")["re"], "c1");
     drop(anns);
@@ -171,7 +214,10 @@ fn a_message_that_breaks_a_rule_is_refused_with_words() {
     let mut ann = Player::connect(&sign_up(&lobby, "Ann")).unwrap();
     ann.say("c1", "turned \u{202e}around");
     let refused = ann.expect("err");
-    assert_eq!((&refused["re"], &refused["code"]), (&json!("c1"), &json!("bad_text")));
+    assert_eq!(
+        (&refused["re"], &refused["code"]),
+        (&json!("c1"), &json!("bad_text"))
+    );
     ann.say("c2", &"x".repeat(501));
     assert_eq!(ann.expect("err")["code"], "bad_text");
     ann.send(&json!({ "op": "chat.shout", "id": "c3" }));

@@ -62,20 +62,33 @@ fn players_chat_and_a_moderator_removes_one_and_lets_them_back_in() {
     let markup = "<b id=bold>bold</b><img src=x onerror=\"document.title='broken'\">";
     say(&bob, markup);
     ann.expect_text("#messages", markup);
-    assert_eq!(ann.evaluate("document.getElementById('bold')"), serde_json::Value::Null);
+    assert_eq!(
+        ann.evaluate("document.getElementById('bold')"),
+        serde_json::Value::Null
+    );
     assert_eq!(ann.evaluate("document.title"), "Lobby");
-    assert_eq!(ann.evaluate("document.querySelectorAll('#messages img').length"), 0);
+    assert_eq!(
+        ann.evaluate("document.querySelectorAll('#messages img').length"),
+        0
+    );
 
     // A wrong password, then the moderator.
     fill_in(&moderator, "moderator", "not the password");
     moderator.expect_text("#door-error", "The name or the password is wrong.");
     moderator.clear("#name");
     moderator.clear("#password");
-    fill_in(&moderator, "moderator", lobby.moderator_password.as_deref().unwrap());
+    fill_in(
+        &moderator,
+        "moderator",
+        lobby.moderator_password.as_deref().unwrap(),
+    );
     moderator.expect_text("#state", "Connected");
     moderator.expect_text("#messages", "Hello Bob");
     moderator.expect_text("#removed-section", "Nobody is kept out.");
-    assert_eq!(ann.evaluate("document.querySelectorAll('#players button').length"), 0);
+    assert_eq!(
+        ann.evaluate("document.querySelectorAll('#players button').length"),
+        0
+    );
 
     // Out means out, with words.
     moderator.click("#players button[aria-label='Remove Bob']");

@@ -126,8 +126,14 @@ impl Accounts {
 
 fn account(row: &SqliteRow) -> Result<Account, AccountError> {
     let roles: String = row.try_get("roles")?;
-    let roles = roles.split(',').map(str::trim).filter(|role| !role.is_empty());
-    let user = User::new(row.try_get::<String, _>("id")?, row.try_get::<String, _>("name")?)?;
+    let roles = roles
+        .split(',')
+        .map(str::trim)
+        .filter(|role| !role.is_empty());
+    let user = User::new(
+        row.try_get::<String, _>("id")?,
+        row.try_get::<String, _>("name")?,
+    )?;
     Ok(Account {
         user: user.with_roles(roles)?,
         disabled: row.try_get("disabled")?,

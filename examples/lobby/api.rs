@@ -140,8 +140,13 @@ impl Service {
 
     async fn known(&self, id: &UserId) -> Result<User, Problem> {
         let account = self.accounts.find(id).await?;
-        let unknown =
-            || Problem::new(StatusCode::NOT_FOUND, "unknown_user", "There is no such player.");
+        let unknown = || {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                "unknown_user",
+                "There is no such player.",
+            )
+        };
         Ok(account.ok_or_else(unknown)?.user)
     }
 }
@@ -180,7 +185,9 @@ async fn log_in(
     // Nobody has a longer one, and hashing it would only cost time.
     check_password(&given.password).map_err(|_| wrong_credentials())?;
     let account = service.accounts.find_by_name(&given.name).await?;
-    let hash = account.as_ref().map(|account| account.password_hash.clone());
+    let hash = account
+        .as_ref()
+        .map(|account| account.password_hash.clone());
     let same = service.passwords.matches(given.password, hash).await?;
     let account = account.filter(|_| same).ok_or_else(wrong_credentials)?;
     service.check_standing(&account).await?;
@@ -217,9 +224,10 @@ async fn revoke(
     let moderator = service.moderator(&headers).await?;
     let reason = match removal.reason.trim() {
         "" => None,
-        reason => Some(plain_text(reason, REASON_CHARACTERS).map_err(|rule| {
-            Problem::invalid(format!("The reason cannot be used. {rule}"))
-        })?),
+        reason => Some(
+            plain_text(reason, REASON_CHARACTERS)
+                .map_err(|rule| Problem::invalid(format!("The reason cannot be used. {rule}")))?,
+        ),
     };
     let target = service.known(&removal.user).await?;
     if target.has_role(MODERATOR) {

@@ -13,7 +13,10 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     if !NAME_CHARACTERS.contains(&name.chars().count()) {
         return Err("A name has 3 to 24 characters.");
     }
-    if !name.chars().all(|c| c.is_ascii_alphanumeric() || " _-".contains(c)) {
+    if !name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || " _-".contains(c))
+    {
         return Err("A name has only letters a–z, digits, spaces, _ and -.");
     }
     if name.trim() != name || name.contains("  ") {

@@ -1,6 +1,8 @@
 //! Who was removed from the lobby, and why.
 
-use bevy_bouncer::{Bouncer, Revocation, RevocationStore, SqliteRevocations, StoreError, Subject, UserId};
+use bevy_bouncer::{
+    Bouncer, Revocation, RevocationStore, SqliteRevocations, StoreError, Subject, UserId,
+};
 
 /// One player who may not come in.
 pub struct Removed {

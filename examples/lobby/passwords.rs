@@ -50,8 +50,12 @@ impl Passwords {
 
     /// The hash to keep, with a salt of its own.
     pub async fn hash(&self, password: String) -> Result<String, PasswordError> {
-        self.run(move || Ok(Argon2::default().hash_password(password.as_bytes())?.to_string()))
-            .await
+        self.run(move || {
+            Ok(Argon2::default()
+                .hash_password(password.as_bytes())?
+                .to_string())
+        })
+        .await
     }
 
     /// Whether this is the password. Without a hash the answer is no, after the same work.
@@ -80,8 +84,15 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let _place = self.waiting.try_acquire().map_err(|_| PasswordError::Busy)?;
-        let _turn = self.running.acquire().await.map_err(|_| PasswordError::Busy)?;
+        let _place = self
+            .waiting
+            .try_acquire()
+            .map_err(|_| PasswordError::Busy)?;
+        let _turn = self
+            .running
+            .acquire()
+            .await
+            .map_err(|_| PasswordError::Busy)?;
         spawn_blocking(work)
             .await
             .map_err(|error| PasswordError::Failed(error.to_string()))?

@@ -63,8 +63,8 @@ pub fn site(api: Router, hosts: Vec<String>, ws_authority: &str) -> Router {
             get(move || async move { ([(CONTENT_TYPE, content_type)], content) }),
         );
     }
-    site.layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(from_fn(move |request: Request, next: Next| {
+    site.layer(DefaultBodyLimit::max(BODY_BYTES)).layer(from_fn(
+        move |request: Request, next: Next| {
             let known = is_known_host(request.headers(), &hosts);
             let policy = policy.clone();
             async move {
@@ -76,7 +76,8 @@ pub fn site(api: Router, hosts: Vec<String>, ws_authority: &str) -> Router {
                 harden(response.headers_mut(), policy);
                 response
             }
-        }))
+        },
+    ))
 }
 
 fn is_known_host(headers: &HeaderMap, hosts: &[String]) -> bool {

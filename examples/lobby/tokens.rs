@@ -45,7 +45,10 @@ impl Tokens {
 
     /// A token for this user.
     pub fn issue(&self, user: &UserId) -> Token {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
         let claims = Claims {
             iss: ISSUER.into(),
             aud: ISSUER.into(),
@@ -54,7 +57,8 @@ impl Tokens {
             exp: now + LIFETIME.as_secs(),
         };
         Token {
-            text: jsonwebtoken::encode(&Header::default(), &claims, &self.encoding).unwrap_or_default(),
+            text: jsonwebtoken::encode(&Header::default(), &claims, &self.encoding)
+                .unwrap_or_default(),
             expires_at: claims.exp,
         }
     }

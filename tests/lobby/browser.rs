@@ -65,7 +65,9 @@ impl Driver {
             "goog:chromeOptions": { "args": arguments, "binary": "/usr/bin/chromium" },
         } } });
         let answer = exchange(&self.authority, "POST", "/session", &[], Some(&wanted)).unwrap();
-        let session = answer.json()["value"]["sessionId"].as_str().map(str::to_owned);
+        let session = answer.json()["value"]["sessionId"]
+            .as_str()
+            .map(str::to_owned);
         let session = session.unwrap_or_else(|| panic!("no browser: {}", answer.json()));
         Browser {
             authority: self.authority.clone(),
@@ -102,7 +104,8 @@ impl Browser {
     pub fn click(&self, selector: &str) {
         self.wait_until(&format!("{selector} can be clicked"), || {
             let element = self.find(selector)?;
-            self.command("POST", &format!("{element}/click"), json!({})).ok()
+            self.command("POST", &format!("{element}/click"), json!({}))
+                .ok()
         });
     }
 

@@ -42,7 +42,10 @@ pub fn exchange(
         head += &format!("{name}: {value}\r\n");
     }
     if !body.is_empty() {
-        head += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        head += &format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        );
     }
     (&stream).write_all(format!("{head}\r\n{body}").as_bytes())?;
     read_answer(BufReader::new(stream))

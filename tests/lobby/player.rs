@@ -7,12 +7,8 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{
-    self, Error, Message, WebSocket,
-    client::IntoClientRequest,
-    error::ProtocolError,
-    handshake::HandshakeError,
-    http::header::SEC_WEBSOCKET_PROTOCOL,
-    protocol::CloseFrame,
+    self, Error, Message, WebSocket, client::IntoClientRequest, error::ProtocolError,
+    handshake::HandshakeError, http::header::SEC_WEBSOCKET_PROTOCOL, protocol::CloseFrame,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,7 +23,9 @@ impl Player {
         let mut request = url.into_client_request().unwrap();
         let authority = request.uri().authority().unwrap().to_string();
         let protocols = format!("lobby.v1, bearer.{token}").parse().unwrap();
-        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocols);
+        request
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_PROTOCOL, protocols);
         let stream = TcpStream::connect(authority).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         match tungstenite::client(request, stream) {

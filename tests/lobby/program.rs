@@ -56,7 +56,14 @@ impl Lobby {
 
     pub fn get(&self, path: &str, token: &str) -> Answer {
         let bearer = format!("Bearer {token}");
-        exchange(self.authority(), "GET", path, &[("Authorization", &bearer)], None).unwrap()
+        exchange(
+            self.authority(),
+            "GET",
+            path,
+            &[("Authorization", &bearer)],
+            None,
+        )
+        .unwrap()
     }
 
     pub fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
@@ -96,7 +103,14 @@ impl Drop for Lobby {
 fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let built = test.parent().and_then(Path::parent).unwrap();
-    let binary = built.join("examples").join("lobby").with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(binary.exists(), "run `cargo build --example lobby` first: {}", binary.display());
+    let binary = built
+        .join("examples")
+        .join("lobby")
+        .with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(
+        binary.exists(),
+        "run `cargo build --example lobby` first: {}",
+        binary.display()
+    );
     binary
 }

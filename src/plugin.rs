@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bevy_app::{App, Last, Plugin, PostUpdate, PreUpdate};
+use bevy_app::{App, AppExit, Last, Plugin, PostUpdate, PreUpdate};
 use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
 use thiserror::Error;
@@ -205,8 +205,18 @@ impl Plugin for BouncerPlugin {
             .add_systems(Last, send::shut_down.in_set(BouncerSystems::Shutdown));
         app.register_type::<Disconnected>();
 
-        let door = Door::new(self.shared.clone(), authenticator, network.clone());
         let runtime = app.world().resource::<TokioTasksRuntime>().runtime();
+        let opened = {
+            // The reactor of this runtime will watch the listener.
+            let _guard = runtime.enter();
+            tokio::net::TcpListener::from_std(listener)
+        };
+        let door = Door::new(self.shared.clone(), authenticator, network.clone());
+        let (listener, door) = match (opened, door) {
+            (Ok(listener), Ok(door)) => (listener, door),
+            (Err(error), _) => return fail(app, error),
+            (_, Err(error)) => return fail(app, error),
+        };
         runtime.spawn(fanout::run(ticks));
         let (shared, store) = (self.shared.clone(), self.store.clone());
         runtime.spawn(async move {
@@ -217,4 +227,10 @@ impl Plugin for BouncerPlugin {
         });
         runtime.spawn(door.open(listener));
     }
+}
+
+/// A plugin cannot return an error: the log has it, and the app ends with a failure.
+fn fail(app: &mut App, error: impl std::fmt::Display) {
+    tracing::error!(%error, "the door cannot open");
+    app.world_mut().write_message(AppExit::error());
 }

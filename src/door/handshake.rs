@@ -91,9 +91,12 @@ async fn check(
     peer: SocketAddr,
     origin: &mut Option<String>,
 ) -> Result<Granted, HeadError> {
-    let mut head = timeout(door.limits.head_timeout, head::read_head(stream, &door.limits))
-        .await
-        .map_err(|_| Refusal::from(RefusalKind::Timeout))??;
+    let mut head = timeout(
+        door.limits.head_timeout,
+        head::read_head(stream, &door.limits),
+    )
+    .await
+    .map_err(|_| Refusal::from(RefusalKind::Timeout))??;
     if head.path == "/healthz" && head.method == Method::Get {
         return Ok(Granted::Answer(Answer::healthy()));
     }

@@ -90,6 +90,7 @@ where
     }
 }
 
+#[cfg(test)]
 /// The same for bytes that are already there: the head and its length, or `None` when it is not
 /// complete yet.
 pub(crate) fn parse(buffer: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Refusal> {

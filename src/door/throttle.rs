@@ -194,13 +194,6 @@ pub(crate) struct AddressPermit {
     address: AddressKey,
 }
 
-impl AddressPermit {
-    /// Whose connection it is.
-    pub fn address(&self) -> AddressKey {
-        self.address
-    }
-}
-
 impl Drop for AddressPermit {
     fn drop(&mut self) {
         self.occupancy.leave(self.address);

@@ -63,6 +63,11 @@ impl Registry {
         self.seats.available_permits() == 0
     }
 
+    /// Places that are taken: players, handshakes that wait for the game, sockets that are closing.
+    pub fn occupied(&self) -> usize {
+        self.places - self.seats.available_permits()
+    }
+
     /// Waits until nobody is left, tasks and sockets included.
     pub async fn emptied(&self) {
         // A semaphore has at most 2^32 permits on every platform that has as many connections.

@@ -122,6 +122,12 @@ impl Bouncer {
         self.0.registry.live().into_iter().map(info).collect()
     }
 
+    /// How many of the [`Limits::connections`](crate::Limits::connections) places are taken: players,
+    /// verified handshakes that wait for the game, and sockets that are still closing.
+    pub fn occupied(&self) -> usize {
+        self.0.registry.occupied()
+    }
+
     /// The address of the listener, with the port that the system chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.0.local_addr

@@ -1,0 +1,68 @@
+//! One identical 401 for every credential failure; close-code ranges tell what to do.
+
+use bevy_bouncer::*;
+use serde_json::json;
+
+use crate::support::*;
+
+#[test]
+fn p13_every_credential_failure_gets_the_same_bytes() {
+    let mut game = Game::start();
+    game.bouncer.revoke(user("player-9"));
+    let changed = |field: &str, value: serde_json::Value| {
+        let mut claims = claims("player-1");
+        claims[field] = value;
+        sign(&claims)
+    };
+    let tokens = [
+        ("garbage", "garbage".to_owned()),
+        ("not signed by us", {
+            let good = token("player-1");
+            let (head, _) = good.rsplit_once('.').unwrap();
+            format!("{head}.{}", "A".repeat(43))
+        }),
+        ("expired", changed("exp", json!(unix_now() - 100))),
+        ("another audience", changed("aud", json!("other"))),
+        ("nobody", token("nobody")),
+        ("revoked", token("player-9")),
+        ("too long", "a".repeat(4097)),
+    ];
+    let mut answers = Vec::new();
+    for (name, token) in tokens {
+        let answer = game.raw(upgrade(&[&format!("Authorization: Bearer {token}")])).unwrap();
+        assert_eq!(answer.status, 401, "{name}");
+        answers.push((name, answer));
+    }
+    answers.push(("none", game.raw(upgrade(&[])).unwrap()));
+    let (_, first) = &answers[0];
+    assert_eq!(first.header("WWW-Authenticate"), Some("Bearer"));
+    assert_eq!(first.error(), "unauthorized");
+    for (name, answer) in &answers {
+        assert_eq!((&answer.head, &answer.body), (&first.head, &first.body), "{name}");
+    }
+}
+
+#[test]
+fn p13_close_codes_fall_into_their_ranges() {
+    use DisconnectReason::*;
+    for reason in [Draining, SlowConsumer, HeartbeatTimeout, RateLimited, Kicked, Overloaded] {
+        assert!((4000..=4099).contains(&reason.close_code()), "{reason}");
+    }
+    for reason in [TokenExpired, Revoked] {
+        assert!((4100..=4199).contains(&reason.close_code()), "{reason}");
+    }
+    for reason in [BadProtocol, Banned, UserGone, Replaced, RefreshUserMismatch] {
+        assert!((4400..=4499).contains(&reason.close_code()), "{reason}");
+    }
+}
+
+#[test]
+fn p13_a_refusal_says_when_to_come_back() {
+    let mut game = Game::limited(|limits| limits.connections = 1);
+    let _first = game.join("player-1");
+    let request = upgrade(&[&format!("Authorization: Bearer {}", token("player-2"))]);
+    let answer = game.raw(request).unwrap();
+    assert_eq!(answer.status, 503);
+    assert!(answer.header("Retry-After").unwrap().parse::<u64>().unwrap() >= 1);
+    assert!(answer.json()["retry_after_ms"].as_u64().unwrap() >= 1000);
+}

@@ -118,7 +118,9 @@ fn answer(
                 outbox.broadcast(said.message);
                 outbox.send(frame.entity, said.acknowledgement);
             }
-            Err(complaint) => outbox.send(frame.entity, complaint.to_string()),
+            Err(complaint) => {
+                outbox.send(frame.entity, complaint.to_string());
+            }
         }
     }
 }

@@ -4,9 +4,10 @@
 #[path = "lobby/browser.rs"]
 mod browser;
 #[path = "lobby/http.rs"]
+#[expect(dead_code, reason = "the test without a browser uses more of it")]
 mod http;
 #[path = "lobby/program.rs"]
-#[expect(dead_code, reason = "the other test uses more of it")]
+#[expect(dead_code, reason = "the test without a browser uses more of it")]
 mod program;
 
 use browser::{Browser, Driver};
@@ -14,6 +15,9 @@ use program::Lobby;
 
 const PASSWORD: &str = "correct horse";
 const ENTER: &str = "\u{e007}";
+/// How often the page had to ask why its upgrade was refused.
+const REFUSALS: &str = "performance.getEntriesByType('resource')\
+    .filter(entry => entry.name.endsWith('/ws/preflight')).length";
 
 fn sign_up(browser: &Browser, name: &str) {
     browser.click("#switch");
@@ -29,6 +33,17 @@ fn fill_in(browser: &Browser, name: &str, password: &str) {
 
 fn say(browser: &Browser, text: &str) {
     browser.type_into("#text", &format!("{text}{ENTER}"));
+}
+
+fn page_port(url: &str) -> u16 {
+    let port = url.trim_end_matches('/').rsplit(':').next();
+    port.unwrap().parse().unwrap()
+}
+
+fn ws_port(browser: &Browser) -> u16 {
+    let url = "JSON.parse(sessionStorage.getItem('lobby-session')).ws_url";
+    let port = browser.evaluate(&format!("new URL({url}).port"));
+    port.as_str().unwrap().parse().unwrap()
 }
 
 #[test]
@@ -102,9 +117,11 @@ fn players_chat_and_a_moderator_removes_one_and_lets_them_back_in() {
     moderator.expect_text("#removed", "please take a break");
 
     // Out stays out: by the button, after a reload, and with a new log-in.
+    assert_eq!(bob.evaluate(REFUSALS), 0);
     bob.click("#out-retry");
-    bob.expect_text("#state", "Not connected");
+    bob.expect_value(REFUSALS, 1);
     bob.expect_text("#out-words", words);
+    bob.expect_text("#state", "Not connected");
     bob.reload();
     bob.expect_text("#out-words", words);
     bob.click("#log-out");
@@ -122,7 +139,11 @@ fn players_chat_and_a_moderator_removes_one_and_lets_them_back_in() {
     say(&bob, "I am back");
     ann.expect_text("#messages", "I am back");
 
-    // The server goes, and the page says so.
+    // The server goes, and the page says so. It comes back, and so does the page.
+    let ports = [page_port(&lobby.url), ws_port(&ann)];
     assert_eq!(lobby.interrupt(), Some(0));
     ann.expect_text("#waiting", "Trying again in");
+    let _lobby = Lobby::start_on(data.path(), ports);
+    ann.expect_text("#state", "Connected");
+    ann.expect_text("#players", "Ann");
 }

@@ -140,6 +140,14 @@ impl Browser {
         });
     }
 
+    /// Waits until a script's expression has this value.
+    pub fn expect_value(&self, expression: &str, expected: impl Into<Value>) {
+        let expected = expected.into();
+        self.wait_until(&format!("{expression} is {expected}"), || {
+            (self.evaluate(expression) == expected).then_some(())
+        });
+    }
+
     /// What a person can read in the element.
     pub fn text(&self, selector: &str) -> Option<String> {
         let element = self.find(selector)?;

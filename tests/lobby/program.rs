@@ -22,8 +22,15 @@ pub struct Lobby {
 impl Lobby {
     /// Starts the lobby on free ports and waits for its URL.
     pub fn start(data: &Path) -> Self {
+        Self::start_on(data, [0, 0])
+    }
+
+    /// Starts the lobby on these ports, the page's and the WebSockets', and waits for its URL.
+    pub fn start_on(data: &Path, [port, ws_port]: [u16; 2]) -> Self {
         let mut process = Command::new(binary())
-            .args(["--port", "0", "--ws-port", "0", "--data"])
+            .args(["--port", &port.to_string()])
+            .args(["--ws-port", &ws_port.to_string()])
+            .arg("--data")
             .arg(data)
             .stdout(Stdio::piped())
             .spawn()

@@ -154,11 +154,11 @@ export function addMessage({ ts, from, d }, me) {
   const body = element("div", { className: "body" }, head);
   body.append(element("p", { className: "words", text: d.text }));
   const className = from.id === me.id ? "message mine" : "message";
-  addLine(element("li", { className }, avatar(from.id, from.name), body));
+  addLine(element("div", { className }, avatar(from.id, from.name), body));
 }
 
 export function addEvent(words) {
-  addLine(element("li", { className: "event", text: words }));
+  addLine(element("p", { className: "event", text: words }));
 }
 
 export function clearMessages() {

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! prints one URL; open it in two browsers. The first start makes a moderator's account and prints
-//! its password.
+//! its password. It serves this machine only, in plain HTTP: to let others in, put a proxy with TLS
+//! in front, and take the address that log-ins are counted by from what the proxy says.
 //!
 //! - `lobby/site.rs`, `api.rs` and `accounts.rs` are the web side: a page, a log-in service and a
 //!   database. They run on threads of their own.

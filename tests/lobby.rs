@@ -12,6 +12,7 @@ use http::exchange;
 use player::Player;
 use program::Lobby;
 use serde_json::{Value, json};
+use sqlx::Connection;
 use tempfile::TempDir;
 
 const PASSWORD: &str = "correct horse";
@@ -178,6 +179,24 @@ fn a_removed_player_is_cut_and_stays_out_over_a_restart_until_restored() {
     let back = lobby.enter("/api/login", "Ann", PASSWORD);
     assert_eq!(back.status, 200);
     Player::connect(&back.json()).unwrap().expect("hello");
+}
+
+#[test]
+fn an_account_that_is_switched_off_is_told_so() {
+    let (data, lobby) = lobby();
+    let ann = sign_up(&lobby, "Ann");
+    let url = format!("sqlite://{}", data.path().join("accounts.db").display());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut accounts = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let switched_off = sqlx::query("UPDATE users SET disabled = 1 WHERE name = 'Ann'");
+        let done = switched_off.execute(&mut accounts).await.unwrap();
+        assert_eq!(done.rows_affected(), 1);
+    });
+    let refused = lobby.enter("/api/login", "Ann", PASSWORD);
+    assert_eq!(refused.status, 403);
+    assert_eq!(refused.json()["error"], "disabled");
+    assert_eq!(Player::connect(&ann).err(), Some(401));
 }
 
 #[test]

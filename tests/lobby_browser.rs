@@ -143,7 +143,14 @@ fn players_chat_and_a_moderator_removes_one_and_lets_them_back_in() {
     let ports = [page_port(&lobby.url), ws_port(&ann)];
     assert_eq!(lobby.interrupt(), Some(0));
     ann.expect_text("#waiting", "Trying again in");
-    let _lobby = Lobby::start_on(data.path(), ports);
+    let lobby = Lobby::start_on(data.path(), ports);
     ann.expect_text("#state", "Connected");
     ann.expect_text("#players", "Ann");
+
+    // It even finds the door when that has moved.
+    assert_eq!(lobby.interrupt(), Some(0));
+    ann.expect_text("#waiting", "Trying again in");
+    let _lobby = Lobby::start_on(data.path(), [ports[0], 0]);
+    ann.expect_text("#state", "Connected");
+    assert_ne!(ws_port(&ann), ports[1]);
 }

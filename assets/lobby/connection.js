@@ -17,7 +17,7 @@ export class Connection {
   #renewed = false;
   #lastWords = "";
 
-  // session() gives { token, ws_url }. renew() gets a new token or throws a Problem.
+  // session() gives { token, ws_url }. renew() brings both up to date or throws a Problem.
   // onState gets { name: "connecting" | "online" | "waiting" | "stopped" | "closed", words?, until? }.
   constructor({ session, renew, onState, onMessage }) {
     this.session = session;
@@ -96,8 +96,11 @@ export class Connection {
     this.#wait(words);
   }
 
-  async #follow({ next, words, after }, socket) {
-    if (next === "reconnect") return this.#wait(words, after);
+  async #follow({ next, words, after, moved }, socket) {
+    if (next === "reconnect") {
+      if (moved) await this.renew().catch(() => {});
+      return this.#socket === socket && this.#wait(words, after);
+    }
     if (next === "stop") return this.#stop(words);
     // A removal says why in its Close frame; the refusal that follows does not.
     if (this.#renewed) return this.#stop(this.#lastWords || words);

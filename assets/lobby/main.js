@@ -28,8 +28,12 @@ function keep(fresh) {
 }
 
 async function renew() {
-  const fresh = await api.renewToken(session.token);
-  if (session) keep(fresh);
+  const before = session;
+  const fresh = await api.renewToken(before.token);
+  if (session !== before) return;
+  keep(fresh);
+  // The page may only connect to where the server was when it was loaded.
+  if (fresh.ws_url !== before.ws_url) location.reload();
 }
 
 function enterLobby() {

@@ -1,5 +1,6 @@
-// What the end of a connection means: { next, words, after? }, where next is
-// "reconnect" (back off first), "renew" (get a new token once) or "stop" (until the user acts).
+// What the end of a connection means: { next, words, after?, moved? }, where next is "reconnect"
+// (back off first), "renew" (get a new token once) or "stop" (until the user acts). `moved` says
+// that the door may be at another address now.
 
 import { Problem, request } from "./api.js";
 
@@ -55,7 +56,7 @@ function refusal({ status, message, retryAfter }) {
   if (status === 401) return { next: "renew", words: "Your log-in is not accepted any more." };
   if (status === 409) return { next: "stop", words: "You are in the lobby somewhere else already." };
   if (status === 0 || status === 408 || status === 429 || status >= 500) {
-    return { next: "reconnect", words, after: retryAfter };
+    return { next: "reconnect", words, after: retryAfter, moved: status === 0 };
   }
   return { next: "stop", words };
 }

@@ -93,8 +93,9 @@ impl Handle {
     }
 
     /// Ends it. A fence also stops everything that is still queued, even of somebody who was already
-    /// leaving politely; when this returns, no frame but Close is written any more.
-    pub fn leave(&self, goodbye: Goodbye, fence: bool) -> Left {
+    /// leaving politely; when this returns, no frame but Close is written any more. `report` runs when
+    /// this call ended a live session, before anybody else can find it ended.
+    pub fn leave(&self, goodbye: Goodbye, fence: bool, report: impl FnOnce()) -> Left {
         let mut phase = lock(&self.phase);
         let left = match &mut *phase {
             Phase::Pending => {
@@ -106,6 +107,7 @@ impl Handle {
                     goodbye,
                     fenced: fence,
                 };
+                report();
                 Left::Now
             }
             Phase::Leaving {

@@ -120,21 +120,19 @@ impl Registry {
 
     /// Ends a session and reports the departure, if nobody has done so before.
     pub fn leave(&self, handle: &Arc<Handle>, goodbye: Goodbye, fence: bool) -> Left {
-        let left = self.end(handle, goodbye.clone(), fence);
-        if left == Left::Now {
-            self.departures.report(Departure {
-                handle: handle.clone(),
-                goodbye,
-            });
-        }
+        let departure = Departure {
+            handle: handle.clone(),
+            goodbye: goodbye.clone(),
+        };
+        let left = handle.leave(goodbye, fence, || self.departures.report(departure));
+        lock(&self.ledger).forget(handle);
         left
     }
 
     /// Ends a session for a caller that tells the game itself.
-    pub fn end(&self, handle: &Arc<Handle>, goodbye: Goodbye, fence: bool) -> Left {
-        let left = handle.leave(goodbye, fence);
+    pub fn end(&self, handle: &Arc<Handle>, goodbye: Goodbye) {
+        handle.leave(goodbye, false, || ());
         lock(&self.ledger).forget(handle);
-        left
     }
 
     /// Bars a subject, fences its sessions, and has the entry stored.

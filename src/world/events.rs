@@ -117,12 +117,15 @@ impl Disconnect {
 }
 
 /// A player left. Triggered exactly once for each player entity, while it still has its components;
-/// the entity is despawned at once or in the next tick.
+/// the entity is despawned at once or in the next tick. When the game itself despawned the entity, it
+/// is gone already.
 #[derive(EntityEvent, Debug, Clone, PartialEq, Eq, Reflect)]
 #[reflect(Debug, Clone, PartialEq)]
 pub struct Disconnected {
     /// The player.
     pub entity: Entity,
+    /// Who it was.
+    pub user: User,
     /// Why.
     pub reason: DisconnectReason,
 }

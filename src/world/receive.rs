@@ -6,18 +6,18 @@
 
 use std::collections::VecDeque;
 
-use bevy_ecs::{message::Messages, name::Name, prelude::*, world::DeferredWorld};
+use bevy_ecs::{message::Messages, name::Name, prelude::*};
 
 use super::{
     Arriving, ClientFrame, Connection, Players, RevocationNotStored,
     outbox::Outgoing,
-    roster::{RegistryRef, Roster, farewell},
+    roster::{RegistryRef, Roster, dismiss, farewell},
 };
 use crate::{
     bridge::{Arrival, Command, Departure, GameEnd},
     config::Limits,
     goodbye::{DisconnectReason, Goodbye},
-    identity::ConnectionId,
+    identity::{ConnectionId, UserId},
     refusal::RefusalKind,
 };
 
@@ -62,7 +62,7 @@ pub(crate) fn receive(world: &mut World) {
             world.try_despawn(entity).ok();
         }
         take_departures(world, &mut incoming);
-        take_arrivals(world, &incoming);
+        take_arrivals(world, &mut incoming);
         take_messages(world, &incoming);
         tell_endings(world, &mut incoming);
         let failures = incoming.end.store_failures.try_iter();
@@ -82,7 +82,7 @@ pub(crate) fn cut(world: &mut World) {
 fn take_departures(world: &mut World, incoming: &mut Incoming) {
     while let Ok(Departure { handle, goodbye }) = incoming.end.departures.try_recv() {
         if leaves_at_once(goodbye.reason) {
-            dismiss_now(world, handle.id, goodbye);
+            dismiss(world, handle.id, goodbye);
         } else {
             incoming.ending.push_back((handle.id, goodbye));
         }
@@ -98,25 +98,16 @@ fn leaves_at_once(reason: DisconnectReason) -> bool {
     )
 }
 
-fn dismiss_now(world: &mut World, id: ConnectionId, goodbye: Goodbye) {
-    let Some(place) = world.resource::<Roster>().get(id) else {
-        return;
-    };
-    let entity = place.entity;
-    place.inlet.close();
-    farewell(&mut DeferredWorld::from(&mut *world), id, goodbye);
-    world.flush();
-    world.try_despawn(entity).ok();
-}
-
-fn take_arrivals(world: &mut World, incoming: &Incoming) {
-    let arrivals = incoming.end.arrivals.try_iter();
-    for arrival in arrivals.take(incoming.limits.arrivals_per_tick) {
-        welcome(world, arrival);
+fn take_arrivals(world: &mut World, incoming: &mut Incoming) {
+    for _ in 0..incoming.limits.arrivals_per_tick {
+        let Ok(arrival) = incoming.end.arrivals.try_recv() else {
+            return;
+        };
+        welcome(world, incoming, arrival);
     }
 }
 
-fn welcome(world: &mut World, arrival: Arrival) {
+fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
     if !arrival.handle.is_pending() {
         return;
     }
@@ -142,11 +133,30 @@ fn welcome(world: &mut World, arrival: Arrival) {
         return;
     };
     for old in replaced {
-        let goodbye = Goodbye::from(DisconnectReason::Replaced);
-        registry.end(&old, goodbye.clone(), false);
-        dismiss_now(world, old.id, goodbye);
+        dismiss(world, old.id, DisconnectReason::Replaced.into());
     }
+    tell_earlier_ends(world, incoming, arrival.handle.user.id());
     spawn(world, arrival);
+}
+
+/// A user whose session has just ended and who is back already: the old one is told first.
+fn tell_earlier_ends(world: &mut World, incoming: &mut Incoming, user: &UserId) {
+    if world.resource::<Players>().of(user).is_empty() {
+        return;
+    }
+    let roster = world.resource::<Roster>();
+    let ended_earlier = |(id, _): &(ConnectionId, Goodbye)| {
+        roster
+            .get(*id)
+            .is_some_and(|place| place.inlet.handle.user.id() == user)
+    };
+    let (earlier, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut incoming.ending)
+        .into_iter()
+        .partition(ended_earlier);
+    incoming.ending = others;
+    for (id, goodbye) in earlier {
+        tell(world, incoming, id, goodbye);
+    }
 }
 
 fn spawn(world: &mut World, arrival: Arrival) {
@@ -211,16 +221,20 @@ fn tell_endings(world: &mut World, incoming: &mut Incoming) {
         let Some((id, goodbye)) = incoming.ending.pop_front() else {
             return;
         };
-        let Some(place) = world.resource::<Roster>().get(id) else {
-            continue;
-        };
-        if !place.inlet.is_empty() {
+        let roster = world.resource::<Roster>();
+        if roster.get(id).is_some_and(|place| !place.inlet.is_empty()) {
             incoming.ending.push_back((id, goodbye));
-            continue;
+        } else {
+            tell(world, incoming, id, goodbye);
         }
+    }
+}
+
+/// Tells an ordinary end. What the client sent before can still be read in this tick.
+fn tell(world: &mut World, incoming: &mut Incoming, id: ConnectionId, goodbye: Goodbye) {
+    if let Some(place) = world.resource::<Roster>().get(id) {
         incoming.told.push(place.entity);
-        farewell(&mut DeferredWorld::from(&mut *world), id, goodbye);
-        world.flush();
+        farewell(world, id, goodbye);
     }
 }
 

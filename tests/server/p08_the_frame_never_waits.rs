@@ -8,7 +8,6 @@ use std::{
 
 use bevy_app::App;
 use bevy_bouncer::*;
-use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
 
 use crate::support::*;
@@ -49,20 +48,30 @@ fn p08_a_stuck_network_does_not_stop_the_game() {
         let open = held.0.lock().unwrap();
         drop(held.1.wait_while(open, |open| !*open).unwrap());
     });
-    drop(stuck.1.wait_while(stuck.0.lock().unwrap(), |reached| !*reached).unwrap());
+    drop(
+        stuck
+            .1
+            .wait_while(stuck.0.lock().unwrap(), |reached| !*reached)
+            .unwrap(),
+    );
 
     // Far more ticks than the queue towards the network holds.
     for number in 0..100 {
         game.run(move |mut outbox: Outbox| outbox.send(entity, format!("{number}")));
         game.tick();
     }
-    assert!(game.bouncer.counters().merged_ticks > 0, "ticks had to wait, and were counted");
+    assert!(
+        game.bouncer.counters().merged_ticks > 0,
+        "ticks had to wait, and were counted"
+    );
     game.bouncer.kick(&user("nobody"), None);
     *gate.0.lock().unwrap() = true;
     gate.1.notify_all();
     // A merged tick goes with the next one; nothing is lost and the order is kept.
     let heard = game.during(move || (0..100).map(|_| client.hear()).collect::<Vec<_>>());
-    let expected: Vec<_> = (0..100).map(|number| Heard::Text(number.to_string())).collect();
+    let expected: Vec<_> = (0..100)
+        .map(|number| Heard::Text(number.to_string()))
+        .collect();
     assert_eq!(heard, expected);
 }
 
@@ -114,7 +123,10 @@ fn p08_inbound_messages_have_a_budget_that_is_fair() {
     assert!(first.len() <= 32, "{} in one tick", first.len());
     game.tick();
     assert!(
-        game.seen().frames.iter().any(|(entity, _)| *entity == quiet_entity),
+        game.seen()
+            .frames
+            .iter()
+            .any(|(entity, _)| *entity == quiet_entity),
         "the quiet one does not wait for the loud one's whole queue"
     );
     game.until("all of it", |game| game.seen().frames.len() == 201);
@@ -131,7 +143,11 @@ fn p08_bytes_have_a_budget() {
     while before < 20 {
         game.tick();
         let now = game.seen().frames.len();
-        assert!(now - before <= 4, "{} messages of 3 000 bytes in a tick", now - before);
+        assert!(
+            now - before <= 4,
+            "{} messages of 3 000 bytes in a tick",
+            now - before
+        );
         before = now;
         thread::sleep(Duration::from_millis(1));
     }

@@ -40,9 +40,19 @@ fn p09_handshakes_of_one_address_are_limited_and_health_is_free() {
         assert_eq!(game.raw(upgrade(&[])).unwrap().status, 401);
     }
     let answer = game.raw(upgrade(&[])).unwrap();
-    assert_eq!((answer.status, answer.error().as_str()), (429, "too_many_attempts"));
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (429, "too_many_attempts")
+    );
     assert!(answer.json()["retry_after_ms"].as_u64().unwrap() > 0);
-    assert!(answer.header("Retry-After").unwrap().parse::<u64>().unwrap() >= 1);
+    assert!(
+        answer
+            .header("Retry-After")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            >= 1
+    );
     for _ in 0..10 {
         let health = game.raw("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_eq!(health.unwrap().status, 200);
@@ -55,7 +65,9 @@ fn p09_pending_handshakes_are_limited() {
         limits.pending_handshakes = 2;
         limits.head_timeout = Duration::from_secs(60);
     });
-    let silent: Vec<_> = (0..2).map(|_| TcpStream::connect(game.address).unwrap()).collect();
+    let silent: Vec<_> = (0..2)
+        .map(|_| TcpStream::connect(game.address).unwrap())
+        .collect();
     // The two are accepted before the third, in the order of their connections.
     let answer = game.raw(upgrade(&[])).unwrap();
     assert_eq!((answer.status, answer.error().as_str()), (503, "capacity"));
@@ -82,7 +94,13 @@ fn p09_messages_and_frames_from_clients_are_limited() {
 
     let mut client = game.join("player-2");
     // Two frames of one message, each allowed, together too long.
-    let frame = |first: u8| [&[first, 0x80 | 126, 2, 0x30, 0, 0, 0, 0], &[b'x'; 0x230][..]].concat();
+    let frame = |first: u8| {
+        [
+            &[first, 0x80 | 126, 2, 0x30, 0, 0, 0, 0],
+            &[b'x'; 0x230][..],
+        ]
+        .concat()
+    };
     let stream = client.socket.get_mut();
     stream.write_all(&frame(0x01)).unwrap();
     stream.write_all(&frame(0x80)).unwrap();
@@ -104,7 +122,7 @@ fn p09_a_slow_reader_is_cut_with_4001_and_a_reader_never_is() {
                 break;
             }
         }
-        heard
+        (heard, ben)
     });
     // A tick may have more messages than the queue holds: that cuts nobody who reads.
     for _ in 0..3 {
@@ -120,7 +138,7 @@ fn p09_a_slow_reader_is_cut_with_4001_and_a_reader_never_is() {
     }
     game.until("the cut", |game| game.entities() == 1);
     assert_eq!(game.seen().left[0].1, DisconnectReason::SlowConsumer);
-    assert_eq!(reader.join().unwrap(), 900);
+    assert_eq!(reader.join().unwrap().0, 900);
 }
 
 #[test]
@@ -160,7 +178,10 @@ fn p09_the_outbox_is_limited() {
     assert_eq!(taken.iter().filter(|taken| **taken).count(), 10);
     assert_eq!(game.bouncer.counters().refused_sends, 2);
     game.tick();
-    assert!(game.run(|mut outbox: Outbox| outbox.broadcast("x")), "room again");
+    assert!(
+        game.run(|mut outbox: Outbox| outbox.broadcast("x")),
+        "room again"
+    );
 }
 
 #[test]
@@ -171,7 +192,11 @@ fn p09_a_flood_is_paced_and_then_cut_with_4003() {
         limits.inbound_overload_timeout = Duration::from_millis(500);
     });
     let mut flooder = game.join("player-1");
-    flooder.socket.get_ref().set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+    flooder
+        .socket
+        .get_ref()
+        .set_write_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
     let start = Instant::now();
     let code = game.during(move || {
         loop {
@@ -190,7 +215,10 @@ fn p09_a_flood_is_paced_and_then_cut_with_4003() {
     // One read may bring more than one message; what counts is that the rate holds on average.
     let allowed = 20.0 + 20.0 * start.elapsed().as_secs_f64() + 8192.0 / 200.0;
     let seen = game.seen().frames.len();
-    assert!((seen as f64) < allowed, "{seen} messages, {allowed} allowed");
+    assert!(
+        (seen as f64) < allowed,
+        "{seen} messages, {allowed} allowed"
+    );
 }
 
 #[test]
@@ -203,8 +231,13 @@ fn p09_pings_count_as_frames() {
     let mut flooder = game.join("player-1");
     let flooding = thread::spawn(move || {
         let stream = flooder.socket.get_mut();
-        stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
-        while stream.write_all(&[0x89, 0x80, 0, 0, 0, 0].repeat(10)).is_ok() {
+        stream
+            .set_write_timeout(Some(Duration::from_millis(100)))
+            .unwrap();
+        while stream
+            .write_all(&[0x89, 0x80, 0, 0, 0, 0].repeat(10))
+            .is_ok()
+        {
             thread::sleep(Duration::from_millis(10));
         }
     });
@@ -217,7 +250,11 @@ fn p09_pings_count_as_frames() {
 fn p09_an_unfinished_message_has_a_deadline() {
     let mut game = Game::limited(|limits| limits.message_timeout = Duration::from_millis(300));
     let mut client = game.join("player-1");
-    client.socket.get_mut().write_all(&[0x01, 0x81, 0, 0, 0, 0, b'x']).unwrap();
+    client
+        .socket
+        .get_mut()
+        .write_all(&[0x01, 0x81, 0, 0, 0, 0, b'x'])
+        .unwrap();
     assert_eq!(client.close_code(), 4003);
     game.until("the end", |game| game.entities() == 0);
     assert!(game.seen().frames.is_empty());
@@ -240,10 +277,15 @@ fn p09_a_game_that_is_behind_pauses_the_client_and_loses_nothing() {
     let first_tick = game.seen().frames.len();
     assert!(first_tick <= 5, "{first_tick} were in the inbox");
     game.until("all", |game| game.seen().frames.len() == 500);
-    let order: Vec<_> = game.seen().frames.iter().map(|(from, payload)| {
-        assert_eq!(*from, entity);
-        payload.as_text().unwrap().parse::<u32>().unwrap()
-    }).collect();
+    let order: Vec<_> = game
+        .seen()
+        .frames
+        .iter()
+        .map(|(from, payload)| {
+            assert_eq!(*from, entity);
+            payload.as_text().unwrap().parse::<u32>().unwrap()
+        })
+        .collect();
     assert!(order.is_sorted());
 }
 
@@ -252,7 +294,12 @@ fn p09_a_bad_limit_fails_at_start_with_its_name() {
     let mut config = config();
     config.limits.outgoing_queue_messages = 0;
     let error = BouncerPlugin::bind(config, authenticator()).err().unwrap();
-    assert!(error.to_string().starts_with("limits.outgoing_queue_messages: "), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("limits.outgoing_queue_messages: "),
+        "{error}"
+    );
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn p10_private_and_public_messages_keep_the_order_in_which_they_were_sent() {
         outbox.broadcast("7 all");
     });
     game.tick();
-    let mut all = |client: &mut Client| {
+    let all = |client: &mut Client| {
         std::iter::from_fn(|| match client.hear() {
             Heard::Text(text) => Some(text),
             Heard::Binary(bytes) => Some(format!("{} bytes", bytes[0])),
@@ -58,8 +58,14 @@ fn p10_private_and_public_messages_keep_the_order_in_which_they_were_sent() {
         .take_while(|text| text != "7 all")
         .collect::<Vec<_>>()
     };
-    assert_eq!(all(&mut ann), ["1 all", "2 ann", "3 all", "5 both, once", "6 bytes"]);
-    assert_eq!(all(&mut ben), ["1 all", "3 all", "4 but ann", "5 both, once"]);
+    assert_eq!(
+        all(&mut ann),
+        ["1 all", "2 ann", "3 all", "5 both, once", "6 bytes"]
+    );
+    assert_eq!(
+        all(&mut ben),
+        ["1 all", "3 all", "4 but ann", "5 both, once"]
+    );
 }
 
 #[test]
@@ -96,11 +102,13 @@ fn p10_a_disconnect_comes_between_what_was_sent_before_and_after() {
 #[test]
 fn p10_who_joins_gets_what_is_sent_from_then_on() {
     let mut game = Game::start();
-    game.app.add_observer(|joined: On<Add, User>, users: Query<&User>, mut outbox: Outbox| {
-        let name = users.get(joined.entity).unwrap().id().to_string();
-        outbox.send(joined.entity, "welcome");
-        outbox.broadcast(format!("{name} joined"));
-    });
+    game.app.add_observer(
+        |joined: On<Add, User>, users: Query<&User>, mut outbox: Outbox| {
+            let name = users.get(joined.entity).unwrap().id().to_string();
+            outbox.send(joined.entity, "welcome");
+            outbox.broadcast(format!("{name} joined"));
+        },
+    );
     let mut ann = game.join("player-1");
     let mut ben = game.join("player-2");
     game.tick();

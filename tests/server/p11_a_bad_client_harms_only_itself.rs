@@ -1,11 +1,6 @@
 //! Slow, flooding, silent or malformed: the others do not notice.
 
-use std::{
-    io::Write,
-    net::TcpStream,
-    thread,
-    time::Duration,
-};
+use std::{io::Write, net::TcpStream, thread, time::Duration};
 
 use bevy_bouncer::*;
 use bevy_ecs::prelude::*;
@@ -55,9 +50,14 @@ fn p11_flooders_and_malformed_ones_do_not_hold_up_others() {
     let mut flooder = game.join("player-10");
     let flooding = thread::spawn(move || {
         let stream = flooder.socket.get_mut();
-        stream.set_write_timeout(Some(Duration::from_millis(50))).unwrap();
+        stream
+            .set_write_timeout(Some(Duration::from_millis(50)))
+            .unwrap();
         for _ in 0..1000 {
-            if stream.write_all(&[0x82, 0x80, 0, 0, 0, 0].repeat(100)).is_err() {
+            if stream
+                .write_all(&[0x82, 0x80, 0, 0, 0, 0].repeat(100))
+                .is_err()
+            {
                 return;
             }
         }
@@ -65,12 +65,16 @@ fn p11_flooders_and_malformed_ones_do_not_hold_up_others() {
     let malformed = thread::spawn(move || {
         for round in 0..100 {
             let mut stream = TcpStream::connect(address).unwrap();
-            let bytes: Vec<u8> = (0..200_u32).map(|at| (at * 31 + round * 17) as u8).collect();
+            let bytes: Vec<u8> = (0..200_u32)
+                .map(|at| (at * 31 + round * 17) as u8)
+                .collect();
             let _ = stream.write_all(&bytes);
         }
     });
     is_served(&mut game, "player-1");
-    game.until("the others", |_| flooding.is_finished() && malformed.is_finished());
+    game.until("the others", |_| {
+        flooding.is_finished() && malformed.is_finished()
+    });
     is_served(&mut game, "player-2");
 }
 
@@ -78,7 +82,9 @@ fn p11_flooders_and_malformed_ones_do_not_hold_up_others() {
 fn p11_silent_connections_do_not_hold_up_others() {
     let mut game = Game::start();
     game.app.add_systems(bevy_app::Update, echo);
-    let _silent: Vec<_> = (0..200).map(|_| TcpStream::connect(game.address).unwrap()).collect();
+    let _silent: Vec<_> = (0..200)
+        .map(|_| TcpStream::connect(game.address).unwrap())
+        .collect();
     is_served(&mut game, "player-1");
 }
 

@@ -29,7 +29,9 @@ fn p13_every_credential_failure_gets_the_same_bytes() {
     ];
     let mut answers = Vec::new();
     for (name, token) in tokens {
-        let answer = game.raw(upgrade(&[&format!("Authorization: Bearer {token}")])).unwrap();
+        let answer = game
+            .raw(upgrade(&[&format!("Authorization: Bearer {token}")]))
+            .unwrap();
         assert_eq!(answer.status, 401, "{name}");
         answers.push((name, answer));
     }
@@ -38,14 +40,25 @@ fn p13_every_credential_failure_gets_the_same_bytes() {
     assert_eq!(first.header("WWW-Authenticate"), Some("Bearer"));
     assert_eq!(first.error(), "unauthorized");
     for (name, answer) in &answers {
-        assert_eq!((&answer.head, &answer.body), (&first.head, &first.body), "{name}");
+        assert_eq!(
+            (&answer.head, &answer.body),
+            (&first.head, &first.body),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn p13_close_codes_fall_into_their_ranges() {
     use DisconnectReason::*;
-    for reason in [Draining, SlowConsumer, HeartbeatTimeout, RateLimited, Kicked, Overloaded] {
+    for reason in [
+        Draining,
+        SlowConsumer,
+        HeartbeatTimeout,
+        RateLimited,
+        Kicked,
+        Overloaded,
+    ] {
         assert!((4000..=4099).contains(&reason.close_code()), "{reason}");
     }
     for reason in [TokenExpired, Revoked] {
@@ -63,6 +76,13 @@ fn p13_a_refusal_says_when_to_come_back() {
     let request = upgrade(&[&format!("Authorization: Bearer {}", token("player-2"))]);
     let answer = game.raw(request).unwrap();
     assert_eq!(answer.status, 503);
-    assert!(answer.header("Retry-After").unwrap().parse::<u64>().unwrap() >= 1);
+    assert!(
+        answer
+            .header("Retry-After")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            >= 1
+    );
     assert!(answer.json()["retry_after_ms"].as_u64().unwrap() >= 1000);
 }

@@ -28,7 +28,10 @@ fn preflight_answers_204_to_whom_the_door_would_let_in_and_admits_nobody() {
     assert_eq!(answer.status, 204);
     assert_eq!(answer.header("Access-Control-Allow-Origin"), Some(ORIGIN));
     game.tick();
-    assert_eq!((game.seen().hooks, game.seen().arriving, game.entities()), (0, 0, 0));
+    assert_eq!(
+        (game.seen().hooks, game.seen().arriving, game.entities()),
+        (0, 0, 0)
+    );
     assert_eq!(game.bouncer.occupied(), 0);
 }
 
@@ -36,7 +39,10 @@ fn preflight_answers_204_to_whom_the_door_would_let_in_and_admits_nobody() {
 fn preflight_says_why_somebody_is_refused_and_the_page_may_read_it() {
     let mut game = Game::limited(|limits| limits.duplicate_login = DuplicateLogin::RejectNew);
     let answer = ask(&mut game, "garbage");
-    assert_eq!((answer.status, answer.error().as_str()), (401, "unauthorized"));
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (401, "unauthorized")
+    );
     assert_eq!(answer.header("Access-Control-Allow-Origin"), Some(ORIGIN));
     assert!(answer.header("Vary").unwrap().contains("Origin"));
     let ban = Revocation::user(user("player-1")).ban().reason("cheating");
@@ -54,12 +60,19 @@ fn preflight_of_a_browser_is_answered_for_listed_origins_only() {
     let asks = "Access-Control-Request-Method: GET";
     let headers = "Access-Control-Request-Headers: authorization";
     let origin = format!("Origin: {ORIGIN}");
-    let answer = game.raw(preflight("OPTIONS", &[&origin, asks, headers])).unwrap();
+    let answer = game
+        .raw(preflight("OPTIONS", &[&origin, asks, headers]))
+        .unwrap();
     assert_eq!(answer.status, 204);
     assert_eq!(answer.header("Access-Control-Allow-Origin"), Some(ORIGIN));
     let allowed = answer.header("Access-Control-Allow-Headers").unwrap();
     assert!(allowed.eq_ignore_ascii_case("authorization"));
-    let answer = game.raw(preflight("OPTIONS", &["Origin: https://evil.example", asks])).unwrap();
+    let answer = game
+        .raw(preflight(
+            "OPTIONS",
+            &["Origin: https://evil.example", asks],
+        ))
+        .unwrap();
     assert_eq!(answer.status, 403);
     assert_eq!(answer.header("Access-Control-Allow-Origin"), None);
 }

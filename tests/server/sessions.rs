@@ -24,7 +24,10 @@ fn text_and_binary_of_every_length_come_back_as_they_were() {
             let text = "ü".repeat(length / 2) + &"x".repeat(length % 2);
             client.send(&text);
             assert_eq!(client.hear(), Heard::Text(text));
-            client.socket.send(Message::binary(vec![9; length])).unwrap();
+            client
+                .socket
+                .send(Message::binary(vec![9; length]))
+                .unwrap();
             assert_eq!(client.hear(), Heard::Binary(vec![9; length]));
         }
     });
@@ -68,7 +71,11 @@ fn a_client_that_answers_pings_stays() {
 fn text_that_is_not_utf8_closes_with_1007_and_never_reaches_the_game() {
     let mut game = Game::start();
     let mut client = game.join("player-1");
-    client.socket.get_mut().write_all(&[0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28]).unwrap();
+    client
+        .socket
+        .get_mut()
+        .write_all(&[0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28])
+        .unwrap();
     assert_eq!(client.close_code(), 1007);
     game.until("the end", |game| game.entities() == 0);
     assert_eq!(game.seen().left[0].1, DisconnectReason::InvalidText);
@@ -101,12 +108,20 @@ fn only_the_application_subprotocol_is_selected() {
     let bearer = token("player-1");
     let (selected, joined) = game.during(move || {
         let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
-        let offer = format!("other.v9, game.v1, bearer.{bearer}").parse().unwrap();
-        request.headers_mut().insert("Sec-WebSocket-Protocol", offer);
+        let offer = format!("other.v9, game.v1, bearer.{bearer}")
+            .parse()
+            .unwrap();
+        request
+            .headers_mut()
+            .insert("Sec-WebSocket-Protocol", offer);
         let stream = std::net::TcpStream::connect(address).unwrap();
-        let (socket, response) = tokio_tungstenite::tungstenite::client::client(request, stream).unwrap();
+        let (socket, response) =
+            tokio_tungstenite::tungstenite::client::client(request, stream).unwrap();
         let selected = response.headers().get("Sec-WebSocket-Protocol").cloned();
-        (selected.unwrap().to_str().unwrap().to_owned(), socket.can_read())
+        (
+            selected.unwrap().to_str().unwrap().to_owned(),
+            socket.can_read(),
+        )
     });
     assert_eq!(selected, "game.v1");
     assert!(joined);

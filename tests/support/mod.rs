@@ -4,29 +4,23 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bevy_app::App;
 use bevy_bouncer::*;
-use bevy_ecs::prelude::*;
+use bevy_ecs::{prelude::*, system::RunSystemOnce};
 use serde_json::{Value, json};
-use socket2::SockRef;
 use tokio_tungstenite::tungstenite::{
-    self, Message, WebSocket,
-    client::IntoClientRequest,
-    handshake::client::Request,
-    protocol::{CloseFrame, WebSocketConfig},
+    self, Message, WebSocket, client::IntoClientRequest, handshake::client::Request,
+    protocol::CloseFrame,
 };
 
 /// How long anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-pub const SECRET: &[u8] = b"a secret of the tests, long enough for any HMAC: 0123456789abcdefghijklmnopq";
+pub const SECRET: &[u8] =
+    b"a secret of the tests, long enough for any HMAC: 0123456789abcdefghijklmnopq";
 pub const ISSUER: &str = "https://issuer.example";
 pub const AUDIENCE: &str = "game";
 
@@ -121,20 +115,43 @@ impl Answer {
 
 /// The tokens and users of most tests: everybody called `player-…` or `stress-…` exists.
 pub fn authenticator() -> impl Authenticator {
-    JwtAuthenticator::hs256(SECRET)
-        .unwrap()
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .users(|claims: &Claims| {
-            let id = claims.subject();
-            Ok(match id.as_str() {
-                "barred" => Standing::Barred,
-                known if known.starts_with("player-") => Standing::Active(
-                    User::new(id.clone(), format!("Name of {id}")).expect("a valid user"),
-                ),
-                _ => Standing::Missing,
+    struct T;
+    impl Authenticator for T {
+        async fn authenticate(&self, r: &HandshakeRequest) -> Result<Admission, Refusal> {
+            let t = r.credential().ok_or(Refusal::unauthorized("none"))?;
+            let mut v = jsonwebtoken::Validation::default();
+            v.leeway = 0;
+            v.validate_nbf = true;
+            v.set_audience(&[AUDIENCE]);
+            v.set_issuer(&[ISSUER]);
+            v.set_required_spec_claims(&["exp", "sub"]);
+            let d = jsonwebtoken::decode::<Value>(
+                t.expose(),
+                &jsonwebtoken::DecodingKey::from_secret(SECRET),
+                &v,
+            )
+            .map_err(|e| Refusal::unauthorized(e.to_string()))?
+            .claims;
+            let id = d["sub"]
+                .as_str()
+                .ok_or(Refusal::unauthorized("none"))?
+                .to_owned();
+            if id == "barred" {
+                return Err(Refusal::banned("barred"));
+            }
+            if !id.starts_with("player-") {
+                return Err(Refusal::unauthorized("missing"));
+            }
+            let a = Admission::new(User::new(id.as_str(), format!("Name of {id}")).unwrap())
+                .expires_at(d["exp"].as_u64().unwrap())
+                .issued_at(d["iat"].as_u64().unwrap_or(0));
+            Ok(match d["jti"].as_str() {
+                Some(j) => a.token_id(j),
+                None => a,
             })
-        })
+        }
+    }
+    T
 }
 
 pub fn config() -> BouncerConfig {
@@ -167,11 +184,13 @@ impl Game {
         let mut app = App::new();
         app.init_resource::<Seen>()
             .add_plugins(door)
-            .add_observer(|joined: On<Add, User>, users: Query<&User>, mut seen: ResMut<Seen>| {
-                let id = users.get(joined.entity).unwrap().id().to_string();
-                seen.joined.push((joined.entity, id));
-                seen.hooks += 1;
-            })
+            .add_observer(
+                |joined: On<Add, User>, users: Query<&User>, mut seen: ResMut<Seen>| {
+                    let id = users.get(joined.entity).unwrap().id().to_string();
+                    seen.joined.push((joined.entity, id));
+                    seen.hooks += 1;
+                },
+            )
             .add_observer(|_: On<Add, Connection>, mut seen: ResMut<Seen>| seen.hooks += 1)
             .add_observer(|_: On<Arriving>, mut seen: ResMut<Seen>| seen.arriving += 1)
             .add_observer(|left: On<Disconnected>, mut seen: ResMut<Seen>| {
@@ -180,7 +199,9 @@ impl Game {
             .add_systems(
                 bevy_app::Update,
                 |mut frames: MessageReader<ClientFrame>, mut seen: ResMut<Seen>| {
-                    let read = frames.read().map(|frame| (frame.entity, frame.payload.clone()));
+                    let read = frames
+                        .read()
+                        .map(|frame| (frame.entity, frame.payload.clone()));
                     seen.frames.extend(read);
                 },
             );
@@ -212,7 +233,10 @@ impl Game {
     /// Player entities, whatever the bookkeeping says.
     pub fn entities(&mut self) -> usize {
         let world = self.app.world_mut();
-        world.query::<Or<(With<User>, With<Connection>)>>().iter(world).count()
+        world
+            .query_filtered::<Entity, Or<(With<User>, With<Connection>)>>()
+            .iter(world)
+            .count()
     }
 
     /// Ticks until the condition holds.
@@ -267,8 +291,6 @@ impl Game {
         self.world().run_system_once(system).unwrap()
     }
 }
-
-use bevy_ecs::system::RunSystemOnce;
 
 /// One request on a connection of its own, and all that comes back.
 pub fn raw(address: SocketAddr, request: &[u8]) -> Option<Answer> {
@@ -393,19 +415,35 @@ impl Client {
 pub fn deaf_client(game: &mut Game, user: &str) -> TcpStream {
     let (address, token) = (game.address, token(user));
     game.during(move || {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         socket.connect(&address.into()).unwrap();
         let mut stream: TcpStream = socket.into();
         let authorization = format!("Authorization: Bearer {token}");
-        stream.write_all(upgrade(&[&authorization]).as_bytes()).unwrap();
+        stream
+            .write_all(upgrade(&[&authorization]).as_bytes())
+            .unwrap();
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
             stream.read_exact(&mut byte).unwrap();
             head.push(byte[0]);
         }
-        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+        assert!(
+            head.starts_with(b"HTTP/1.1 101"),
+            "{}",
+            String::from_utf8_lossy(&head)
+        );
         stream
     })
+}
+
+/// Waits for something of the library's, outside of its runtime.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }

@@ -14,12 +14,18 @@ use crate::data_directory::random_hex;
 /// The role of those who may remove players.
 pub const MODERATOR: &str = "moderator";
 
+/// Most accounts.
+const ACCOUNTS: i64 = 100_000;
+
 /// Why an account could not be made or read.
 #[derive(Debug, Error)]
 pub enum AccountError {
     /// Somebody else has this name, perhaps with other capitals.
     #[error("this name is taken")]
     NameTaken,
+    /// There are as many accounts as there may be.
+    #[error("there is no room for another account")]
+    Full,
     /// The database failed.
     #[error("the accounts cannot be read or written: {0}")]
     Database(#[from] sqlx::Error),
@@ -78,7 +84,13 @@ impl Accounts {
     ) -> Result<User, AccountError> {
         let id = format!("u-{}", random_hex::<8>()?);
         let user = User::new(id, name)?.with_roles(roles.iter().copied())?;
-        let mut transaction = self.0.begin().await?;
+        let mut transaction = self.0.begin_with("BEGIN IMMEDIATE").await?;
+        let accounts: i64 = sqlx::query_scalar("SELECT count(*) FROM passwords")
+            .fetch_one(&mut *transaction)
+            .await?;
+        if accounts >= ACCOUNTS {
+            return Err(AccountError::Full);
+        }
         sqlx::query("INSERT INTO users (id, name, roles) VALUES (?, ?, ?)")
             .bind(user.id().as_str())
             .bind(name)

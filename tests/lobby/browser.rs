@@ -1,8 +1,10 @@
 //! Chromium, driven through WebDriver (W3C): real pages, real clicks, real keys.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    env,
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -27,30 +29,39 @@ const ARGUMENTS: [&str; 8] = [
     "--disable-sync",
 ];
 
+/// The names that Chromium goes by.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
 /// The program that starts and drives browsers.
 pub struct Driver {
     process: Child,
+    /// Kept open, so that the program can go on writing to it.
+    _output: BufReader<ChildStdout>,
+    browser: PathBuf,
     authority: String,
 }
 
 impl Driver {
     /// `None` when it is not installed, or Chromium is not.
     pub fn start() -> Option<Self> {
-        Command::new("chromium").arg("--version").output().ok()?;
+        let browser = BROWSERS.iter().find_map(|name| installed(name))?;
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
-        let output = BufReader::new(process.stdout.take().unwrap());
+        let mut output = BufReader::new(process.stdout.take().unwrap());
         let port = output
+            .by_ref()
             .lines()
             .map_while(Result::ok)
             .find_map(|line| Some(line.split_once("successfully on port ")?.1.to_owned()))
             .expect("chromedriver says its port");
         Some(Self {
             process,
+            _output: output,
+            browser,
             authority: format!("127.0.0.1:{}", port.trim_end_matches('.')),
         })
     }
@@ -62,7 +73,7 @@ impl Driver {
         arguments.push(format!("--user-data-dir={}", profile.path().display()));
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
-            "goog:chromeOptions": { "args": arguments, "binary": "/usr/bin/chromium" },
+            "goog:chromeOptions": { "args": arguments, "binary": self.browser },
         } } });
         let answer = exchange(&self.authority, "POST", "/session", &[], Some(&wanted)).unwrap();
         let session = answer.json()["value"]["sessionId"]
@@ -82,6 +93,13 @@ impl Drop for Driver {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn installed(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|program| program.is_file())
 }
 
 /// One browser with one page.

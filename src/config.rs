@@ -292,14 +292,6 @@ limits! {
 }
 
 impl Limits {
-    /// Sessions that one user may have at once.
-    pub(crate) fn sessions_per_user(&self) -> usize {
-        match self.duplicate_login {
-            DuplicateLogin::Allow => self.connections_per_user,
-            DuplicateLogin::KickOld | DuplicateLogin::RejectNew => 1,
-        }
-    }
-
     fn validate(&self) -> Result<(), ConfigError> {
         self.validate_ranges()?;
         if self.pong_timeout <= self.ping_interval {

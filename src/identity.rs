@@ -15,6 +15,8 @@ use bevy_reflect::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::token::TokenFacts;
+
 /// Longest user id in bytes.
 pub const USER_ID_MAX_BYTES: usize = 128;
 /// Longest display name in bytes.
@@ -265,17 +267,6 @@ pub struct Admission {
     pub(crate) user: User,
     pub(crate) token: TokenFacts,
     pub(crate) extras: Vec<Extra>,
-}
-
-/// What revocation and expiry need to know about the token that let somebody in.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct TokenFacts {
-    /// The `jti` claim.
-    pub id: Option<Arc<str>>,
-    /// The `iat` claim in unix seconds; 0 when the token has none.
-    pub issued_at: u64,
-    /// The `exp` claim in unix seconds; `None` never expires.
-    pub expires_at: Option<u64>,
 }
 
 impl Admission {

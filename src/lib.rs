@@ -15,6 +15,7 @@ mod registry;
 mod revocation;
 mod session;
 mod sync;
+mod token;
 mod world;
 
 pub use auth::Authenticator;

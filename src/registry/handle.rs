@@ -15,9 +15,10 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::{
     goodbye::{DisconnectReason, Goodbye},
-    identity::{ConnectionId, TokenFacts, User},
+    identity::{ConnectionId, User},
     refusal::{Refusal, RefusalKind},
     sync::{Mutex, lock},
+    token::TokenFacts,
 };
 
 /// Who is connected, and how far the connection has come.

@@ -11,12 +11,13 @@ use std::{
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::handle::Handle;
 use crate::{
     config::{DuplicateLogin, Limits},
-    identity::{ConnectionId, TokenFacts, User, UserId},
+    identity::{ConnectionId, User, UserId},
     refusal::{Refusal, RefusalKind},
+    registry::Handle,
     revocation::{BarredList, Revocation, RevocationKind, StoreError, Subject},
+    token::TokenFacts,
 };
 
 const FLAP_WINDOW: Duration = Duration::from_secs(60);
@@ -45,7 +46,10 @@ impl Ledger {
             barred: BarredList::new(limits.revocations),
             replacements: HashMap::new(),
             duplicate_login: limits.duplicate_login,
-            sessions_per_user: limits.sessions_per_user(),
+            sessions_per_user: match limits.duplicate_login {
+                DuplicateLogin::Allow => limits.connections_per_user,
+                DuplicateLogin::KickOld | DuplicateLogin::RejectNew => 1,
+            },
             replacements_per_minute: limits.replacements_per_minute,
             tracked_users: limits.connections,
             next_id: 0,
@@ -85,7 +89,13 @@ impl Ledger {
         self.prune_replacements();
         self.check(user.id(), &token, unix_now)?;
         self.next_id += 1;
-        let handle = Handle::new(ConnectionId(self.next_id), user, token, peer, seat);
+        let handle = Handle::new(
+            ConnectionId::from_u64(self.next_id),
+            user,
+            token,
+            peer,
+            seat,
+        );
         self.sessions.insert(handle.id, handle.clone());
         self.by_user
             .entry(handle.user.id().clone())

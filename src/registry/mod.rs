@@ -16,10 +16,11 @@ use crate::{
     bridge::{Departure, Departures},
     config::Limits,
     goodbye::{DisconnectReason, Goodbye},
-    identity::{TokenFacts, User, UserId, unix_now},
+    identity::{User, UserId, unix_now},
     refusal::{Refusal, RefusalKind},
     revocation::{Decision, Journal, Revocation, RevocationKind, StoreError, Storing, Subject},
     sync::{Mutex, lock},
+    token::TokenFacts,
 };
 
 mod handle;

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Revocation, RevocationKind, StoreError, Subject};
-use crate::identity::{TokenFacts, UserId};
+use crate::{
+    identity::UserId,
+    revocation::{Revocation, RevocationKind, StoreError, Subject},
+    token::TokenFacts,
+};
 
 /// All entries, by subject. A subject has at most four: revoke and ban, each with and without
 /// `issued_before`.

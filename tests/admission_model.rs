@@ -1,0 +1,266 @@
+//! The registry under a model checker: every interleaving of admit, enter, revoke, replace, leave and
+//! write, over the very source files of the library with the model's lock in place of the system's.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "only a part of these modules is modelled"
+)]
+
+#[path = "../src/goodbye.rs"]
+mod goodbye;
+#[path = "../src/registry/handle.rs"]
+mod handle;
+#[path = "../src/registry/ledger.rs"]
+mod ledger;
+#[path = "../src/revocation/list.rs"]
+mod list;
+#[path = "../src/token.rs"]
+mod token;
+
+mod config {
+    pub use bevy_bouncer::{DuplicateLogin, Limits};
+}
+mod identity {
+    pub use bevy_bouncer::{ConnectionId, User, UserId};
+}
+mod refusal {
+    pub use bevy_bouncer::{Refusal, RefusalKind};
+}
+mod revocation {
+    pub(crate) use crate::list::BarredList;
+    pub use bevy_bouncer::{Revocation, RevocationKind, StoreError, Subject};
+}
+mod registry {
+    pub(crate) use crate::{
+        handle::{Handle, Left},
+        ledger::Ledger,
+    };
+}
+mod sync {
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
+    use std::sync::PoisonError;
+
+    pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bevy_bouncer::{Limits, Refusal, RefusalKind, Revocation, User};
+use goodbye::{DisconnectReason, Goodbye};
+use loom::thread;
+use registry::{Handle, Ledger, Left};
+use sync::{Mutex, lock};
+use token::TokenFacts;
+
+fn limits() -> Limits {
+    Limits::default()
+}
+
+fn ann() -> User {
+    User::new("ann", "Ann").unwrap()
+}
+
+fn admit(ledger: &Mutex<Ledger>) -> Result<Arc<Handle>, Refusal> {
+    let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+    lock(ledger).admit(ann(), TokenFacts::default(), peer, None, 0)
+}
+
+/// What the library's registry does: bar and collect under the lock, then fence.
+fn revoke(ledger: &Mutex<Ledger>) {
+    let (found, listed) = lock(ledger).revoke(Revocation::user(ann().id().clone()), 0);
+    listed.unwrap();
+    for handle in found {
+        handle.leave(DisconnectReason::Revoked.into(), true, || ());
+    }
+}
+
+/// Nobody of a revoked identity may be live or able to become so.
+fn assert_out(admitted: &Result<Arc<Handle>, Refusal>) {
+    if let Ok(handle) = admitted {
+        assert!(
+            !handle.is_live() && !handle.is_pending(),
+            "a player survived"
+        );
+    }
+}
+
+#[test]
+fn p06_model_an_admission_sees_the_revocation_or_the_revocation_sees_the_handle() {
+    loom::model(|| {
+        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let revoker = thread::spawn({
+            let ledger = ledger.clone();
+            move || revoke(&ledger)
+        });
+        let admitted = admit(&ledger);
+        if let Ok(handle) = &admitted {
+            lock(&ledger).enter(handle);
+        }
+        revoker.join().unwrap();
+        assert_out(&admitted);
+        assert!(admit(&ledger).is_err(), "and stays out");
+    });
+}
+
+/// The same with the two questions asked one after the other: the model finds the survivor.
+#[test]
+#[should_panic(expected = "a player survived")]
+fn p06_model_the_naive_order_fails() {
+    loom::model(|| {
+        let barred = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let sessions = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let revoker = thread::spawn({
+            let (barred, sessions) = (barred.clone(), sessions.clone());
+            move || {
+                let subject = Revocation::user(ann().id().clone()).subject;
+                for handle in lock(&sessions).find(&subject) {
+                    handle.leave(DisconnectReason::Revoked.into(), true, || ());
+                }
+                revoke(&barred);
+            }
+        });
+        let is_free = lock(&barred).check(ann().id(), &TokenFacts::default(), 0);
+        let admitted = match is_free {
+            Ok(()) => admit(&sessions),
+            Err(refusal) => Err(refusal),
+        };
+        if let Ok(handle) = &admitted {
+            lock(&sessions).enter(handle);
+        }
+        revoker.join().unwrap();
+        assert_out(&admitted);
+    });
+}
+
+#[test]
+fn p05_model_no_write_begins_after_a_fence() {
+    loom::model(|| {
+        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let handle = admit(&ledger).unwrap();
+        lock(&ledger).enter(&handle).unwrap();
+        let returned = Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let writer = thread::spawn({
+            let (handle, returned) = (handle.clone(), returned.clone());
+            move || {
+                for _ in 0..2 {
+                    let write = || {
+                        assert!(
+                            !returned.load(Ordering::SeqCst),
+                            "a write began after revoke() had returned"
+                        );
+                    };
+                    if handle.write(write).is_none() {
+                        assert!(handle.fenced().is_some());
+                    }
+                }
+            }
+        });
+        revoke(&ledger);
+        returned.store(true, Ordering::SeqCst);
+        writer.join().unwrap();
+        assert!(handle.write(|| ()).is_none());
+    });
+}
+
+#[test]
+fn p04_model_a_session_that_ends_in_three_ways_is_reported_once() {
+    loom::model(|| {
+        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let handle = admit(&ledger).unwrap();
+        lock(&ledger).enter(&handle).unwrap();
+        let reports = Arc::new(AtomicUsize::new(0));
+        let end = |reason: DisconnectReason, fence: bool| {
+            let (handle, reports) = (handle.clone(), reports.clone());
+            move || {
+                handle.leave(reason.into(), fence, || {
+                    reports.fetch_add(1, Ordering::SeqCst);
+                })
+            }
+        };
+        let lost = thread::spawn(end(DisconnectReason::ConnectionLost, true));
+        let kicked = thread::spawn(end(DisconnectReason::Kicked, false));
+        end(DisconnectReason::Revoked, true)();
+        lost.join().unwrap();
+        kicked.join().unwrap();
+        assert_eq!(reports.load(Ordering::SeqCst), 1);
+        assert!(handle.fenced().is_some(), "a fence is never undone");
+    });
+}
+
+#[test]
+fn p02_model_a_deadline_and_the_game_never_both_win() {
+    loom::model(|| {
+        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let handle = admit(&ledger).unwrap();
+        let deadline = thread::spawn({
+            let handle = handle.clone();
+            move || handle.abandon(RefusalKind::Timeout.into())
+        });
+        let entered = lock(&ledger).enter(&handle).is_some();
+        let abandoned = deadline.join().unwrap();
+        assert!(entered != abandoned);
+        assert_eq!(handle.is_live(), entered);
+    });
+}
+
+#[test]
+fn p06_model_a_replacement_during_a_revocation_leaves_nobody() {
+    loom::model(|| {
+        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let old = admit(&ledger).unwrap();
+        lock(&ledger).enter(&old).unwrap();
+        let revoker = thread::spawn({
+            let ledger = ledger.clone();
+            move || revoke(&ledger)
+        });
+        let new = admit(&ledger);
+        let mut ended = 0;
+        if let Ok(new) = &new {
+            for replaced in lock(&ledger).enter(new).unwrap_or_default() {
+                let left = replaced.leave(DisconnectReason::Replaced.into(), false, || ());
+                ended += usize::from(left == Left::Now);
+            }
+        }
+        revoker.join().unwrap();
+        assert_out(&new);
+        assert!(!old.is_live());
+        assert!(ended <= 1);
+    });
+}
+
+#[test]
+fn p04_model_two_sessions_of_one_user_are_never_live_together() {
+    loom::model(|| {
+        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let first = admit(&ledger).unwrap();
+        let second = admit(&ledger).unwrap();
+        let enter = |handle: Arc<Handle>| {
+            let ledger = ledger.clone();
+            move || {
+                let mut ledger = lock(&ledger);
+                for replaced in ledger.enter(&handle).unwrap_or_default() {
+                    replaced.leave(DisconnectReason::Replaced.into(), false, || ());
+                }
+            }
+        };
+        let other = thread::spawn(enter(first.clone()));
+        enter(second.clone())();
+        other.join().unwrap();
+        assert_eq!(
+            [first, second]
+                .iter()
+                .filter(|handle| handle.is_live())
+                .count(),
+            1
+        );
+    });
+}

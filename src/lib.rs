@@ -16,12 +16,16 @@ mod refusal;
 mod registry;
 mod revocation;
 mod session;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod sync;
 mod token;
 mod world;
 
 #[cfg(feature = "admin")]
 pub use admin::{AdminError, AdminPlugin};
+#[cfg(feature = "sqlite")]
+pub use auth::SqliteDirectory;
 pub use auth::{
     Algorithm, Authenticator, Claims, DirectoryError, IssueError, JwtAuthenticator, KeyError,
     KeySet, MapDirectory, Standing, TokenIssuer, UserDirectory,

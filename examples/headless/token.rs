@@ -30,5 +30,7 @@ pub fn issue(rules: &TokenRules, user: &str, lifetime: Duration) -> Result<Strin
     if let Some(audience) = &rules.audience {
         issuer = issuer.audience(audience);
     }
-    issuer.issue(&user).map_err(unusable)
+    issuer
+        .issue(&user)
+        .map_err(|error| Problem::config("auth.secret_env", error))
 }

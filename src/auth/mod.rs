@@ -4,14 +4,14 @@ use std::{future::Future, pin::Pin};
 
 use crate::{Admission, Refusal, door::HandshakeRequest};
 
-pub(crate) mod directory;
+mod directory;
 mod issuer;
 mod jwks;
 mod jwt;
 mod keys;
 mod rules;
 #[cfg(feature = "sqlite")]
-pub(crate) mod sqlite;
+mod sqlite;
 mod strict_json;
 
 pub use directory::{Claims, DirectoryError, MapDirectory, Standing, UserDirectory};
@@ -20,6 +20,8 @@ pub use issuer::{IssueError, TokenIssuer};
 pub use jsonwebtoken::Algorithm;
 pub use jwt::JwtAuthenticator;
 pub use keys::{KeyError, KeySet};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteDirectory;
 
 /// Decides who comes in. [`JwtAuthenticator`](crate::JwtAuthenticator) is the ready-made one.
 ///

@@ -1,1 +1,136 @@
-//! Stub.
+//! Users in an SQLite file.
+
+use std::path::Path;
+
+use sqlx::SqlitePool;
+
+use super::directory::{Claims, DirectoryError, Standing, UserDirectory};
+use crate::{
+    identity::{User, UserId},
+    sqlite::{self, OpenError},
+};
+
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS users (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL,
+    roles TEXT NOT NULL DEFAULT '',
+    disabled INTEGER NOT NULL DEFAULT 0
+)";
+const PROBE: &str = "SELECT id, name, roles, disabled FROM users LIMIT 0";
+
+/// Users in the table `users (id, name, roles, disabled)` of an SQLite file. The table is created when
+/// it is missing; it may have more columns, and the file more tables.
+///
+/// `roles` is a list with commas; a row whose `disabled` is not 0 is kept out with 403. Rows may be
+/// changed by other programs at any time.
+///
+/// ```no_run
+/// use bevy_bouncer::{SqliteDirectory, User};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let users = SqliteDirectory::connect("players.db").await?;
+/// users.upsert(&User::new("player-1", "Ann")?.with_roles(["moderator"])?).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct SqliteDirectory {
+    pool: SqlitePool,
+}
+
+impl SqliteDirectory {
+    /// Opens the file, or creates it. Blocks; not to be called in async code.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Failed`] when the file cannot be opened, is locked by somebody else, is not a
+    /// database, or has a table `users` of another shape.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DirectoryError> {
+        sqlite::block_on(Self::connect(path))?
+    }
+
+    /// Opens the file, or creates it, in async code.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn connect(path: impl AsRef<Path>) -> Result<Self, DirectoryError> {
+        let pool = sqlite::connect(path.as_ref(), SCHEMA, PROBE).await?;
+        Ok(Self { pool })
+    }
+
+    /// Adds a user, or changes name and roles of the one with the same id.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Failed`], also for a role with a comma in it.
+    pub async fn upsert(&self, user: &User) -> Result<(), DirectoryError> {
+        if user.roles().iter().any(|role| role.contains(',')) {
+            return Err(DirectoryError::Failed(
+                "a role has a comma in it".to_owned(),
+            ));
+        }
+        sqlx::query(
+            "INSERT INTO users (id, name, roles) VALUES (?1, ?2, ?3)
+             ON CONFLICT (id) DO UPDATE SET name = ?2, roles = ?3",
+        )
+        .bind(user.id().as_str())
+        .bind(user.name())
+        .bind(user.roles().join(","))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Keeps a user out, or lets the user in again. Does not end sessions: revoke for that. False when
+    /// there is no such user.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Failed`].
+    pub async fn set_disabled(&self, id: &UserId, disabled: bool) -> Result<bool, DirectoryError> {
+        let changed = sqlx::query("UPDATE users SET disabled = ?2 WHERE id = ?1")
+            .bind(id.as_str())
+            .bind(disabled)
+            .execute(&self.pool)
+            .await?;
+        Ok(changed.rows_affected() > 0)
+    }
+
+    /// What is known of this user.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] when the file cannot be read, or holds a name or role that cannot be one.
+    pub async fn standing(&self, id: &UserId) -> Result<Standing, DirectoryError> {
+        let row: Option<(String, String, bool)> =
+            sqlx::query_as("SELECT name, roles, disabled FROM users WHERE id = ?1")
+                .bind(id.as_str())
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(match row {
+            None => Standing::Missing,
+            Some((_, _, true)) => Standing::Barred,
+            Some((name, roles, false)) => {
+                let roles = roles
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|role| !role.is_empty());
+                Standing::Active(User::new(id.clone(), name)?.with_roles(roles)?)
+            }
+        })
+    }
+}
+
+impl UserDirectory for SqliteDirectory {
+    async fn find(&self, claims: &Claims) -> Result<Standing, DirectoryError> {
+        self.standing(claims.subject()).await
+    }
+}
+
+impl From<sqlx::Error> for DirectoryError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<OpenError> for DirectoryError {
+    fn from(error: OpenError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}

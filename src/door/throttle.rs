@@ -287,7 +287,7 @@ mod tests {
         let second = occupancy.enter(ann).unwrap();
         assert!(occupancy.enter(ann).is_none());
         assert!(occupancy.enter(key("192.0.2.2")).is_some());
-        assert_eq!(second.address(), ann);
+        assert_eq!(second.address, ann);
         drop(first);
         let third = occupancy.enter(ann).unwrap();
         drop((second, third));

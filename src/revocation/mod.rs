@@ -9,9 +9,9 @@ use crate::{ConnectionId, UserId};
 
 mod journal;
 mod list;
-pub(crate) mod memory;
+mod memory;
 #[cfg(feature = "sqlite")]
-pub(crate) mod sqlite;
+mod sqlite;
 
 pub(crate) use journal::{Decision, Journal, Storing};
 pub(crate) use list::BarredList;

@@ -74,6 +74,30 @@ fn p06_logging_out_everywhere_bars_older_tokens_only() {
 }
 
 #[test]
+fn p06_a_revocation_in_a_file_holds_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("revocations.db");
+    let door = || {
+        BouncerPlugin::bind(config(), authenticator())
+            .unwrap()
+            .revocations(SqliteRevocations::open(&file).unwrap())
+            .unwrap()
+    };
+    let game = Game::open(door());
+    let receipt = game.bouncer.revoke(user("player-1"));
+    block_on(receipt).expect("stored");
+    drop(game);
+
+    let mut game = Game::open(door());
+    assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 401);
+    block_on(game.bouncer.restore(user("player-1"))).expect("stored");
+    drop(game);
+
+    let mut game = Game::open(door());
+    game.join("player-1");
+}
+
+#[test]
 fn p06_a_handshake_in_flight_does_not_slip_through() {
     let mut game = Game::start();
     let (address, token) = (game.address, token("player-1"));

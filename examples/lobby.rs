@@ -1,0 +1,234 @@
+//! A lobby with accounts: sign-up and log-in, the players who are here, a chat, and moderators who
+//! can remove somebody and let them back in.
+//!
+//! ```sh
+//! cargo run --example lobby
+//! ```
+//!
+//! prints one URL; open it in two browsers. The first start makes a moderator's account and prints
+//! its password. It serves this machine only, in plain HTTP: to let others in, put a proxy with TLS
+//! in front, and take the address that log-ins are counted by from what the proxy says.
+//!
+//! - `lobby/site.rs`, `api.rs` and `accounts.rs` are the web side: a page, a log-in service and a
+//!   database. They run on threads of their own.
+//! - `lobby/chat.rs` is the game side: a Bevy plugin that sees players as entities.
+//! - Between them stands the door. The web side hands out tokens; the door checks them before a
+//!   player exists in the game.
+
+use std::{
+    error::Error,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::Router;
+use bevy::{app::ScheduleRunnerPlugin, log::LogPlugin, prelude::*};
+use bevy_bouncer::{
+    BouncerConfig, BouncerPlugin, JwtAuthenticator, SqliteDirectory, SqliteRevocations,
+};
+use clap::Parser;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use tokio::runtime::Runtime;
+
+#[path = "lobby/accounts.rs"]
+mod accounts;
+#[path = "lobby/answer.rs"]
+mod answer;
+#[path = "lobby/api.rs"]
+mod api;
+#[path = "lobby/chat.rs"]
+mod chat;
+#[path = "lobby/credentials.rs"]
+mod credentials;
+#[path = "lobby/data_directory.rs"]
+mod data_directory;
+#[path = "lobby/moderation.rs"]
+mod moderation;
+#[path = "lobby/passwords.rs"]
+mod passwords;
+#[path = "lobby/plain_text.rs"]
+mod plain_text;
+#[path = "lobby/rate_limit.rs"]
+mod rate_limit;
+#[path = "lobby/site.rs"]
+mod site;
+#[path = "lobby/tokens.rs"]
+mod tokens;
+
+use accounts::{AccountError, Accounts, MODERATOR};
+use data_directory::DataDirectory;
+use moderation::Moderation;
+use passwords::Passwords;
+use tokens::{ISSUER, Tokens};
+
+/// Port of the page, when nothing is asked for.
+const DEFAULT_PORT: u16 = 8080;
+/// Port of the WebSockets, when nothing is asked for.
+const DEFAULT_WS_PORT: u16 = 8081;
+/// Most players at once, so that a list of them always fits one message.
+const PLAYERS: usize = 500;
+
+/// A lobby with accounts, a chat and moderators.
+#[derive(Parser)]
+struct Options {
+    /// Directory of the accounts, the revocations and the token key
+    #[arg(long, default_value = "target/lobby-data")]
+    data: PathBuf,
+    /// Port of the web page [default: 8080, or a free one when that is in use]
+    #[arg(long)]
+    port: Option<u16>,
+    /// Port of the WebSockets [default: 8081, or a free one when that is in use]
+    #[arg(long)]
+    ws_port: Option<u16>,
+    /// Updates of the app per second
+    #[arg(long, default_value_t = 30.0, value_parser = tick_hz)]
+    tick_hz: f64,
+}
+
+fn tick_hz(text: &str) -> Result<f64, String> {
+    let hz: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (1.0..=1000.0).contains(&hz) {
+        Ok(hz)
+    } else {
+        Err("must be within 1 to 1000".to_owned())
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Options::parse()) {
+        Ok(AppExit::Success) => ExitCode::SUCCESS,
+        Ok(AppExit::Error(code)) => ExitCode::from(code.get()),
+        Err(error) => {
+            eprintln!("The lobby cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // The first one asks, a second one insists.
+        signal_hook::flag::register_conditional_shutdown(signal, 1, stop.clone())?;
+        signal_hook::flag::register(signal, stop.clone())?;
+    }
+
+    let data = DataDirectory::open(&options.data)?;
+    let page = listen(options.port)?;
+    let port = page.local_addr()?.port();
+    let hosts = vec![format!("127.0.0.1:{port}"), format!("localhost:{port}")];
+
+    let door = match options.ws_port {
+        Some(ws_port) => open_door(ws_port, &hosts, &data)?,
+        // Always the same port if possible: a page that is open finds the lobby after a restart.
+        None => {
+            open_door(DEFAULT_WS_PORT, &hosts, &data).or_else(|_| open_door(0, &hosts, &data))?
+        }
+    };
+
+    let web = Runtime::new()?;
+    let accounts = web.block_on(Accounts::open(&data.accounts()))?;
+    let passwords = Passwords::new()?;
+    let password = web.block_on(first_moderator(&accounts, &passwords))?;
+    let ws_authority = door.local_addr().to_string();
+    let record = SqliteRevocations::open(data.revocations())?;
+    let service = api::Service::new(
+        accounts,
+        passwords,
+        Tokens::new(&data.token_key()?),
+        Moderation::new(door.bouncer(), record),
+        format!("ws://{ws_authority}/ws"),
+    );
+    let site = site::site(service.routes(), hosts, &ws_authority);
+    page.set_nonblocking(true)?;
+    web.spawn(serve(page, site));
+
+    if let Some(password) = password {
+        println!("Moderator account, shown only this once: name {MODERATOR}, password {password}");
+    }
+    println!("Open http://127.0.0.1:{port}/");
+
+    let tick = Duration::from_secs_f64(1.0 / options.tick_hz);
+    let exit = App::new()
+        .add_plugins((
+            MinimalPlugins.set(ScheduleRunnerPlugin::run_loop(tick)),
+            LogPlugin::default(),
+            door,
+            chat::LobbyChatPlugin,
+        ))
+        .insert_resource(StopSignal(stop))
+        .add_systems(Update, stop_when_asked)
+        .run();
+    web.shutdown_timeout(Duration::from_secs(1));
+    Ok(exit)
+}
+
+/// The door, for pages from these hosts.
+fn open_door(
+    port: u16,
+    hosts: &[String],
+    data: &DataDirectory,
+) -> Result<BouncerPlugin, Box<dyn Error>> {
+    let mut config = BouncerConfig::new(format!("127.0.0.1:{port}"))
+        .origins(hosts.iter().map(|host| format!("http://{host}")))
+        .subprotocols(["lobby.v1"]);
+    config.limits.connections = PLAYERS;
+    let tokens = JwtAuthenticator::hs256(data.token_key()?)?
+        .issuer(ISSUER)
+        .audience(ISSUER)
+        .users(SqliteDirectory::open(data.accounts())?);
+    let door = BouncerPlugin::bind(config, tokens)?;
+    Ok(door.revocations(SqliteRevocations::open(data.revocations())?)?)
+}
+
+/// The page's listener: the asked port, or 8080, or a free one.
+fn listen(port: Option<u16>) -> std::io::Result<TcpListener> {
+    let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    match port {
+        Some(port) => TcpListener::bind(local(port)),
+        None => TcpListener::bind(local(DEFAULT_PORT)).or_else(|_| TcpListener::bind(local(0))),
+    }
+}
+
+async fn serve(listener: TcpListener, site: Router) {
+    let service = site.into_make_service_with_connect_info::<SocketAddr>();
+    let served = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => axum::serve(listener, service).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = served {
+        error!("the web page is gone: {error}");
+    }
+}
+
+/// Makes the moderator's account at the first start. Returns its password.
+async fn first_moderator(
+    accounts: &Accounts,
+    passwords: &Passwords,
+) -> Result<Option<String>, Box<dyn Error>> {
+    if accounts.find_by_name(MODERATOR).await?.is_some() {
+        return Ok(None);
+    }
+    let password = data_directory::random_hex::<8>()?;
+    let hash = passwords.hash(password.clone()).await?;
+    match accounts.create(MODERATOR, &hash, &[MODERATOR]).await {
+        Ok(_) => Ok(Some(password)),
+        Err(AccountError::NameTaken) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[derive(Resource)]
+struct StopSignal(Arc<AtomicBool>);
+
+fn stop_when_asked(signal: Res<StopSignal>, mut exit: MessageWriter<AppExit>) {
+    if signal.0.load(Ordering::Relaxed) {
+        exit.write(AppExit::Success);
+    }
+}

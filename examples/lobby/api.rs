@@ -1,0 +1,270 @@
+//! The log-in service: accounts, tokens, and what moderators do.
+//!
+//! Every request that acts for somebody carries that user's token, so no cookie is needed and no
+//! other web page can act in a player's name.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json, Router,
+    extract::{ConnectInfo, State},
+    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
+    routing::{get, post},
+};
+use bevy_bouncer::{User, UserId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tracing::info;
+
+use crate::{
+    accounts::{Account, Accounts, MODERATOR},
+    answer::{Body, Problem},
+    credentials::{check_name, check_password},
+    moderation::{Moderation, removal_words},
+    passwords::Passwords,
+    plain_text::plain_text,
+    rate_limit::RateLimit,
+    tokens::Tokens,
+};
+
+/// Sign-ups and log-ins of one address: this many at once,
+const ATTEMPTS_BURST: u32 = 10;
+/// and one more in this time.
+const ATTEMPTS_PERIOD: Duration = Duration::from_secs(6);
+/// Addresses that are counted at the same time.
+const ATTEMPTS_ADDRESSES: usize = 10_000;
+/// Longest reason for a removal in characters, so that it fits a Close frame.
+const REASON_CHARACTERS: usize = 80;
+
+type Answer = Result<Json<Value>, Problem>;
+
+/// What the log-in service works with.
+pub struct Service {
+    accounts: Accounts,
+    passwords: Passwords,
+    tokens: Tokens,
+    moderation: Moderation,
+    attempts: Mutex<RateLimit<IpAddr>>,
+    /// Where the page connects to.
+    ws_url: String,
+}
+
+impl Service {
+    /// A service for these accounts, whose players connect to this URL.
+    pub fn new(
+        accounts: Accounts,
+        passwords: Passwords,
+        tokens: Tokens,
+        moderation: Moderation,
+        ws_url: String,
+    ) -> Self {
+        let attempts = RateLimit::new(ATTEMPTS_BURST, ATTEMPTS_PERIOD, ATTEMPTS_ADDRESSES);
+        Self {
+            accounts,
+            passwords,
+            tokens,
+            moderation,
+            attempts: Mutex::new(attempts),
+            ws_url,
+        }
+    }
+
+    /// The routes under `/api`.
+    pub fn routes(self) -> Router {
+        Router::new()
+            .route("/api/signup", post(sign_up))
+            .route("/api/login", post(log_in))
+            .route("/api/token", post(renew))
+            .route("/api/revoke", post(revoke))
+            .route("/api/restore", post(restore))
+            .route("/api/revoked", get(revoked))
+            .with_state(Arc::new(self))
+    }
+
+    /// Slows down whoever tries out names or passwords.
+    fn count_attempt(&self, address: SocketAddr) -> Result<(), Problem> {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts
+            .try_at(address.ip(), Instant::now())
+            .map_err(Problem::too_many_attempts)
+    }
+
+    /// Only those who may be in the lobby get a token, and everybody else learns why not.
+    async fn check_standing(&self, account: &Account) -> Result<(), Problem> {
+        let forbidden = |code, words: String| Err(Problem::new(StatusCode::FORBIDDEN, code, words));
+        if account.disabled {
+            return forbidden("disabled", "This account is switched off.".to_owned());
+        }
+        match self.moderation.find(account.user.id()).await? {
+            Some(removal) => forbidden("revoked", removal_words(removal.reason.as_deref())),
+            None => Ok(()),
+        }
+    }
+
+    fn session(&self, user: &User) -> Value {
+        let token = self.tokens.issue(user.id());
+        json!({
+            "token": token.text,
+            "expires_at": token.expires_at,
+            "user": user_json(user),
+            "ws_url": self.ws_url,
+        })
+    }
+
+    /// The account whose token the request carries, as it is now.
+    async fn bearer(&self, headers: &HeaderMap) -> Result<Account, Problem> {
+        let token = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .ok_or_else(Problem::logged_out)?;
+        let id = self.tokens.verify(token).ok_or_else(Problem::logged_out)?;
+        let account = self.accounts.find(&id).await?;
+        let account = account.ok_or_else(Problem::logged_out)?;
+        self.check_standing(&account).await?;
+        Ok(account)
+    }
+
+    async fn moderator(&self, headers: &HeaderMap) -> Result<User, Problem> {
+        let user = self.bearer(headers).await?.user;
+        if user.has_role(MODERATOR) {
+            return Ok(user);
+        }
+        let words = "Only a moderator may do this.";
+        Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", words))
+    }
+
+    async fn known(&self, id: &UserId) -> Result<User, Problem> {
+        let account = self.accounts.find(id).await?;
+        let unknown = || {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                "unknown_user",
+                "There is no such player.",
+            )
+        };
+        Ok(account.ok_or_else(unknown)?.user)
+    }
+}
+
+/// A user as the page knows one.
+pub fn user_json(user: &User) -> Value {
+    json!({ "id": user.id(), "name": user.name(), "roles": user.roles() })
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    name: String,
+    password: String,
+}
+
+async fn sign_up(
+    State(service): State<Arc<Service>>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    Body(new): Body<Credentials>,
+) -> Answer {
+    service.count_attempt(address)?;
+    check_name(&new.name).map_err(Problem::invalid)?;
+    check_password(&new.password).map_err(Problem::invalid)?;
+    let hash = service.passwords.hash(new.password).await?;
+    let user = service.accounts.create(&new.name, &hash, &[]).await?;
+    info!("{} signed up", user.id());
+    Ok(Json(service.session(&user)))
+}
+
+async fn log_in(
+    State(service): State<Arc<Service>>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    Body(given): Body<Credentials>,
+) -> Answer {
+    service.count_attempt(address)?;
+    // Nobody has a longer one, and hashing it would only cost time.
+    check_password(&given.password).map_err(|_| wrong_credentials())?;
+    let account = service.accounts.find_by_name(&given.name).await?;
+    let hash = account
+        .as_ref()
+        .map(|account| account.password_hash.clone());
+    let same = service.passwords.matches(given.password, hash).await?;
+    let account = account.filter(|_| same).ok_or_else(wrong_credentials)?;
+    service.check_standing(&account).await?;
+    Ok(Json(service.session(&account.user)))
+}
+
+/// The same for an unknown name and for a wrong password.
+fn wrong_credentials() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "wrong_credentials",
+        "The name or the password is wrong.",
+    )
+}
+
+/// A new token for whoever has a valid one.
+async fn renew(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {
+    let account = service.bearer(&headers).await?;
+    Ok(Json(service.session(&account.user)))
+}
+
+#[derive(Deserialize)]
+struct Removal {
+    user: UserId,
+    #[serde(default)]
+    reason: String,
+}
+
+async fn revoke(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    Body(removal): Body<Removal>,
+) -> Answer {
+    let moderator = service.moderator(&headers).await?;
+    let reason = match removal.reason.trim() {
+        "" => None,
+        reason => Some(
+            plain_text(reason, REASON_CHARACTERS)
+                .map_err(|rule| Problem::invalid(format!("The reason cannot be used. {rule}")))?,
+        ),
+    };
+    let target = service.known(&removal.user).await?;
+    if target.has_role(MODERATOR) {
+        let words = "A moderator cannot be removed.";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", words));
+    }
+    let cut = service.moderation.revoke(target.id(), reason).await?;
+    info!("{} removed {}", moderator.id(), target.id());
+    Ok(Json(json!({ "ok": true, "cut": cut })))
+}
+
+#[derive(Deserialize)]
+struct Restoration {
+    user: UserId,
+}
+
+async fn restore(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    Body(restoration): Body<Restoration>,
+) -> Answer {
+    let moderator = service.moderator(&headers).await?;
+    let target = service.known(&restoration.user).await?;
+    service.moderation.restore(target.id()).await?;
+    info!("{} let {} back in", moderator.id(), target.id());
+    Ok(Json(json!({ "ok": true })))
+}
+
+/// Everybody who is kept out, with the words.
+async fn revoked(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {
+    service.moderator(&headers).await?;
+    let mut users = Vec::new();
+    for removal in service.moderation.all().await? {
+        if let Some(account) = service.accounts.find(&removal.user).await? {
+            let name = account.user.name();
+            users.push(json!({ "id": removal.user, "name": name, "reason": removal.reason }));
+        }
+    }
+    Ok(Json(json!({ "users": users })))
+}

@@ -1,0 +1,103 @@
+//! The web page: a few files that are part of the program, sent with strict headers.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
+            X_CONTENT_TYPE_OPTIONS,
+        },
+    },
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio::time::timeout;
+
+/// Longest request body in bytes.
+const BODY_BYTES: usize = 4096;
+/// For a whole request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+macro_rules! asset {
+    ($name:literal) => {
+        include_str!(concat!("../../assets/lobby/", $name))
+    };
+}
+
+/// Path, type and content of each file.
+const FILES: [(&str, &str, &str); 8] = [
+    ("/", HTML, asset!("index.html")),
+    ("/lobby.css", CSS, asset!("lobby.css")),
+    ("/main.js", SCRIPT, asset!("main.js")),
+    ("/api.js", SCRIPT, asset!("api.js")),
+    ("/connection.js", SCRIPT, asset!("connection.js")),
+    ("/verdict.js", SCRIPT, asset!("verdict.js")),
+    ("/view.js", SCRIPT, asset!("view.js")),
+    ("/favicon.svg", SVG, asset!("favicon.svg")),
+];
+
+/// The page and the API together. `hosts` are the names that this server answers to, which keeps
+/// other sites from reaching it under a name of theirs; `ws_authority` is where the page connects to.
+pub fn site(api: Router, hosts: Vec<String>, ws_authority: &str) -> Router {
+    let policy = HeaderValue::try_from(format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+         connect-src 'self' ws://{ws_authority} http://{ws_authority}; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types 'none'"
+    ))
+    .unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    let mut site = api;
+    for (path, content_type, content) in FILES {
+        site = site.route(
+            path,
+            get(move || async move { ([(CONTENT_TYPE, content_type)], content) }),
+        );
+    }
+    site.layer(DefaultBodyLimit::max(BODY_BYTES)).layer(from_fn(
+        move |request: Request, next: Next| {
+            let known = is_known_host(request.headers(), &hosts);
+            let policy = policy.clone();
+            async move {
+                let mut response = if known {
+                    answer_in_time(request, next).await
+                } else {
+                    (StatusCode::MISDIRECTED_REQUEST, "unknown host\n").into_response()
+                };
+                harden(response.headers_mut(), policy);
+                response
+            }
+        },
+    ))
+}
+
+fn is_known_host(headers: &HeaderMap, hosts: &[String]) -> bool {
+    let mut given = headers.get_all(HOST).iter();
+    match (given.next(), given.next()) {
+        (Some(host), None) => hosts.iter().any(|known| host == known.as_str()),
+        _ => false,
+    }
+}
+
+async fn answer_in_time(request: Request, next: Next) -> Response {
+    match timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
+}
+
+fn harden(headers: &mut HeaderMap, policy: HeaderValue) {
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}

@@ -1,0 +1,220 @@
+//! Chromium, driven through WebDriver (W3C): real pages, real clicks, real keys.
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::http::exchange;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(50);
+/// The name under which WebDriver answers an element (WebDriver §12.1).
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+const ARGUMENTS: [&str; 8] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
+
+/// The names that Chromium goes by.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// The program that starts and drives browsers.
+pub struct Driver {
+    process: Child,
+    /// Kept open, so that the program can go on writing to it.
+    _output: BufReader<ChildStdout>,
+    browser: PathBuf,
+    authority: String,
+}
+
+impl Driver {
+    /// `None` when it is not installed, or Chromium is not.
+    pub fn start() -> Option<Self> {
+        let browser = BROWSERS.iter().find_map(|name| installed(name))?;
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let port = output
+            .by_ref()
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.split_once("successfully on port ")?.1.to_owned()))
+            .expect("chromedriver says its port");
+        Some(Self {
+            process,
+            _output: output,
+            browser,
+            authority: format!("127.0.0.1:{}", port.trim_end_matches('.')),
+        })
+    }
+
+    /// A browser with a fresh profile, so that no two share anything.
+    pub fn browser(&self) -> Browser {
+        let profile = tempfile::tempdir().unwrap();
+        let mut arguments: Vec<_> = ARGUMENTS.map(str::to_owned).into();
+        arguments.push(format!("--user-data-dir={}", profile.path().display()));
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": { "args": arguments, "binary": self.browser },
+        } } });
+        let answer = exchange(&self.authority, "POST", "/session", &[], Some(&wanted)).unwrap();
+        let session = answer.json()["value"]["sessionId"]
+            .as_str()
+            .map(str::to_owned);
+        let session = session.unwrap_or_else(|| panic!("no browser: {}", answer.json()));
+        Browser {
+            authority: self.authority.clone(),
+            session: format!("/session/{session}"),
+            _profile: profile,
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn installed(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|program| program.is_file())
+}
+
+/// One browser with one page.
+pub struct Browser {
+    authority: String,
+    session: String,
+    _profile: TempDir,
+}
+
+impl Browser {
+    pub fn open(&self, url: &str) {
+        self.command("POST", "/url", json!({ "url": url })).unwrap();
+    }
+
+    pub fn reload(&self) {
+        self.command("POST", "/refresh", json!({})).unwrap();
+    }
+
+    /// Clicks on an element as soon as it can be clicked.
+    pub fn click(&self, selector: &str) {
+        self.wait_until(&format!("{selector} can be clicked"), || {
+            let element = self.find(selector)?;
+            self.command("POST", &format!("{element}/click"), json!({}))
+                .ok()
+        });
+    }
+
+    /// Types into a field as soon as it is there.
+    pub fn type_into(&self, selector: &str, text: &str) {
+        self.wait_until(&format!("{selector} takes keys"), || {
+            let element = self.find(selector)?;
+            let keys = json!({ "text": text });
+            self.command("POST", &format!("{element}/value"), keys).ok()
+        });
+    }
+
+    /// Empties a field.
+    pub fn clear(&self, selector: &str) {
+        let element = self.find(selector).unwrap();
+        let cleared = self.command("POST", &format!("{element}/clear"), json!({}));
+        cleared.unwrap();
+    }
+
+    /// Waits until the element is visible and shows these words somewhere.
+    pub fn expect_text(&self, selector: &str, words: &str) {
+        self.wait_until(&format!("{selector} shows {words:?}"), || {
+            self.text(selector).filter(|text| text.contains(words))
+        });
+    }
+
+    /// Waits until no such element is visible or it shows these words no more.
+    pub fn expect_no_text(&self, selector: &str, words: &str) {
+        self.wait_until(&format!("{selector} does not show {words:?}"), || {
+            let shown = self.text(selector).is_some_and(|text| text.contains(words));
+            (!shown).then_some(())
+        });
+    }
+
+    /// Waits until a script's expression has this value.
+    pub fn expect_value(&self, expression: &str, expected: impl Into<Value>) {
+        let expected = expected.into();
+        self.wait_until(&format!("{expression} is {expected}"), || {
+            (self.evaluate(expression) == expected).then_some(())
+        });
+    }
+
+    /// What a person can read in the element.
+    pub fn text(&self, selector: &str) -> Option<String> {
+        let element = self.find(selector)?;
+        let text = self.command("GET", &format!("{element}/text"), Value::Null);
+        Some(text.ok()?.as_str()?.to_owned())
+    }
+
+    /// The value of a script's expression.
+    pub fn evaluate(&self, expression: &str) -> Value {
+        let script = json!({ "script": format!("return {expression}"), "args": [] });
+        self.command("POST", "/execute/sync", script).unwrap()
+    }
+
+    fn find(&self, selector: &str) -> Option<String> {
+        let query = json!({ "using": "css selector", "value": selector });
+        let found = self.command("POST", "/element", query).ok()?;
+        Some(format!("/element/{}", found[ELEMENT].as_str()?))
+    }
+
+    fn wait_until<T>(&self, what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(value) = attempt() {
+                return value;
+            }
+            if Instant::now() > deadline {
+                let page = self.text("body").unwrap_or_default();
+                panic!("waited in vain until {what}; the page shows:\n{page}");
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    fn command(&self, method: &str, path: &str, parameters: Value) -> Result<Value, String> {
+        let path = format!("{}{path}", self.session);
+        let parameters = (method == "POST").then_some(&parameters);
+        let answer = exchange(&self.authority, method, &path, &[], parameters)
+            .map_err(|error| error.to_string())?;
+        let value = answer.json()["value"].take();
+        if answer.status == 200 {
+            Ok(value)
+        } else {
+            Err(value["message"].to_string())
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.command("DELETE", "", Value::Null);
+    }
+}

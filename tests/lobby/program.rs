@@ -1,0 +1,123 @@
+//! The lobby as its users start it: the program, its one URL, and the password it prints.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use super::http::{Answer, exchange};
+
+pub struct Lobby {
+    process: Child,
+    _output: BufReader<ChildStdout>,
+    /// The page, as it is printed.
+    pub url: String,
+    /// Printed at the first start only.
+    pub moderator_password: Option<String>,
+}
+
+impl Lobby {
+    /// Starts the lobby on free ports and waits for its URL.
+    pub fn start(data: &Path) -> Self {
+        Self::start_on(data, [0, 0])
+    }
+
+    /// Starts the lobby on these ports, the page's and the WebSockets', and waits for its URL.
+    pub fn start_on(data: &Path, [port, ws_port]: [u16; 2]) -> Self {
+        let mut process = Command::new(binary())
+            .args(["--port", &port.to_string()])
+            .args(["--ws-port", &ws_port.to_string()])
+            .arg("--data")
+            .arg(data)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the lobby starts");
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut moderator_password = None;
+        let url = loop {
+            let mut line = String::new();
+            let length = output.read_line(&mut line).unwrap();
+            assert_ne!(length, 0, "the lobby ended before it printed its URL");
+            if let Some((_, password)) = line.split_once("password ") {
+                moderator_password = Some(password.trim().to_owned());
+            }
+            if let Some(url) = line.strip_prefix("Open ") {
+                break url.trim().to_owned();
+            }
+        };
+        Self {
+            process,
+            _output: output,
+            url,
+            moderator_password,
+        }
+    }
+
+    /// Host and port of the page.
+    pub fn authority(&self) -> &str {
+        self.url.trim_start_matches("http://").trim_end_matches('/')
+    }
+
+    pub fn get(&self, path: &str, token: &str) -> Answer {
+        let bearer = format!("Bearer {token}");
+        exchange(
+            self.authority(),
+            "GET",
+            path,
+            &[("Authorization", &bearer)],
+            None,
+        )
+        .unwrap()
+    }
+
+    pub fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
+        let bearer = format!("Bearer {token}");
+        let headers = [("Authorization", bearer.as_str())];
+        exchange(self.authority(), "POST", path, &headers, Some(body)).unwrap()
+    }
+
+    /// Signs up or logs in.
+    pub fn enter(&self, path: &str, name: &str, password: &str) -> Answer {
+        self.post(path, "", &json!({ "name": name, "password": password }))
+    }
+
+    /// The answer to a moderator's log-in.
+    pub fn moderator(&self) -> Value {
+        let password = self.moderator_password.as_deref().unwrap();
+        self.enter("/api/login", "moderator", password).json()
+    }
+
+    /// Ctrl-C. Answers the exit code.
+    pub fn interrupt(mut self) -> Option<i32> {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        assert!(sent.success());
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Lobby {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Cargo builds the examples next to the tests.
+fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let built = test.parent().and_then(Path::parent).unwrap();
+    let binary = built
+        .join("examples")
+        .join("lobby")
+        .with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(
+        binary.exists(),
+        "run `cargo build --example lobby` first: {}",
+        binary.display()
+    );
+    binary
+}

@@ -198,11 +198,9 @@ pub(crate) struct NetworkEnd {
 }
 
 impl NetworkEnd {
-    /// Hands somebody over to the game. Gives it back when too many wait already.
-    pub fn arrive(&self, arrival: Arrival) -> Result<(), Arrival> {
-        self.arrivals
-            .try_send(arrival)
-            .map_err(crossbeam_channel::TrySendError::into_inner)
+    /// Hands somebody over to the game. False when too many wait already.
+    pub fn arrive(&self, arrival: Arrival) -> bool {
+        self.arrivals.try_send(arrival).is_ok()
     }
 
     /// The inbound queue of a new connection.

@@ -1,4 +1,106 @@
 //! Authenticated WebSockets for Bevy game servers.
+//!
+//! A bouncer checks every player's identity at the door, lets nobody wait inside without it, and throws
+//! out at once whoever is barred. Here the door is the HTTP upgrade: a request that does not prove who
+//! it is gets an HTTP error and never becomes a WebSocket, let alone an entity.
+//!
+//! # The first server
+//!
+//! Three things make a server: a [`BouncerConfig`], something that knows who may come in (an
+//! [`Authenticator`], usually [`JwtAuthenticator`] with a [`UserDirectory`]), and the
+//! [`BouncerPlugin`] that joins them.
+//!
+//! ```no_run
+//! use bevy_app::prelude::*;
+//! use bevy_bouncer::prelude::*;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let players = MapDirectory::new([User::new("player-1", "Ann")?]);
+//! let tokens = JwtAuthenticator::hs256(std::env::var("SECRET")?)?.users(players);
+//! let door = BouncerPlugin::bind(BouncerConfig::new("127.0.0.1:9000"), tokens)?;
+//! App::new().add_plugins(door).run();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A client connects to `ws://127.0.0.1:9000/ws` with `Authorization: Bearer <token>`, or from a
+//! browser with `new WebSocket(url, ["game.v1", "bearer." + token])` once `game.v1` is one of
+//! [`BouncerConfig::subprotocols`] and the page's origin one of [`BouncerConfig::origins`].
+//!
+//! # Players are entities
+//!
+//! A player who was let in is an entity with [`User`] (who it is), [`Connection`] (where it comes from)
+//! and a `Name`. `On<Add, User>` tells that somebody joined, [`Disconnected`] that somebody left, once
+//! for each. An observer of [`Arriving`] can keep somebody out, and the client reads why.
+//!
+//! ```
+//! use bevy_bouncer::prelude::*;
+//! use bevy_ecs::prelude::*;
+//!
+//! fn greet(joined: On<Add, User>, users: Query<&User>, mut outbox: Outbox) {
+//!     if let Ok(user) = users.get(joined.entity) {
+//!         outbox.broadcast(format!("{} joined", user.name()));
+//!     }
+//! }
+//!
+//! fn farewell(left: On<Disconnected>, mut outbox: Outbox) {
+//!     outbox.broadcast(format!("{} left: {}", left.user.name(), left.reason));
+//! }
+//! ```
+//!
+//! # Messages
+//!
+//! What clients send are [`ClientFrame`] messages, read in `Update`; what the game sends goes through
+//! the [`Outbox`]. Both keep their order. The frame never waits for the network: a tick's output is
+//! handed over at its end, and who reads too slowly is cut ([`Limits::outgoing_queue_messages`]).
+//!
+//! ```
+//! use bevy_bouncer::prelude::*;
+//! use bevy_ecs::prelude::*;
+//!
+//! fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
+//!     for frame in frames.read() {
+//!         if frame.payload.as_text() == Some("ping") {
+//!             outbox.send(frame.entity, "pong");
+//!         } else {
+//!             outbox.broadcast_except(frame.entity, frame.payload.clone());
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! # Out with you
+//!
+//! [`Disconnect`] ends a session politely, after what was sent before. [`Bouncer::revoke`] is the other
+//! way: from any thread, at once, with everything that was queued thrown away, and for good until
+//! [`Bouncer::restore`]. With [`BouncerPlugin::revocations`] it survives a restart.
+//!
+//! ```
+//! use bevy_bouncer::prelude::*;
+//! use bevy_ecs::prelude::*;
+//!
+//! fn ban(cheater: Entity, users: Query<&User>, mut commands: Commands) {
+//!     if let Ok(user) = users.get(cheater) {
+//!         commands.revoke(Revocation::user(user.id().clone()).ban().reason("cheating"));
+//!     }
+//! }
+//! ```
+//!
+//! # When systems run
+//!
+//! [`BouncerSystems::Receive`] runs in `PreUpdate`, [`BouncerSystems::Send`] in `PostUpdate`, and
+//! [`BouncerSystems::Shutdown`] in `Last`, where an `AppExit` closes everybody with 1001.
+//!
+//! # Limits
+//!
+//! Nothing is unbounded: every queue, map, buffer and timeout is a field of [`Limits`] with its
+//! default, unit and range, and with what happens when it is reached. A value out of range is an error
+//! of [`BouncerPlugin::bind`] that names the field.
+//!
+//! # Features
+//!
+//! - `sqlite` (default): [`SqliteDirectory`] and [`SqliteRevocations`].
+//! - `admin` (default): [`AdminPlugin`], the operator's HTTP API.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -51,3 +153,19 @@ pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Connection, Counters, Disconnect,
     Disconnected, Outbox, PlayerInfo, Players, RevocationNotStored,
 };
+
+/// What most servers need.
+pub mod prelude {
+    pub use crate::{
+        Arriving, Bouncer, BouncerCommands, BouncerConfig, BouncerPlugin, BouncerSystems,
+        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, JwtAuthenticator,
+        MapDirectory, Outbox, Payload, Players, Refusal, Revocation, Subject, User, UserId,
+    };
+    #[cfg(feature = "sqlite")]
+    pub use crate::{SqliteDirectory, SqliteRevocations};
+}
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -131,8 +131,8 @@ impl From<RefusalKind> for Refusal {
 }
 
 impl Refusal {
-    /// 401. The client reads the same answer for every cause; `cause` is for the operator's log and
-    /// must not contain any part of a credential.
+    /// Status 401. The client reads the same answer for every cause; `cause` is for the operator's log
+    /// and must not contain any part of a credential.
     pub fn unauthorized(cause: impl Into<Cow<'static, str>>) -> Self {
         Self::from(RefusalKind::Unauthorized).because(cause)
     }

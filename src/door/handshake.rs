@@ -238,7 +238,7 @@ async fn enter(
         outlet: place.outlet.clone(),
         answer,
     };
-    if door.network.arrive(arrival).is_err() {
+    if !door.network.arrive(arrival) {
         return Err(Refusal::unavailable("too many players wait for the game"));
     }
     wait_for_game(door, stream, &place, answered, deadline).await?;

@@ -1,3 +1,5 @@
+//! Players come in with a token, and what one of them says goes to the others.
+
 use std::{env, error::Error, time::Duration};
 
 use bevy::{app::ScheduleRunnerPlugin, log::LogPlugin, prelude::*};

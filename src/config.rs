@@ -258,6 +258,9 @@ limits! {
         outbox_bytes = 64 * MIB, in 1024..=4096 * MIB;
         /// Messages that the game may have waiting for the network in all. Default 65 536.
         outbox_messages = 65_536, in 1..=10_000_000;
+        /// Tasks that write to the connections, each to its share of them. More than the runtime has
+        /// threads is of no use. Default 4, 1 to 64.
+        fan_out_shards = 4, in 1..=64;
         /// Most revocations kept in memory. Default 1 000 000.
         revocations = 1_000_000, in 1..=100_000_000;
         /// Most revocations that wait to be stored. Default 65 536.

@@ -217,7 +217,7 @@ impl Plugin for BouncerPlugin {
             (Err(error), _) => return fail(app, error),
             (_, Err(error)) => return fail(app, error),
         };
-        runtime.spawn(fanout::run(ticks));
+        runtime.spawn(fanout::run(ticks, limits.fan_out_shards));
         let (shared, store) = (self.shared.clone(), self.store.clone());
         runtime.spawn(async move {
             let journal = &shared.registry.journal;

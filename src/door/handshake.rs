@@ -28,7 +28,7 @@ use crate::{
     identity::Admission,
     refusal::{Refusal, RefusalKind},
     registry::{Handle, Registry, refusal_for},
-    session::{Outlet, Session, Transport},
+    session::{Outlet, Plain, Session, hung_up, reset_on_close},
 };
 
 /// When to come back after a 503 that has to do with this server's state.
@@ -48,7 +48,7 @@ pub(super) async fn serve(
     door: &Door,
     mut stream: TcpStream,
     peer: SocketAddr,
-) -> Option<Session<TcpStream>> {
+) -> Option<Session<Plain>> {
     let deadline = Instant::now() + door.limits.handshake_timeout;
     let mut origin = None;
     let checked = timeout_at(deadline, check(door, &mut stream, peer, &mut origin)).await;
@@ -64,7 +64,7 @@ pub(super) async fn serve(
             let (answer, admission) = *player;
             match enter(door, &stream, peer, admission, deadline).await {
                 Ok(place) => match welcome(door, &mut stream, &answer, &place, deadline).await {
-                    Ok(()) => return Some(place.begin_session(stream, door)),
+                    Ok(()) => return Some(place.begin_session(stream.into(), door)),
                     Err(None) => return None,
                     Err(Some(refusal)) => refusal,
                 },
@@ -183,7 +183,7 @@ impl Place {
         &self.inlet.handle
     }
 
-    fn begin_session<S: Transport>(mut self, stream: S, door: &Door) -> Session<S> {
+    fn begin_session(mut self, stream: Plain, door: &Door) -> Session<Plain> {
         self.handed_over = true;
         Session::new(
             stream,
@@ -219,13 +219,9 @@ async fn enter(
 ) -> Result<Place, Refusal> {
     let registry = door.shared.registry.clone();
     let handle = registry.admit(admission.user.clone(), admission.token.clone(), peer)?;
-    let limits = &door.limits;
     let place = Place {
         inlet: door.network.inlet(handle.clone()),
-        outlet: Arc::new(Outlet::new(
-            limits.outgoing_queue_messages,
-            limits.outgoing_queue_bytes,
-        )),
+        outlet: Arc::new(Outlet::new(handle.clone(), &door.limits)),
         registry: registry.clone(),
         handed_over: false,
     };
@@ -262,7 +258,7 @@ async fn wait_for_game(
         }
         () = place.handle().changed() => abandoned(place.handle()),
         _ = stopping.wait_for(|stopping| *stopping) => RefusalKind::Draining.into(),
-        () = stream.hung_up() => RefusalKind::Timeout.into(),
+        () = hung_up(stream) => RefusalKind::Timeout.into(),
         () = tokio::time::sleep_until(deadline) => {
             Refusal::unavailable("the game did not take the player in")
         }
@@ -295,7 +291,7 @@ async fn welcome(
     }
     let written = timeout_at(deadline, stream.write_all(answer.as_bytes())).await;
     if !matches!(written, Ok(Ok(()))) {
-        stream.reset_on_close();
+        reset_on_close(stream);
         return Err(None);
     }
     Tally::count(&door.shared.tally.admitted);

@@ -1,54 +1,142 @@
-//! What still has to be written to one socket, in order, with the place in a half-written frame.
+//! What still has to be written to one socket, in order, with the place in what is half written.
 
-use std::{collections::VecDeque, io::IoSlice};
+use std::{collections::VecDeque, io::IoSlice, sync::Arc};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 /// Most slices in one vectored write.
 const SLICES: usize = 64;
 /// Most bytes in one write: a fence waits for a write that has begun, so none may take long.
-const WRITE_BYTES: usize = 64 * 1024;
+pub(crate) const WRITE_BYTES: usize = 64 * 1024;
 
-/// Finished frames that wait for the socket.
+/// One or more finished frames in one piece of memory, which many connections share.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    bytes: Bytes,
+    /// Where each frame ends; nothing for a single frame.
+    ends: Option<Arc<[usize]>>,
+}
+
+impl From<Bytes> for Run {
+    fn from(frame: Bytes) -> Self {
+        Self {
+            bytes: frame,
+            ends: None,
+        }
+    }
+}
+
+impl Run {
+    /// Copies small neighbours together, so that each connection writes them as one piece. A run is at
+    /// most as long as one write, unless a single frame is longer.
+    pub fn join(runs: Vec<Self>) -> Vec<Self> {
+        let mut joined: Vec<Self> = Vec::new();
+        let mut rest = runs.into_iter().peekable();
+        while let Some(first) = rest.next() {
+            let mut length = first.bytes.len();
+            let mut group = vec![first];
+            while let Some(next) = rest.next_if(|next| length + next.bytes.len() <= WRITE_BYTES) {
+                length += next.bytes.len();
+                group.push(next);
+            }
+            match group.pop() {
+                Some(only) if group.is_empty() => joined.push(only),
+                Some(last) => {
+                    group.push(last);
+                    joined.push(Self::concatenate(&group, length));
+                }
+                None => {}
+            }
+        }
+        joined
+    }
+
+    fn concatenate(runs: &[Self], length: usize) -> Self {
+        let mut bytes = BytesMut::with_capacity(length);
+        let mut ends = Vec::new();
+        for run in runs {
+            let start = bytes.len();
+            bytes.extend_from_slice(&run.bytes);
+            match &run.ends {
+                Some(inner) => ends.extend(inner.iter().map(|end| start + end)),
+                None => ends.push(bytes.len()),
+            }
+        }
+        Self {
+            bytes: bytes.freeze(),
+            ends: Some(ends.into()),
+        }
+    }
+
+    fn frames(&self) -> usize {
+        self.ends.as_ref().map_or(1, |ends| ends.len())
+    }
+
+    /// Where the frame ends that `written` bytes reach into; 0 when they end with a frame.
+    fn end_of_begun_frame(&self, written: usize) -> usize {
+        let whole = [self.bytes.len()];
+        let ends = self.ends.as_deref().unwrap_or(&whole);
+        match ends.binary_search(&written) {
+            Err(index) if written > 0 => ends.get(index).copied().unwrap_or(self.bytes.len()),
+            _ => 0,
+        }
+    }
+}
+
+/// Runs that wait for the socket.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    frames: VecDeque<Bytes>,
-    /// Bytes of the first frame that are written already.
+    runs: VecDeque<Run>,
+    /// Bytes of the first run that are written already.
     written: usize,
     bytes: usize,
+    frames: usize,
 }
 
 impl Backlog {
-    /// Appends a frame.
-    pub fn push(&mut self, frame: Bytes) {
-        self.bytes += frame.len();
-        self.frames.push_back(frame);
+    /// Appends a run.
+    pub fn push(&mut self, run: Run) {
+        self.count(&run);
+        self.runs.push_back(run);
     }
 
-    /// Puts a control frame before everything that has not begun (RFC 6455 §5.5: between messages).
+    /// Puts a control frame before everything that has not begun (RFC 6455 §5.5: between frames).
     pub fn push_urgent(&mut self, frame: Bytes) {
-        self.bytes += frame.len();
+        let run = Run::from(frame);
+        self.count(&run);
         let place = usize::from(self.written > 0);
-        self.frames.insert(place, frame);
+        self.runs.insert(place, run);
     }
 
-    /// Drops everything but a half-written frame.
+    fn count(&mut self, run: &Run) {
+        self.bytes += run.bytes.len();
+        self.frames += run.frames();
+    }
+
+    /// Drops everything but the rest of a half-written frame.
     pub fn discard(&mut self) {
-        self.frames.truncate(usize::from(self.written > 0));
-        self.bytes = self
-            .frames
-            .front()
-            .map_or(0, |frame| frame.len() - self.written);
+        let written = std::mem::take(&mut self.written);
+        let begun = self.runs.pop_front().filter(|_| written > 0);
+        *self = Self::default();
+        if let Some(run) = begun {
+            let end = run.end_of_begun_frame(written);
+            if end > written {
+                let whole = Run::from(run.bytes.slice(..end));
+                self.push(whole);
+                self.written = written;
+                self.bytes -= written;
+            }
+        }
     }
 
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.frames.is_empty()
+        self.runs.is_empty()
     }
 
-    /// Frames that wait.
-    pub fn len(&self) -> usize {
-        self.frames.len()
+    /// Frames that wait. Those of a run count until all of it is written.
+    pub fn frames(&self) -> usize {
+        self.frames
     }
 
     /// Bytes that wait.
@@ -56,14 +144,14 @@ impl Backlog {
         self.bytes
     }
 
-    /// Calls `write` with what comes next.
+    /// Calls `write` with what comes next, at most [`WRITE_BYTES`].
     pub fn with_slices<R>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let mut used = 0;
         let mut room = WRITE_BYTES;
         let mut skip = self.written;
-        for frame in self.frames.iter().take(SLICES) {
-            let rest = &frame[skip..];
+        for run in self.runs.iter().take(SLICES) {
+            let rest = &run.bytes[skip..];
             skip = 0;
             let part = &rest[..rest.len().min(room)];
             slices[used] = IoSlice::new(part);
@@ -79,18 +167,19 @@ impl Backlog {
     /// Notes that so many bytes went out.
     pub fn advance(&mut self, mut count: usize) {
         self.bytes -= count;
-        while let Some(first) = self.frames.front() {
-            let rest = first.len() - self.written;
+        while let Some(first) = self.runs.front() {
+            let rest = first.bytes.len() - self.written;
             if count < rest {
                 self.written += count;
                 return;
             }
             count -= rest;
             self.written = 0;
-            self.frames.pop_front();
+            self.frames -= first.frames();
+            self.runs.pop_front();
         }
-        if self.frames.capacity() > SLICES {
-            self.frames.shrink_to_fit();
+        if self.runs.capacity() > SLICES {
+            self.runs.shrink_to_fit();
         }
     }
 }
@@ -111,39 +200,85 @@ mod tests {
         backlog.advance(count);
     }
 
+    fn run(frames: &[Vec<u8>]) -> Vec<Run> {
+        Run::join(
+            frames
+                .iter()
+                .map(|frame| Run::from(Bytes::from(frame.clone())))
+                .collect(),
+        )
+    }
+
     proptest! {
         #[test]
         fn any_short_writes_give_the_same_bytes(
             frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..100),
             step in 1_usize..500,
+            joined in any::<bool>(),
         ) {
             let mut backlog = Backlog::default();
-            for frame in &frames {
-                backlog.push(Bytes::from(frame.clone()));
+            if joined {
+                run(&frames).into_iter().for_each(|run| backlog.push(run));
+            } else {
+                frames.iter().for_each(|frame| backlog.push(Bytes::from(frame.clone()).into()));
             }
+            prop_assert_eq!(backlog.frames(), frames.len());
             let mut written = Vec::new();
             while !backlog.is_empty() {
                 drain(&mut backlog, step, &mut written);
             }
             prop_assert_eq!(written, frames.concat());
-            prop_assert_eq!(backlog.bytes(), 0);
+            prop_assert_eq!((backlog.bytes(), backlog.frames()), (0, 0));
+        }
+
+        #[test]
+        fn discarding_leaves_whole_frames_wherever_it_comes(
+            frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..50), 1..20),
+            before in 0_usize..1000,
+        ) {
+            let mut backlog = Backlog::default();
+            run(&frames).into_iter().for_each(|run| backlog.push(run));
+            let mut written = Vec::new();
+            drain(&mut backlog, before.min(frames.concat().len()), &mut written);
+            backlog.discard();
+            while !backlog.is_empty() {
+                drain(&mut backlog, 7, &mut written);
+            }
+            let mut ends = vec![0];
+            for frame in &frames {
+                ends.push(ends[ends.len() - 1] + frame.len());
+            }
+            prop_assert!(ends.contains(&written.len()), "{} of {ends:?}", written.len());
+            prop_assert_eq!(&written[..], &frames.concat()[..written.len()]);
+            prop_assert!(written.len() < before + 50);
+            prop_assert_eq!((backlog.bytes(), backlog.frames()), (0, 0));
         }
     }
 
     #[test]
-    fn discarding_keeps_a_half_written_frame_whole() {
+    fn a_control_frame_goes_between_frames() {
         let mut backlog = Backlog::default();
-        backlog.push(Bytes::from_static(b"first"));
-        backlog.push(Bytes::from_static(b"second"));
+        backlog.push(Bytes::from_static(b"first").into());
+        backlog.push(Bytes::from_static(b"second").into());
         let mut written = Vec::new();
         drain(&mut backlog, 2, &mut written);
-        backlog.discard();
-        backlog.push(Bytes::from_static(b"close"));
         backlog.push_urgent(Bytes::from_static(b"pong"));
         while !backlog.is_empty() {
             drain(&mut backlog, 100, &mut written);
         }
-        assert_eq!(written, b"firstpongclose");
-        assert_eq!((backlog.len(), backlog.bytes()), (0, 0));
+        assert_eq!(written, b"firstpongsecond");
+    }
+
+    #[test]
+    fn small_frames_are_joined_and_long_ones_are_not_copied() {
+        let long = Bytes::from(vec![1; WRITE_BYTES]);
+        let small = || Run::from(Bytes::from_static(b"small"));
+        let runs = Run::join(vec![small(), small(), long.clone().into(), small()]);
+        let lengths: Vec<_> = runs
+            .iter()
+            .map(|run| (run.bytes.len(), run.frames()))
+            .collect();
+        assert_eq!(lengths, [(10, 2), (WRITE_BYTES, 1), (5, 1)]);
+        assert_eq!(runs[1].bytes.as_ptr(), long.as_ptr());
     }
 }

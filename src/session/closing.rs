@@ -1,9 +1,9 @@
 //! The end of a session: good-bye, the closing handshake, and a reset for whoever does not answer.
 
-use std::{future::poll_fn, mem::MaybeUninit, pin::Pin, task::Poll, time::Duration};
+use std::{future::poll_fn, mem::MaybeUninit, task::Poll, time::Duration};
 
 use tokio::{
-    io::{AsyncWriteExt, ReadBuf},
+    io::ReadBuf,
     time::{Instant, timeout_at},
 };
 use tokio_tungstenite::tungstenite::{
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use super::{Ending, Io, Session, Transport};
+use super::{Ending, Session, Transport, Written};
 use crate::goodbye::{DisconnectReason, Goodbye};
 
 const DRAIN_BYTES: usize = 1024;
@@ -21,6 +21,7 @@ const DRAIN_LIMIT_BYTES: usize = 1024 * 1024;
 impl<S: Transport> Session<S> {
     /// Says good-bye within the time that the reason allows, then closes or resets the socket.
     pub(super) async fn close(&mut self, ending: Ending) {
+        self.outlet.shut();
         let limit = self.time_to_close(&ending);
         let deadline = Instant::now() + limit;
         let in_order = timeout_at(deadline, self.say_goodbye(ending)).await;
@@ -48,15 +49,15 @@ impl<S: Transport> Session<S> {
         let goodbye = match ending {
             Ending::Lost => return false,
             Ending::ByClient => {
-                self.backlog.discard();
-                return self.write_close().await && self.stream.shutdown().await.is_ok();
+                self.outlet.discard();
+                return self.write_close().await && self.stream.shut_down().is_ok();
             }
             Ending::Polite(goodbye) => self.write_queued(goodbye).await,
             Ending::Broken(reason) => {
                 self.begin_close(&reason.into());
                 // What follows a broken frame is not a frame, so there is no answer to understand.
                 return self.write_close().await
-                    && self.stream.shutdown().await.is_ok()
+                    && self.stream.shut_down().is_ok()
                     && self.drain(|_, bytes| bytes.is_empty()).await;
             }
             Ending::Cut(goodbye) => goodbye,
@@ -64,7 +65,7 @@ impl<S: Transport> Session<S> {
         self.begin_close(&goodbye);
         self.write_close().await
             && self.drain(Self::is_answered).await
-            && self.stream.shutdown().await.is_ok()
+            && self.stream.shut_down().is_ok()
     }
 
     /// Writes what was sent before a polite good-bye. A fence overtakes it, and brings its own reason.
@@ -74,19 +75,17 @@ impl<S: Transport> Session<S> {
             if let Some(fenced) = handle.fenced() {
                 return fenced;
             }
-            if self.backlog.is_empty() {
-                return goodbye;
-            }
             let stop = tokio::select! {
                 biased;
                 () = handle.changed() => continue,
-                stop = poll_fn(|context| match self.poll_write_backlog(context) {
-                    Poll::Ready(stop) => Poll::Ready(Some(stop)),
-                    Poll::Pending if self.backlog.is_empty() => Poll::Ready(None),
-                    Poll::Pending => Poll::Pending,
+                stop = poll_fn(|context| {
+                    match self.outlet.poll_write(&mut self.stream, true, context) {
+                        Written::Blocked { .. } => Poll::Pending,
+                        end => Poll::Ready(end),
+                    }
                 }) => stop,
             };
-            if matches!(stop, Some(Io::Lost | Io::TooSlow)) {
+            if stop != Written::Fenced {
                 return goodbye;
             }
         }
@@ -94,7 +93,7 @@ impl<S: Transport> Session<S> {
 
     /// Nothing but Close from here on, and nothing more for the game.
     fn begin_close(&mut self, goodbye: &Goodbye) {
-        self.backlog.discard();
+        self.outlet.discard();
         let frame = CloseFrame {
             code: CloseCode::from(goodbye.reason.close_code()),
             reason: goodbye.close_text().into(),
@@ -106,22 +105,14 @@ impl<S: Transport> Session<S> {
     /// Writes the end of a half-written frame, and the Close. These two may pass the fence.
     async fn write_close(&mut self) -> bool {
         if let Some(close) = self.protocol.get_mut().take_outgoing() {
-            self.backlog.push(close);
+            self.outlet.push_last(close);
         }
-        let (stream, backlog) = (&mut self.stream, &mut self.backlog);
-        poll_fn(|context| {
-            while !backlog.is_empty() {
-                let write = backlog.with_slices(|slices| {
-                    Pin::new(&mut *stream).poll_write_vectored(context, slices)
-                });
-                match write {
-                    Poll::Ready(Ok(count)) if count > 0 => backlog.advance(count),
-                    Poll::Ready(_) => return Poll::Ready(false),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-            Poll::Ready(true)
-        })
+        poll_fn(
+            |context| match self.outlet.poll_write(&mut self.stream, false, context) {
+                Written::Blocked { .. } => Poll::Pending,
+                end => Poll::Ready(end == Written::Everything),
+            },
+        )
         .await
     }
 
@@ -133,7 +124,7 @@ impl<S: Transport> Session<S> {
             let step = poll_fn(|context| {
                 let mut buffer = [const { MaybeUninit::uninit() }; DRAIN_BYTES];
                 let mut buffer = ReadBuf::uninit(&mut buffer);
-                Pin::new(&mut self.stream)
+                self.stream
                     .poll_read(context, &mut buffer)
                     .map_ok(|()| (done(self, buffer.filled()), buffer.filled().len()))
             })

@@ -2,12 +2,11 @@
 //!
 //! The socket has one reader and one writer, this task. What it reads goes through [`meter`] and
 //! [`budget`], then through the WebSocket protocol (over an in-memory [`wire`]) into the game's inbox.
-//! What the game sends comes as finished frames through the [`Outlet`] into the [`backlog`], together
-//! with the protocol's pongs and closes, and is written under the fence of the [`Handle`].
+//! What the game sends comes as finished frames from the [`fanout`] into the [`Outlet`], which both of
+//! them write, together with the protocol's pongs and closes, under the fence of the [`Handle`].
 
 use std::{
     mem::MaybeUninit,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Instant,
@@ -39,12 +38,12 @@ mod timers;
 mod transport;
 mod wire;
 
-use backlog::Backlog;
 use budget::Budget;
 use meter::FrameMeter;
 pub(crate) use outlet::Outlet;
+use outlet::Written;
 use timers::{Due, Timers};
-pub(crate) use transport::Transport;
+pub(crate) use transport::{Plain, Transport, hung_up, reset_on_close};
 use wire::Wire;
 
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.
@@ -60,7 +59,6 @@ pub(crate) struct Session<S> {
     frames: Budget,
     bytes: Budget,
     timers: Timers,
-    backlog: Backlog,
     /// A message for which the game has no room yet. Reading pauses meanwhile.
     stalled: Option<Payload>,
     inlet: Arc<Inlet>,
@@ -123,7 +121,6 @@ impl<S: Transport> Session<S> {
                 now,
             ),
             timers: Timers::new(&limits, handle.token.expires_at, now),
-            backlog: Backlog::default(),
             stalled: None,
             inlet,
             outlet,
@@ -149,6 +146,7 @@ impl<S: Transport> Session<S> {
     }
 
     async fn live(&mut self) -> Ending {
+        self.outlet.open(self.stream.direct());
         let sleep = tokio::time::sleep_until(Instant::now().into());
         tokio::pin!(sleep);
         loop {
@@ -177,7 +175,7 @@ impl<S: Transport> Session<S> {
             let io = tokio::select! {
                 biased;
                 () = handle.changed() => continue,
-                () = outlet.added() => continue,
+                () = outlet.changed() => continue,
                 io = io => io,
                 () = inlet.taken(), if stalled => Io::Read(0),
                 () = &mut sleep => continue,
@@ -194,21 +192,15 @@ impl<S: Transport> Session<S> {
         }
     }
 
-    /// Takes what the fan-out and the protocol want written.
+    /// Takes what the protocol wants written, and looks whether the fan-out wants an end.
     fn collect(&mut self) -> Option<Ending> {
-        let handed = self.outlet.take();
-        for frames in &handed.frames {
-            frames
-                .iter()
-                .for_each(|frame| self.backlog.push(frame.clone()));
-        }
         if let Some(control) = self.protocol.get_mut().take_outgoing() {
-            self.backlog.push_urgent(control);
+            self.outlet.push_urgent(control);
         }
-        if handed.overflowed {
-            return Some(Ending::Cut(DisconnectReason::Overloaded.into()));
-        }
-        handed.goodbye.map(Ending::Polite)
+        let (fault, goodbye) = self.outlet.ending();
+        fault
+            .map(|reason| Ending::Cut(reason.into()))
+            .or(goodbye.map(Ending::Polite))
     }
 
     fn paused_until(&mut self, now: Instant) -> Option<Instant> {
@@ -231,7 +223,7 @@ impl<S: Transport> Session<S> {
         }
         match self.timers.due(&self.limits, now)? {
             Due::Ping => {
-                self.backlog.push_urgent(frame::PING);
+                self.outlet.push_urgent(frame::PING);
                 None
             }
             Due::End(reason) => Some(Ending::Cut(reason.into())),
@@ -239,7 +231,7 @@ impl<S: Transport> Session<S> {
     }
 
     fn poll_io(&mut self, reading: bool, context: &mut Context<'_>) -> Poll<Io> {
-        if let Poll::Ready(stop) = self.poll_write_backlog(context) {
+        if let Some(stop) = self.poll_write(context) {
             return Poll::Ready(stop);
         }
         if !reading {
@@ -247,7 +239,7 @@ impl<S: Transport> Session<S> {
         }
         let mut buffer = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut buffer);
-        match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+        match ready!(self.stream.poll_read(context, &mut buffer)) {
             Ok(()) if !buffer.filled().is_empty() => {
                 let now = Instant::now();
                 let begun = self.meter.feed(buffer.filled());
@@ -260,34 +252,21 @@ impl<S: Transport> Session<S> {
         }
     }
 
-    /// Writes until nothing is left or the socket takes no more. Ready only with a reason to stop.
-    fn poll_write_backlog(&mut self, context: &mut Context<'_>) -> Poll<Io> {
-        while !self.backlog.is_empty() {
-            let (stream, backlog) = (&mut self.stream, &self.backlog);
-            let write = || {
-                backlog.with_slices(|slices| Pin::new(stream).poll_write_vectored(context, slices))
-            };
-            match self.handle.write(write) {
-                None => return Poll::Ready(Io::Fenced),
-                Some(Poll::Ready(Ok(count))) if count > 0 => {
-                    self.backlog.advance(count);
+    /// Writes until nothing is left or the socket takes no more. Returns a reason to stop.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Option<Io> {
+        match self.outlet.poll_write(&mut self.stream, true, context) {
+            Written::Everything => self.timers.progressed(),
+            Written::Blocked { progress } => {
+                if progress {
                     self.timers.progressed();
                 }
-                Some(Poll::Ready(_)) => return Poll::Ready(Io::Lost),
-                Some(Poll::Pending) => {
-                    self.timers.blocked(Instant::now());
-                    let over = self.backlog.len() > self.limits.outgoing_queue_messages
-                        || self.backlog.bytes() > self.limits.outgoing_queue_bytes;
-                    return if over {
-                        Poll::Ready(Io::TooSlow)
-                    } else {
-                        Poll::Pending
-                    };
-                }
+                self.timers.blocked(Instant::now());
             }
+            Written::Fenced => return Some(Io::Fenced),
+            Written::TooSlow => return Some(Io::TooSlow),
+            Written::Lost => return Some(Io::Lost),
         }
-        self.timers.progressed();
-        Poll::Pending
+        None
     }
 
     /// Passes on what has arrived, as far as the game has room.

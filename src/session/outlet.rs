@@ -1,91 +1,219 @@
-//! Where the fan-out leaves what one connection has to write.
+//! The write side of one connection, shared by the fan-out and the task that owns the connection.
+//!
+//! The fan-out writes at once what the socket takes; only what is left wakes the task, which waits for
+//! the socket. Both write under one lock and under the fence of the [`Handle`], so there is one order
+//! and no frame after a fence.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    io,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use super::{
+    backlog::{Backlog, Run},
+    transport::{DirectWrite, Transport},
+};
 use crate::{
-    goodbye::Goodbye,
+    config::Limits,
+    goodbye::{DisconnectReason, Goodbye},
+    registry::Handle,
     sync::{Mutex, lock},
 };
 
-/// How often the limits of the backlog fit in here. What is in here has not been tried to write, so
-/// it says nothing about the client, only about this server.
-const SLACK: usize = 8;
+/// How often the limits of the backlog fit in before the 101 is written. Until then nothing can be
+/// written, so it says nothing about the client.
+const SLACK_BEFORE_OPEN: usize = 8;
 
-/// The hand-over from the fan-out to the task of one connection.
-#[derive(Debug)]
+/// See the module's documentation.
 pub(crate) struct Outlet {
-    handed: Mutex<Handed>,
-    added: Notify,
+    handle: Arc<Handle>,
+    side: Mutex<WriteSide>,
+    changed: Notify,
     messages_limit: usize,
     bytes_limit: usize,
 }
 
-/// What was handed over since the last look.
-#[derive(Debug, Default)]
-pub(crate) struct Handed {
-    /// Runs of frames, shared with other connections.
-    pub frames: VecDeque<Arc<[Bytes]>>,
-    /// Close after the frames.
-    pub goodbye: Option<Goodbye>,
-    /// So much was handed over without a look that the rest was dropped.
-    pub overflowed: bool,
-    messages: usize,
-    bytes: usize,
-    closed: bool,
+#[derive(Default)]
+struct WriteSide {
+    backlog: Backlog,
+    phase: Phase,
+    /// The socket, when it can be written from here.
+    socket: Option<Arc<dyn DirectWrite>>,
+    /// Close after the backlog.
+    goodbye: Option<Goodbye>,
+    /// The session has to end for this.
+    fault: Option<DisconnectReason>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Before the 101.
+    #[default]
+    Waiting,
+    Open,
+    /// Nothing of the game is taken any more.
+    Shut,
+}
+
+/// How an attempt to write ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Nothing is left.
+    Everything,
+    /// The socket takes no more now; whether it took anything.
+    Blocked { progress: bool },
+    /// Nothing may be written any more.
+    Fenced,
+    /// The client reads too slowly.
+    TooSlow,
+    /// The socket is of no use any more.
+    Lost,
 }
 
 impl Outlet {
-    pub fn new(messages_limit: usize, bytes_limit: usize) -> Self {
+    pub fn new(handle: Arc<Handle>, limits: &Limits) -> Self {
         Self {
-            handed: Mutex::default(),
-            added: Notify::new(),
-            messages_limit: messages_limit.saturating_mul(SLACK),
-            bytes_limit: bytes_limit.saturating_mul(SLACK),
+            handle,
+            side: Mutex::default(),
+            changed: Notify::new(),
+            messages_limit: limits.outgoing_queue_messages,
+            bytes_limit: limits.outgoing_queue_bytes,
         }
     }
 
-    /// Hands frames over. `bytes` is their length together.
-    pub fn push(&self, frames: &Arc<[Bytes]>, bytes: usize) {
-        let mut handed = lock(&self.handed);
-        if handed.closed || handed.goodbye.is_some() || handed.overflowed {
+    /// The 101 is out: from now on frames may follow.
+    pub fn open(&self, socket: Option<Arc<dyn DirectWrite>>) {
+        let mut side = lock(&self.side);
+        side.phase = Phase::Open;
+        side.socket = socket;
+    }
+
+    /// For the fan-out: writes these, or keeps what the socket does not take.
+    pub fn deliver(&self, runs: &[Run]) {
+        let mut side = lock(&self.side);
+        if side.phase == Phase::Shut || side.goodbye.is_some() || side.fault.is_some() {
             return;
         }
-        // Looked at before adding: one tick fits always, however much it has.
-        if handed.messages > self.messages_limit || handed.bytes > self.bytes_limit {
-            handed.overflowed = true;
-        } else {
-            handed.messages += frames.len();
-            handed.bytes += bytes;
-            handed.frames.push_back(frames.clone());
-        }
-        drop(handed);
-        self.added.notify_one();
-    }
-
-    /// Asks for a Close after everything that was handed over.
-    pub fn close(&self, goodbye: Goodbye) {
-        lock(&self.handed).goodbye.get_or_insert(goodbye);
-        self.added.notify_one();
-    }
-
-    /// Takes everything out.
-    pub fn take(&self) -> Handed {
-        std::mem::take(&mut *lock(&self.handed))
-    }
-
-    /// Takes nothing any more.
-    pub fn shut(&self) {
-        *lock(&self.handed) = Handed {
-            closed: true,
-            ..Handed::default()
+        runs.iter().for_each(|run| side.backlog.push(run.clone()));
+        let WriteSide {
+            backlog,
+            phase,
+            socket,
+            fault,
+            ..
+        } = &mut *side;
+        let wake = match (phase, socket) {
+            (Phase::Waiting, _) => {
+                if self.is_over(backlog, SLACK_BEFORE_OPEN) {
+                    *fault = Some(DisconnectReason::Overloaded);
+                }
+                false
+            }
+            (_, None) => true,
+            (_, Some(socket)) => {
+                let written = self.write(backlog, true, |slices| match socket.try_write(slices) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                    other => Poll::Ready(other),
+                });
+                if written == Written::TooSlow {
+                    *fault = Some(DisconnectReason::SlowConsumer);
+                }
+                written != Written::Everything
+            }
         };
+        drop(side);
+        if wake {
+            self.changed.notify_one();
+        }
     }
 
-    /// Waits until something is handed over.
-    pub async fn added(&self) {
-        self.added.notified().await;
+    /// For the fan-out: asks for a Close after everything that was delivered.
+    pub fn close(&self, goodbye: Goodbye) {
+        lock(&self.side).goodbye.get_or_insert(goodbye);
+        self.changed.notify_one();
+    }
+
+    /// For the task: a control frame, which goes before what has not begun.
+    pub fn push_urgent(&self, frame: Bytes) {
+        lock(&self.side).backlog.push_urgent(frame);
+    }
+
+    /// For the task: the polite end or the fault that was found since.
+    pub fn ending(&self) -> (Option<DisconnectReason>, Option<Goodbye>) {
+        let side = lock(&self.side);
+        (side.fault, side.goodbye.clone())
+    }
+
+    /// For the task: writes what waits. Unless `fenced` is set, nothing after a fence.
+    pub fn poll_write<S: Transport>(
+        &self,
+        stream: &mut S,
+        fenced: bool,
+        context: &mut Context<'_>,
+    ) -> Written {
+        let mut side = lock(&self.side);
+        self.write(&mut side.backlog, fenced, |slices| {
+            stream.poll_write(context, slices)
+        })
+    }
+
+    fn write(
+        &self,
+        backlog: &mut Backlog,
+        fenced: bool,
+        mut write: impl FnMut(&[io::IoSlice<'_>]) -> Poll<io::Result<usize>>,
+    ) -> Written {
+        let mut progress = false;
+        while !backlog.is_empty() {
+            let mut attempt = || backlog.with_slices(&mut write);
+            let outcome = match fenced {
+                true => self.handle.write(attempt),
+                false => Some(attempt()),
+            };
+            match outcome {
+                None => return Written::Fenced,
+                Some(Poll::Ready(Ok(count))) if count > 0 => {
+                    backlog.advance(count);
+                    progress = true;
+                }
+                Some(Poll::Ready(_)) => return Written::Lost,
+                // Counted after the attempt: what a tick sends cuts nobody who reads.
+                Some(Poll::Pending) if self.is_over(backlog, 1) => return Written::TooSlow,
+                Some(Poll::Pending) => return Written::Blocked { progress },
+            }
+        }
+        Written::Everything
+    }
+
+    fn is_over(&self, backlog: &Backlog, times: usize) -> bool {
+        backlog.frames() > self.messages_limit.saturating_mul(times)
+            || backlog.bytes() > self.bytes_limit.saturating_mul(times)
+    }
+
+    /// For the task: takes nothing of the game any more. What was delivered stays.
+    pub fn shut(&self) {
+        let mut side = lock(&self.side);
+        side.phase = Phase::Shut;
+        // The task owns the socket; with this it has the only hold of it.
+        side.socket = None;
+    }
+
+    /// For the task: drops everything but the rest of a half-written frame.
+    pub fn discard(&self) {
+        lock(&self.side).backlog.discard();
+    }
+
+    /// For the task: the last frame.
+    pub fn push_last(&self, frame: Bytes) {
+        lock(&self.side).backlog.push(frame.into());
+    }
+
+    /// For the task: waits until the fan-out left something to do.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 }

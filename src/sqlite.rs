@@ -3,7 +3,7 @@
 use std::{future::Future, path::Path, time::Duration};
 
 use sqlx::{
-    SqlitePool,
+    AssertSqlSafe, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use thiserror::Error;
@@ -23,12 +23,13 @@ pub(crate) enum OpenError {
     Runtime(std::io::Error),
 }
 
-/// Opens the file and brings its schema up. `schema` must be harmless when it is there already; the
-/// statement `probe` fails when what is there is something else.
+/// Opens the file and brings its schema up. `schema` must be harmless when it is there already; when
+/// what is there is something else and cannot serve one of the statements that are `needed`, this
+/// fails now, and not at their first use.
 pub(crate) async fn connect(
     path: &Path,
     schema: &'static str,
-    probe: &'static str,
+    needed: &[&'static str],
 ) -> Result<SqlitePool, OpenError> {
     let failed = |cause| OpenError::Failed {
         path: path.display().to_string(),
@@ -46,8 +47,10 @@ pub(crate) async fn connect(
         .connect_with(options)
         .await
         .map_err(failed)?;
-    for statement in [schema, probe] {
-        sqlx::query(statement)
+    sqlx::query(schema).execute(&pool).await.map_err(failed)?;
+    for statement in needed {
+        // Safe: every one is a constant of this crate, and explaining does not run it.
+        sqlx::query(AssertSqlSafe(format!("EXPLAIN {statement}")))
             .execute(&pool)
             .await
             .map_err(failed)?;

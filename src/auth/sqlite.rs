@@ -16,7 +16,7 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS users (
     roles TEXT NOT NULL DEFAULT '',
     disabled INTEGER NOT NULL DEFAULT 0
 )";
-const PROBE: &str = "SELECT id, name, roles, disabled FROM users LIMIT 0";
+const FIND: &str = "SELECT name, roles, disabled FROM users WHERE id = ?1";
 
 /// Users in the table `users (id, name, roles, disabled)` of an SQLite file. The table is created when
 /// it is missing; it may have more columns, and the file more tables.
@@ -53,7 +53,7 @@ impl SqliteDirectory {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn connect(path: impl AsRef<Path>) -> Result<Self, DirectoryError> {
-        let pool = sqlite::connect(path.as_ref(), SCHEMA, PROBE).await?;
+        let pool = sqlite::connect(path.as_ref(), SCHEMA, &[FIND]).await?;
         Ok(Self { pool })
     }
 
@@ -98,11 +98,10 @@ impl SqliteDirectory {
     /// # Errors
     /// [`DirectoryError`] when the file cannot be read, or holds a name or role that cannot be one.
     pub async fn standing(&self, id: &UserId) -> Result<Standing, DirectoryError> {
-        let row: Option<(String, String, bool)> =
-            sqlx::query_as("SELECT name, roles, disabled FROM users WHERE id = ?1")
-                .bind(id.as_str())
-                .fetch_optional(&self.pool)
-                .await?;
+        let row: Option<(String, String, bool)> = sqlx::query_as(FIND)
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
         Ok(match row {
             None => Standing::Missing,
             Some((_, _, true)) => Standing::Barred,

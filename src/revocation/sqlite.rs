@@ -21,8 +21,14 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS revocations (
     reason TEXT,
     PRIMARY KEY (subject, name, ban, limited)
 ) WITHOUT ROWID";
-const PROBE: &str =
-    "SELECT subject, name, ban, limited, issued_before, until, reason FROM revocations LIMIT 0";
+const LOAD: &str = "SELECT subject, name, ban, issued_before, until, reason FROM revocations";
+const PUT: &str = "INSERT INTO revocations
+    (subject, name, ban, limited, issued_before, until, reason)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT (subject, name, ban, limited) DO UPDATE SET
+    issued_before = max(issued_before, ?5), until = ?6, reason = ?7";
+const REMOVE: &str = "DELETE FROM revocations WHERE subject = ?1 AND name = ?2";
+const EXPIRE: &str = "DELETE FROM revocations WHERE until <= ?1";
 
 /// Revocations in the table `revocations` of an SQLite file, which is created when it is missing. An
 /// entry is on the disk before its storing is acknowledged.
@@ -73,20 +79,16 @@ impl SqliteRevocations {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn connect(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let pool = sqlite::connect(path.as_ref(), SCHEMA, PROBE).await?;
+        let pool = sqlite::connect(path.as_ref(), SCHEMA, &[LOAD, PUT, REMOVE, EXPIRE]).await?;
         Ok(Self { pool })
     }
 
     async fn read(&self) -> Result<Vec<Revocation>, StoreError> {
-        sqlx::query("DELETE FROM revocations WHERE until <= ?1")
+        sqlx::query(EXPIRE)
             .bind(seconds(unix_now()))
             .execute(&self.pool)
             .await?;
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT subject, name, ban, issued_before, until, reason FROM revocations",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let rows: Vec<Row> = sqlx::query_as(LOAD).fetch_all(&self.pool).await?;
         rows.into_iter().map(entry).collect()
     }
 
@@ -94,21 +96,16 @@ impl SqliteRevocations {
         let Some((subject, name)) = key(&entry.subject) else {
             return Ok(());
         };
-        sqlx::query(
-            "INSERT INTO revocations (subject, name, ban, limited, issued_before, until, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (subject, name, ban, limited) DO UPDATE SET
-             issued_before = max(issued_before, ?5), until = ?6, reason = ?7",
-        )
-        .bind(subject)
-        .bind(name)
-        .bind(entry.kind == RevocationKind::Ban)
-        .bind(entry.issued_before.is_some())
-        .bind(entry.issued_before.map(seconds))
-        .bind(entry.until.map(seconds))
-        .bind(&entry.reason)
-        .execute(&self.pool)
-        .await?;
+        sqlx::query(PUT)
+            .bind(subject)
+            .bind(name)
+            .bind(entry.kind == RevocationKind::Ban)
+            .bind(entry.issued_before.is_some())
+            .bind(entry.issued_before.map(seconds))
+            .bind(entry.until.map(seconds))
+            .bind(&entry.reason)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
@@ -116,7 +113,7 @@ impl SqliteRevocations {
         let Some((subject, name)) = key(subject) else {
             return Ok(());
         };
-        sqlx::query("DELETE FROM revocations WHERE subject = ?1 AND name = ?2")
+        sqlx::query(REMOVE)
             .bind(subject)
             .bind(name)
             .execute(&self.pool)

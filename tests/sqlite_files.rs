@@ -1,0 +1,436 @@
+//! Users and revocations in SQLite files: what is kept, and what is said when a file is of no use.
+#![cfg(feature = "sqlite")]
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Read, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use bevy_bouncer::{
+    ConnectionId, DirectoryError, Revocation, RevocationStore, SqliteDirectory, SqliteRevocations,
+    Standing, StoreError, Subject, User, UserId,
+};
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+/// How long a file that somebody else holds may keep a starting server waiting.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn file(folder: &TempDir) -> PathBuf {
+    folder.path().join("file.db")
+}
+
+fn id(name: &str) -> UserId {
+    UserId::new(name).unwrap()
+}
+
+/// Another program's connection, after these statements.
+fn other_program(runtime: &Runtime, path: &Path, statements: &[&'static str]) -> SqliteConnection {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true);
+    let mut connection = runtime.block_on(options.connect()).unwrap();
+    for statement in statements {
+        runtime
+            .block_on(sqlx::query(*statement).execute(&mut connection))
+            .unwrap();
+    }
+    connection
+}
+
+/// What both kinds of file say at opening.
+fn errors_of(path: &Path) -> [String; 2] {
+    let users = match SqliteDirectory::open(path).unwrap_err() {
+        DirectoryError::Failed(words) => words,
+        other => panic!("{other}"),
+    };
+    let revocations = match SqliteRevocations::open(path).unwrap_err() {
+        StoreError::Failed(words) => words,
+        other => panic!("{other}"),
+    };
+    [users, revocations]
+}
+
+/// All entries in a fixed order.
+fn load(runtime: &Runtime, store: &SqliteRevocations) -> Vec<Revocation> {
+    sorted(runtime.block_on(store.load()).unwrap())
+}
+
+fn sorted(mut entries: Vec<Revocation>) -> Vec<Revocation> {
+    entries.sort_by_key(|entry| format!("{entry:?}"));
+    entries
+}
+
+#[test]
+fn revocations_are_there_after_reopening() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let everyone = Revocation::new(Subject::Everyone).issued_before(1_000);
+    let entries = vec![
+        Revocation::user(id("ann")),
+        Revocation::user(id("ann")).issued_before(7),
+        Revocation::user(id("ann"))
+            .ban()
+            .reason("it's \"cheating\""),
+        Revocation::user(id("ann")).ban().issued_before(9),
+        Revocation::token("ann").until(u64::MAX),
+        Revocation::token("with\0nul, ' and ü"),
+        everyone,
+    ];
+    let store = SqliteRevocations::open(file(&folder)).unwrap();
+    for entry in &entries {
+        runtime.block_on(store.put(entry)).unwrap();
+    }
+    drop(store);
+    let held = load(&runtime, &SqliteRevocations::open(file(&folder)).unwrap());
+    let mut expected = entries;
+    expected[4].until = Some(i64::MAX as u64);
+    assert_eq!(held, sorted(expected));
+}
+
+#[test]
+fn a_second_entry_of_the_same_shape_replaces_the_first_but_keeps_the_later_time() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let store = SqliteRevocations::open(file(&folder)).unwrap();
+    let far = 4_000_000_000;
+    let put = |entry: Revocation| runtime.block_on(store.put(&entry)).unwrap();
+    put(Revocation::user(id("ann"))
+        .issued_before(100)
+        .until(far)
+        .reason("first"));
+    put(Revocation::user(id("ann"))
+        .issued_before(50)
+        .reason("second"));
+    let second = Revocation::user(id("ann")).reason("second");
+    assert_eq!(load(&runtime, &store), [second.clone().issued_before(100)]);
+    put(second.clone().issued_before(200).until(far));
+    assert_eq!(
+        load(&runtime, &store),
+        [second.issued_before(200).until(far)]
+    );
+}
+
+#[test]
+fn removing_forgets_every_entry_of_that_subject_and_no_other() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let store = SqliteRevocations::open(file(&folder)).unwrap();
+    let other = Revocation::token("ann");
+    for entry in [
+        Revocation::user(id("ann")),
+        Revocation::user(id("ann")).ban().issued_before(9),
+        other.clone(),
+    ] {
+        runtime.block_on(store.put(&entry)).unwrap();
+    }
+    runtime.block_on(store.remove(&id("ann").into())).unwrap();
+    assert_eq!(load(&runtime, &store), [other]);
+}
+
+#[test]
+fn expired_entries_are_left_out_and_deleted() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let store = SqliteRevocations::open(file(&folder)).unwrap();
+    let kept = Revocation::user(id("ben")).until(4_000_000_000);
+    for entry in [Revocation::user(id("ann")).until(1), kept.clone()] {
+        runtime.block_on(store.put(&entry)).unwrap();
+    }
+    assert_eq!(load(&runtime, &store), [kept]);
+    let mut connection = other_program(&runtime, &file(&folder), &[]);
+    let rows: i64 = runtime
+        .block_on(sqlx::query_scalar("SELECT count(*) FROM revocations").fetch_one(&mut connection))
+        .unwrap();
+    assert_eq!(rows, 1);
+}
+
+#[test]
+fn a_session_is_never_kept() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let store = SqliteRevocations::open(file(&folder)).unwrap();
+    let session = Subject::Session(ConnectionId::from_u64(1));
+    runtime
+        .block_on(store.put(&Revocation::new(session.clone())))
+        .unwrap();
+    assert_eq!(load(&runtime, &store), []);
+    runtime.block_on(store.remove(&session)).unwrap();
+}
+
+#[test]
+fn users_are_added_changed_disabled_and_enabled() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let users = SqliteDirectory::open(file(&folder)).unwrap();
+    let standing = |users: &SqliteDirectory| runtime.block_on(users.standing(&id("ann"))).unwrap();
+    let disable = |disabled| {
+        runtime
+            .block_on(users.set_disabled(&id("ann"), disabled))
+            .unwrap()
+    };
+    assert_eq!(standing(&users), Standing::Missing);
+    assert!(!disable(true), "nobody to disable");
+
+    let ann = User::new("ann", "Ann").unwrap();
+    runtime.block_on(users.upsert(&ann)).unwrap();
+    assert_eq!(standing(&users), Standing::Active(ann));
+    let ann = User::new("ann", "Ann B.")
+        .unwrap()
+        .with_roles(["moderator", "cook"])
+        .unwrap();
+    runtime.block_on(users.upsert(&ann)).unwrap();
+    assert_eq!(standing(&users), Standing::Active(ann.clone()));
+
+    assert!(disable(true));
+    runtime.block_on(users.upsert(&ann)).unwrap();
+    let reopened = SqliteDirectory::open(file(&folder)).unwrap();
+    assert_eq!(
+        standing(&reopened),
+        Standing::Barred,
+        "a new name lets nobody in again"
+    );
+    assert!(disable(false));
+    assert_eq!(standing(&reopened), Standing::Active(ann));
+}
+
+#[test]
+fn a_user_that_cannot_be_one_is_an_error_and_not_a_stranger() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let users = SqliteDirectory::open(file(&folder)).unwrap();
+    let insert = "INSERT INTO users (id, name) VALUES ('ann', '')";
+    other_program(&runtime, &file(&folder), &[insert]);
+    let answer = runtime.block_on(users.standing(&id("ann")));
+    assert!(
+        matches!(answer, Err(DirectoryError::Invalid(_))),
+        "{answer:?}"
+    );
+    let comma = User::new("ben", "Ben")
+        .unwrap()
+        .with_roles(["a,b"])
+        .unwrap();
+    assert!(runtime.block_on(users.upsert(&comma)).is_err());
+}
+
+#[test]
+fn one_file_holds_both_next_to_the_tables_of_others() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let theirs = [
+        "CREATE TABLE scores (points INTEGER)",
+        "INSERT INTO scores VALUES (5)",
+    ];
+    other_program(&runtime, &file(&folder), &theirs);
+    let users = SqliteDirectory::open(file(&folder)).unwrap();
+    let store = SqliteRevocations::open(file(&folder)).unwrap();
+    let ann = User::new("ann", "Ann").unwrap();
+    runtime.block_on(users.upsert(&ann)).unwrap();
+    runtime
+        .block_on(store.put(&Revocation::user(id("ann"))))
+        .unwrap();
+    assert_eq!(load(&runtime, &store), [Revocation::user(id("ann"))]);
+    let mut connection = other_program(&runtime, &file(&folder), &[]);
+    let points: i64 = runtime
+        .block_on(sqlx::query_scalar("SELECT points FROM scores").fetch_one(&mut connection))
+        .unwrap();
+    assert_eq!(points, 5);
+}
+
+#[test]
+fn a_locked_file_is_a_clear_error_within_seconds() {
+    let locks: [&[&'static str]; 2] = [
+        &["BEGIN EXCLUSIVE"],
+        &[
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA locking_mode = EXCLUSIVE",
+            "BEGIN EXCLUSIVE",
+        ],
+    ];
+    for lock in locks {
+        let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+        let holder = other_program(&runtime, &file(&folder), lock);
+        let path = file(&folder);
+        let opening: [fn(&Path) -> String; 2] = [
+            |path| SqliteDirectory::open(path).unwrap_err().to_string(),
+            |path| SqliteRevocations::open(path).unwrap_err().to_string(),
+        ];
+        for open in opening {
+            let start = Instant::now();
+            let words = open(&path);
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{:?} for {lock:?}",
+                start.elapsed()
+            );
+            assert!(
+                words.contains("locked") && words.contains("file.db"),
+                "{lock:?}: {words}"
+            );
+        }
+        runtime.block_on(async move { drop(holder) });
+    }
+}
+
+#[test]
+fn a_file_that_is_no_database_is_a_clear_error() {
+    let folder = TempDir::new().unwrap();
+    fs::write(file(&folder), "this is not a database ".repeat(100)).unwrap();
+    for words in errors_of(&file(&folder)) {
+        assert!(
+            words.contains("not a database") && words.contains("file.db"),
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_a_clear_error() {
+    let folder = TempDir::new().unwrap();
+    for words in errors_of(&folder.path().join("missing").join("file.db")) {
+        assert!(
+            words.contains("unable to open") && words.contains("file.db"),
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn a_table_of_another_shape_is_a_clear_error() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let tables = [
+        "CREATE TABLE users (id TEXT PRIMARY KEY, email TEXT)",
+        "CREATE TABLE revocations (who TEXT)",
+    ];
+    other_program(&runtime, &file(&folder), &tables);
+    for words in errors_of(&file(&folder)) {
+        assert!(
+            words.contains("no such column") || words.contains("no column"),
+            "{words}"
+        );
+        assert!(words.contains("file.db"), "{words}");
+    }
+}
+
+#[test]
+fn a_table_that_could_not_store_is_an_error_before_the_first_revocation() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let without_key = "CREATE TABLE revocations (subject TEXT, name TEXT, ban INTEGER,
+        limited INTEGER, issued_before INTEGER, until INTEGER, reason TEXT)";
+    other_program(&runtime, &file(&folder), &[without_key]);
+    let words = SqliteRevocations::open(file(&folder))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        words.contains("ON CONFLICT") && words.contains("file.db"),
+        "{words}"
+    );
+}
+
+#[test]
+fn users_can_be_a_view_of_another_table() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let accounts = [
+        "CREATE TABLE accounts (number TEXT, nick TEXT)",
+        "INSERT INTO accounts VALUES ('ann', 'Ann')",
+        "CREATE VIEW users AS SELECT number AS id, nick AS name, '' AS roles, 0 AS disabled FROM accounts",
+    ];
+    other_program(&runtime, &file(&folder), &accounts);
+    let users = SqliteDirectory::open(file(&folder)).unwrap();
+    let ann = User::new("ann", "Ann").unwrap();
+    assert_eq!(
+        runtime.block_on(users.standing(&id("ann"))).unwrap(),
+        Standing::Active(ann)
+    );
+}
+
+/// The file that the child process of the next test stores into.
+const CHILD: &str = "SQLITE_FILES_CHILD";
+const KILLS: usize = 10;
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    if let Some(path) = env::var_os(CHILD) {
+        return decide_until_killed(Path::new(&path));
+    }
+    let runtime = runtime();
+    for _ in 0..KILLS {
+        let folder = TempDir::new().unwrap();
+        let acknowledged = kill_at_a_random_moment(&file(&folder));
+        let held = load(&runtime, &SqliteRevocations::open(file(&folder)).unwrap());
+        assert!(
+            held == outcome_of(acknowledged) || held == outcome_of(acknowledged + 1),
+            "{acknowledged} acknowledged, but {} entries are held",
+            held.len()
+        );
+    }
+}
+
+/// The user of one decision. Every third decision restores the one of the decision before.
+fn decided(number: usize) -> (UserId, bool) {
+    match number % 3 {
+        2 => (id(&format!("player-{}", number - 1)), false),
+        _ => (id(&format!("player-{number}")), true),
+    }
+}
+
+/// What the store holds after this many decisions.
+fn outcome_of(decisions: usize) -> Vec<Revocation> {
+    let mut barred = Vec::new();
+    for (user, bar) in (0..decisions).map(decided) {
+        match bar {
+            true => barred.push(Revocation::user(user)),
+            false => barred.retain(|entry| entry.subject != Subject::User(user.clone())),
+        }
+    }
+    sorted(barred)
+}
+
+/// The child: stores decisions one after the other, with a line for each that was acknowledged.
+fn decide_until_killed(path: &Path) {
+    let runtime = runtime();
+    let store = SqliteRevocations::open(path).unwrap();
+    for number in 0..100_000 {
+        let (user, bar) = decided(number);
+        match bar {
+            true => runtime
+                .block_on(store.put(&Revocation::user(user)))
+                .unwrap(),
+            false => runtime.block_on(store.remove(&user.into())).unwrap(),
+        }
+        std::io::stderr()
+            .write_all(format!("stored {number}\n").as_bytes())
+            .unwrap();
+    }
+}
+
+/// How many decisions the child had acknowledged when it was killed.
+fn kill_at_a_random_moment(path: &Path) -> usize {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args([
+            "what_was_acknowledged_survives_a_kill",
+            "--exact",
+            "--nocapture",
+        ])
+        .env(CHILD, path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut told = String::new();
+    lines.read_line(&mut told).unwrap();
+    let pause = getrandom::u32().unwrap() % 60_000;
+    thread::sleep(Duration::from_micros(pause.into()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    lines.read_to_string(&mut told).unwrap();
+    let whole = told
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'));
+    whole
+        .enumerate()
+        .inspect(|(number, line)| assert_eq!(*line, format!("stored {number}\n")))
+        .count()
+}

@@ -82,7 +82,8 @@ fn p02_components_of_the_game_are_there_before_the_user() {
 #[test]
 fn p02_who_hangs_up_while_waiting_never_becomes_an_entity() {
     use std::{io::Write, net::TcpStream, time::Duration};
-    let mut game = Game::start();
+    // The hang-up has to be noticed by itself, long before the deadline.
+    let mut game = Game::limited(|limits| limits.handshake_timeout = PATIENCE * 10);
     let mut stream = TcpStream::connect(game.address).unwrap();
     let request = upgrade(&[&format!("Authorization: Bearer {}", token("player-1"))]);
     stream.write_all(request.as_bytes()).unwrap();

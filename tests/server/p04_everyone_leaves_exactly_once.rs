@@ -279,12 +279,17 @@ fn p04_frames_before_an_ordinary_end_can_still_be_read() {
     let mut client = game.join("player-1");
     client.send("last words");
     client.socket.close(None).unwrap();
-    let _ = client.socket.flush();
-    game.until("the despawn", |game| game.entities() == 0);
+    // The answer comes once the end is reported, and no tick has seen either until then.
+    assert_ne!(client.hear(), Heard::Nothing);
+    game.tick();
     assert_eq!(
         game.world().resource::<Read>().0,
         [("last words".to_owned(), true)]
     );
+    assert_eq!(game.seen().left.len(), 1, "told in the same tick");
+    assert_eq!(game.entities(), 1);
+    game.tick();
+    assert_eq!(game.entities(), 0, "and despawned in the next");
 }
 
 #[test]

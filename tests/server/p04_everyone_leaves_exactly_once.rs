@@ -297,8 +297,8 @@ fn p04_a_cut_drops_what_was_unread() {
     let mut game = Game::start();
     let mut client = game.join("player-1");
     client.send("unread");
-    // The message is in the inbox when the revocation comes, and no tick has read it.
-    std::thread::sleep(Duration::from_millis(50));
+    // It is in the inbox when the revocation comes, and no tick has read it.
+    client.settle();
     game.bouncer.revoke(user("player-1"));
     game.until("the despawn", |game| game.entities() == 0);
     game.tick();

@@ -375,6 +375,16 @@ impl Client {
         self.hear_within(PATIENCE)
     }
 
+    /// Waits until the server has taken everything that was sent: it answers a ping after it.
+    pub fn settle(&mut self) {
+        self.socket.send(Message::Ping("settle".into())).unwrap();
+        self.socket
+            .get_ref()
+            .set_read_timeout(Some(PATIENCE))
+            .unwrap();
+        while self.socket.read().unwrap() != Message::Pong("settle".into()) {}
+    }
+
     /// Reads on until the close, and returns its code.
     #[track_caller]
     pub fn close_code(&mut self) -> u16 {

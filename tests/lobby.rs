@@ -151,7 +151,7 @@ fn a_removed_player_is_cut_and_stays_out_over_a_restart_until_restored() {
         (u16::from(goodbye.code), goodbye.reason.as_str()),
         (4101, "token_revoked: spam")
     );
-    assert_eq!(Player::connect(&ann).err(), Some(403));
+    assert_eq!(Player::connect(&ann).err(), Some(401));
 
     assert_eq!(lobby.interrupt(), Some(0));
     let lobby = Lobby::start(data.path());

@@ -9,7 +9,7 @@
 //! its password. It serves this machine only, in plain HTTP: to let others in, put a proxy with TLS
 //! in front, and take the address that log-ins are counted by from what the proxy says.
 //!
-//! - `lobby/site.rs`, `api.rs` and `accounts.rs` are the web side: a page, a log-in service and a
+//! - `lobby/listener.rs`, `site.rs`, `api.rs` and `accounts.rs` are the web side: a page, a log-in service and a
 //!   database. They run on threads of their own.
 //! - `lobby/chat.rs` is the game side: a Bevy plugin that sees players as entities.
 //! - Between them stands the door. The web side hands out tokens; the door checks them before a
@@ -17,7 +17,6 @@
 
 use std::{
     error::Error,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     process::ExitCode,
     sync::{
@@ -27,11 +26,8 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
 use bevy::{app::ScheduleRunnerPlugin, log::LogPlugin, prelude::*};
-use bevy_bouncer::{
-    BouncerConfig, BouncerPlugin, JwtAuthenticator, SqliteDirectory, SqliteRevocations,
-};
+use bevy_bouncer::{BouncerConfig, BouncerPlugin, SqliteDirectory, SqliteRevocations};
 use clap::Parser;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tokio::runtime::Runtime;
@@ -48,12 +44,16 @@ mod chat;
 mod credentials;
 #[path = "lobby/data_directory.rs"]
 mod data_directory;
+#[path = "lobby/listener.rs"]
+mod listener;
 #[path = "lobby/moderation.rs"]
 mod moderation;
 #[path = "lobby/passwords.rs"]
 mod passwords;
 #[path = "lobby/plain_text.rs"]
 mod plain_text;
+#[path = "lobby/random.rs"]
+mod random;
 #[path = "lobby/rate_limit.rs"]
 mod rate_limit;
 #[path = "lobby/site.rs"]
@@ -61,15 +61,13 @@ mod site;
 #[path = "lobby/tokens.rs"]
 mod tokens;
 
-use accounts::{AccountError, Accounts, MODERATOR};
+use accounts::{Accounts, MODERATOR};
 use data_directory::DataDirectory;
 use moderation::Moderation;
 use passwords::Passwords;
-use tokens::{ISSUER, Tokens};
+use tokens::Tokens;
 
-/// Port of the page, when nothing is asked for.
-const DEFAULT_PORT: u16 = 8080;
-/// Port of the WebSockets, when nothing is asked for.
+/// Port of the WebSockets, when nothing else is asked for.
 const DEFAULT_WS_PORT: u16 = 8081;
 /// Most players at once, so that a list of them always fits one message.
 const PLAYERS: usize = 500;
@@ -120,34 +118,35 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
     }
 
     let data = DataDirectory::open(&options.data)?;
-    let page = listen(options.port)?;
+    let key = data.token_key()?;
+    let users = SqliteDirectory::open(data.accounts())?;
+    let revocations = SqliteRevocations::open(data.revocations())?;
+
+    let web = Runtime::new()?;
+    let page = web.block_on(listener::listen(options.port))?;
     let port = page.local_addr()?.port();
     let hosts = vec![format!("127.0.0.1:{port}"), format!("localhost:{port}")];
 
+    let open = |port| open_door(port, &hosts, &key, &users, &revocations);
     let door = match options.ws_port {
-        Some(ws_port) => open_door(ws_port, &hosts, &data)?,
+        Some(port) => open(port)?,
         // Always the same port if possible: a page that is open finds the lobby after a restart.
-        None => {
-            open_door(DEFAULT_WS_PORT, &hosts, &data).or_else(|_| open_door(0, &hosts, &data))?
-        }
+        None => open(DEFAULT_WS_PORT).or_else(|_| open(0))?,
     };
 
-    let web = Runtime::new()?;
-    let accounts = web.block_on(Accounts::open(&data.accounts()))?;
+    let accounts = web.block_on(Accounts::open(users, &data.accounts()))?;
     let passwords = Passwords::new()?;
     let password = web.block_on(first_moderator(&accounts, &passwords))?;
     let ws_authority = door.local_addr().to_string();
-    let record = SqliteRevocations::open(data.revocations())?;
     let service = api::Service::new(
         accounts,
         passwords,
-        Tokens::new(&data.token_key()?),
-        Moderation::new(door.bouncer(), record),
+        Tokens::new(&key)?,
+        Moderation::new(door.bouncer(), revocations),
         format!("ws://{ws_authority}/ws"),
     );
     let site = site::site(service.routes(), hosts, &ws_authority);
-    page.set_nonblocking(true)?;
-    web.spawn(serve(page, site));
+    web.spawn(listener::serve(page, site));
 
     if let Some(password) = password {
         println!("Moderator account, shown only this once: name {MODERATOR}, password {password}");
@@ -169,42 +168,20 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
     Ok(exit)
 }
 
-/// The door, for pages from these hosts.
+/// The door, for these users and for pages from these hosts.
 fn open_door(
     port: u16,
     hosts: &[String],
-    data: &DataDirectory,
+    key: &[u8],
+    users: &SqliteDirectory,
+    revocations: &SqliteRevocations,
 ) -> Result<BouncerPlugin, Box<dyn Error>> {
     let mut config = BouncerConfig::new(format!("127.0.0.1:{port}"))
         .origins(hosts.iter().map(|host| format!("http://{host}")))
         .subprotocols(["lobby.v1"]);
     config.limits.connections = PLAYERS;
-    let tokens = JwtAuthenticator::hs256(data.token_key()?)?
-        .issuer(ISSUER)
-        .audience(ISSUER)
-        .users(SqliteDirectory::open(data.accounts())?);
-    let door = BouncerPlugin::bind(config, tokens)?;
-    Ok(door.revocations(SqliteRevocations::open(data.revocations())?)?)
-}
-
-/// The page's listener: the asked port, or 8080, or a free one.
-fn listen(port: Option<u16>) -> std::io::Result<TcpListener> {
-    let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    match port {
-        Some(port) => TcpListener::bind(local(port)),
-        None => TcpListener::bind(local(DEFAULT_PORT)).or_else(|_| TcpListener::bind(local(0))),
-    }
-}
-
-async fn serve(listener: TcpListener, site: Router) {
-    let service = site.into_make_service_with_connect_info::<SocketAddr>();
-    let served = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => axum::serve(listener, service).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = served {
-        error!("the web page is gone: {error}");
-    }
+    let door = BouncerPlugin::bind(config, tokens::rules(key)?.users(users.clone()))?;
+    Ok(door.revocations(revocations.clone())?)
 }
 
 /// Makes the moderator's account at the first start. Returns its password.
@@ -215,13 +192,10 @@ async fn first_moderator(
     if accounts.find_by_name(MODERATOR).await?.is_some() {
         return Ok(None);
     }
-    let password = data_directory::random_hex::<8>()?;
+    let password = random::hex::<8>()?;
     let hash = passwords.hash(password.clone()).await?;
-    match accounts.create(MODERATOR, &hash, &[MODERATOR]).await {
-        Ok(_) => Ok(Some(password)),
-        Err(AccountError::NameTaken) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    accounts.create(MODERATOR, &hash, &[MODERATOR]).await?;
+    Ok(Some(password))
 }
 
 #[derive(Resource)]

@@ -1,18 +1,20 @@
 //! The lobby without a browser: what its log-in service and its chat promise.
 #![cfg(feature = "sqlite")]
 
-#[path = "lobby/http.rs"]
-mod http;
+#[path = "http_client/mod.rs"]
+mod http_client;
 #[path = "lobby/player.rs"]
 mod player;
 #[path = "lobby/program.rs"]
 mod program;
 
-use http::exchange;
+use std::time::{Duration, Instant};
+
+use bevy_bouncer::{TokenIssuer, UserId};
+use http_client::exchange;
 use player::Player;
 use program::Lobby;
 use serde_json::{Value, json};
-use sqlx::Connection;
 use tempfile::TempDir;
 
 const PASSWORD: &str = "correct horse";
@@ -45,14 +47,14 @@ fn a_sign_up_names_the_rule_that_was_broken() {
     ] {
         let answer = lobby.enter("/api/signup", name, password);
         assert_eq!(answer.status, 400, "{name:?}");
-        let message = answer.json()["message"].to_string();
+        let message = answer.message();
         assert!(message.contains(rule), "{name:?}: {message}");
     }
     sign_up(&lobby, "Ann Lee");
     let answer = lobby.enter("/api/signup", "ANN lee", PASSWORD);
     assert_eq!(
-        (answer.status, &answer.json()["error"]),
-        (409, &json!("name_taken"))
+        (answer.status, answer.error().as_str()),
+        (409, "name_taken")
     );
 }
 
@@ -74,35 +76,23 @@ fn too_many_attempts_have_to_wait() {
         .map(|_| lobby.enter("/api/login", "Ann", "short"))
         .find(|answer| answer.status == 429)
         .expect("at some point it is enough");
-    assert!(
-        refused.headers.contains("retry-after:"),
-        "{}",
-        refused.headers
-    );
+    assert!(refused.head.contains("retry-after: "), "{}", refused.head);
     assert!(refused.json()["retry_after_ms"].as_u64().unwrap() > 0);
 }
 
 #[test]
 fn strange_requests_are_refused_and_every_answer_is_hardened() {
     let (_data, lobby) = lobby();
-    let elsewhere = [("Host", "evil.example")];
-    let answer = exchange(lobby.authority(), "GET", "/", &elsewhere, None).unwrap();
-    assert_eq!(answer.status, 421);
+    let elsewhere = b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    assert_eq!(exchange(lobby.authority(), elsewhere).status, 421);
     let long = "x".repeat(10_000);
     assert_eq!(lobby.enter("/api/login", &long, PASSWORD).status, 413);
     let page = lobby.get("/", "");
     assert_eq!(page.status, 200);
-    for header in [
-        "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'",
-        "x-content-type-options: nosniff",
-        "referrer-policy: no-referrer",
-    ] {
-        assert!(
-            page.headers.contains(header),
-            "{header} is missing:\n{}",
-            page.headers
-        );
-    }
+    assert!(page.has_header("x-content-type-options: nosniff"));
+    assert!(page.has_header("referrer-policy: no-referrer"));
+    let policy = "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'";
+    assert!(page.head.contains(policy), "{}", page.head);
 }
 
 #[test]
@@ -159,12 +149,9 @@ fn a_removed_player_is_cut_and_stays_out_over_a_restart_until_restored() {
     let refused = lobby.enter("/api/login", "Ann", PASSWORD);
     assert_eq!(refused.status, 403);
     let words = "A moderator removed you from the lobby: spam";
-    assert_eq!(refused.json()["message"], words);
+    assert_eq!(refused.message(), words);
     let refused = lobby.post("/api/token", token(&ann), &json!({}));
-    assert_eq!(
-        (refused.status, &refused.json()["message"]),
-        (403, &json!(words))
-    );
+    assert_eq!((refused.status, refused.message().as_str()), (403, words));
 
     let listed = lobby.get("/api/revoked", token(&moderator)).json();
     let entry = json!({ "id": ann["user"]["id"], "name": "Ann", "reason": "spam" });
@@ -182,21 +169,50 @@ fn a_removed_player_is_cut_and_stays_out_over_a_restart_until_restored() {
 }
 
 #[test]
-fn an_account_that_is_switched_off_is_told_so() {
-    let (data, lobby) = lobby();
+fn an_account_that_is_disabled_is_told_so() {
+    let (_data, lobby) = lobby();
     let ann = sign_up(&lobby, "Ann");
-    let url = format!("sqlite://{}", data.path().join("accounts.db").display());
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let mut accounts = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        let switched_off = sqlx::query("UPDATE users SET disabled = 1 WHERE name = 'Ann'");
-        let done = switched_off.execute(&mut accounts).await.unwrap();
-        assert_eq!(done.rows_affected(), 1);
-    });
-    let refused = lobby.enter("/api/login", "Ann", PASSWORD);
-    assert_eq!(refused.status, 403);
-    assert_eq!(refused.json()["error"], "disabled");
+    lobby.disable(ann["user"]["id"].as_str().unwrap());
+    let refused = [
+        lobby.enter("/api/login", "Ann", PASSWORD),
+        lobby.post("/api/token", token(&ann), &json!({})),
+    ];
+    for refused in refused {
+        assert_eq!(
+            (refused.status, refused.error().as_str()),
+            (403, "disabled")
+        );
+        assert_eq!(refused.message(), "This account is disabled.");
+    }
     assert_eq!(Player::connect(&ann).err(), Some(403));
+}
+
+/// Somebody who opens connections to the page and says nothing does not keep others from it.
+#[test]
+fn a_silent_connection_to_the_page_is_closed() {
+    let (_data, lobby) = lobby();
+    let started = Instant::now();
+    let answer = exchange(lobby.authority(), b"GET / HTTP/1.1\r\n");
+    assert!(matches!(answer.status, 0 | 408), "{answer:?}");
+    // As long as the lobby waits for a head; this client would wait for a minute.
+    assert!(started.elapsed() >= Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(45));
+}
+
+/// The page takes what the door takes, and nothing else.
+#[test]
+fn a_token_of_somebody_else_is_not_accepted_by_page_or_door() {
+    let (data, lobby) = lobby();
+    let mut ann = sign_up(&lobby, "Ann");
+    let id = UserId::new(ann["user"]["id"].as_str().unwrap()).unwrap();
+    let key = std::fs::read(data.path().join("token.key")).unwrap();
+    let elsewhere = TokenIssuer::hs256(key).unwrap().issuer("elsewhere");
+    ann["token"] = json!(elsewhere.issue(&id).unwrap());
+    assert_eq!(
+        lobby.post("/api/token", token(&ann), &json!({})).status,
+        401
+    );
+    assert_eq!(Player::connect(&ann).err(), Some(401));
 }
 
 #[test]

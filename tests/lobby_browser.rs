@@ -3,9 +3,9 @@
 
 #[path = "lobby/browser.rs"]
 mod browser;
-#[path = "lobby/http.rs"]
-#[expect(dead_code, reason = "the test without a browser uses more of it")]
-mod http;
+#[path = "http_client/mod.rs"]
+#[expect(dead_code, reason = "the test without a browser looks closer")]
+mod http_client;
 #[path = "lobby/program.rs"]
 #[expect(dead_code, reason = "the test without a browser uses more of it")]
 mod program;
@@ -150,7 +150,14 @@ fn players_chat_and_a_moderator_removes_one_and_lets_them_back_in() {
     // It even finds the door when that has moved.
     assert_eq!(lobby.interrupt(), Some(0));
     ann.expect_text("#waiting", "Trying again in");
-    let _lobby = Lobby::start_on(data.path(), [ports[0], 0]);
+    let lobby = Lobby::start_on(data.path(), [ports[0], 0]);
     ann.expect_text("#state", "Connected");
     assert_ne!(ws_port(&ann), ports[1]);
+
+    // The door's own refusal has words too.
+    let stored = "JSON.parse(sessionStorage.getItem('lobby-session')).user.id";
+    lobby.disable(ann.evaluate(stored).as_str().unwrap());
+    ann.reload();
+    ann.expect_text("#out-words", "This account is disabled.");
+    ann.expect_text("#state", "Not connected");
 }

@@ -23,8 +23,7 @@ function keep(fresh) {
   sessionStorage.setItem(STORED, JSON.stringify(fresh));
   // A new token well before the old one ends. Should it fail, the door will tell.
   clearTimeout(renewal);
-  const left = fresh.expires_at * 1000 - Date.now();
-  renewal = setTimeout(() => renew().catch(() => {}), Math.max(left * 0.75, 10_000));
+  renewal = setTimeout(() => renew().catch(() => {}), fresh.expires_in * 750);
 }
 
 async function renew() {

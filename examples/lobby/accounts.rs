@@ -2,14 +2,14 @@
 
 use std::{path::Path, time::Duration};
 
-use bevy_bouncer::{User, UserId};
+use bevy_bouncer::{DirectoryError, SqliteDirectory, Standing, User, UserId};
 use sqlx::{
-    Row, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow},
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 use thiserror::Error;
 
-use crate::data_directory::random_hex;
+use crate::random;
 
 /// The role of those who may remove players.
 pub const MODERATOR: &str = "moderator";
@@ -29,7 +29,10 @@ pub enum AccountError {
     /// The database failed.
     #[error("the accounts cannot be read or written: {0}")]
     Database(#[from] sqlx::Error),
-    /// A row that is not a user.
+    /// The table of users cannot be read.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// A name or an id that cannot be one.
     #[error("an account is not valid: {0}")]
     Invalid(#[from] bevy_bouncer::InvalidIdentity),
     /// No random id could be made.
@@ -37,26 +40,28 @@ pub enum AccountError {
     Random(#[from] std::io::Error),
 }
 
-/// One account.
-pub struct Account {
-    /// Who it is.
-    pub user: User,
-    /// Whether the operator has switched the account off.
-    pub disabled: bool,
+/// What somebody who knows the name has to prove.
+pub struct Login {
+    /// Whose name it is.
+    pub user: UserId,
     /// The hash of the password.
     pub password_hash: String,
 }
 
 /// All accounts.
 #[derive(Clone)]
-pub struct Accounts(SqlitePool);
+pub struct Accounts {
+    /// Reads the `users` table, for the door too.
+    users: SqliteDirectory,
+    /// The same file with both tables.
+    pool: SqlitePool,
+}
 
 impl Accounts {
-    /// Opens the database, in which the `users` table exists already.
-    pub async fn open(path: &Path) -> Result<Self, AccountError> {
+    /// Opens the database that this directory reads.
+    pub async fn open(users: SqliteDirectory, path: &Path) -> Result<Self, AccountError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
             .busy_timeout(Duration::from_secs(5))
             .foreign_keys(true);
         let pool = SqlitePoolOptions::new()
@@ -72,19 +77,20 @@ impl Accounts {
         )
         .execute(&pool)
         .await?;
-        Ok(Self(pool))
+        Ok(Self { users, pool })
     }
 
-    /// Makes an account with a random id.
+    /// Makes an account with a random id: both rows or none, so that there is no user without a
+    /// password.
     pub async fn create(
         &self,
         name: &str,
         password_hash: &str,
         roles: &[&str],
     ) -> Result<User, AccountError> {
-        let id = format!("u-{}", random_hex::<8>()?);
+        let id = format!("u-{}", random::hex::<8>()?);
         let user = User::new(id, name)?.with_roles(roles.iter().copied())?;
-        let mut transaction = self.0.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let accounts: i64 = sqlx::query_scalar("SELECT count(*) FROM passwords")
             .fetch_one(&mut *transaction)
             .await?;
@@ -111,46 +117,27 @@ impl Accounts {
         Ok(user)
     }
 
-    /// The account with this name, whatever its capitals.
-    pub async fn find_by_name(&self, name: &str) -> Result<Option<Account>, AccountError> {
-        let row = sqlx::query(concat!(
-            "SELECT id, name, roles, disabled, hash FROM users ",
-            "JOIN passwords ON user_id = id WHERE login = ?"
-        ))
-        .bind(login_name(name))
-        .fetch_optional(&self.0)
-        .await?;
-        row.as_ref().map(account).transpose()
+    /// Who has this name, whatever its capitals.
+    pub async fn find_by_name(&self, name: &str) -> Result<Option<Login>, AccountError> {
+        let row: Option<(String, String)> =
+            sqlx::query_as("SELECT user_id, hash FROM passwords WHERE login = ?")
+                .bind(login_name(name))
+                .fetch_optional(&self.pool)
+                .await?;
+        let Some((id, password_hash)) = row else {
+            return Ok(None);
+        };
+        let user = UserId::new(id)?;
+        Ok(Some(Login {
+            user,
+            password_hash,
+        }))
     }
 
-    /// The account with this id.
-    pub async fn find(&self, id: &UserId) -> Result<Option<Account>, AccountError> {
-        let row = sqlx::query(concat!(
-            "SELECT id, name, roles, disabled, hash FROM users ",
-            "JOIN passwords ON user_id = id WHERE id = ?"
-        ))
-        .bind(id.as_str())
-        .fetch_optional(&self.0)
-        .await?;
-        row.as_ref().map(account).transpose()
+    /// What is known of this user: the same as the door reads.
+    pub async fn standing(&self, id: &UserId) -> Result<Standing, AccountError> {
+        Ok(self.users.standing(id).await?)
     }
-}
-
-fn account(row: &SqliteRow) -> Result<Account, AccountError> {
-    let roles: String = row.try_get("roles")?;
-    let roles = roles
-        .split(',')
-        .map(str::trim)
-        .filter(|role| !role.is_empty());
-    let user = User::new(
-        row.try_get::<String, _>("id")?,
-        row.try_get::<String, _>("name")?,
-    )?;
-    Ok(Account {
-        user: user.with_roles(roles)?,
-        disabled: row.try_get("disabled")?,
-        password_hash: row.try_get("hash")?,
-    })
 }
 
 /// Two names that differ in capitals or in the number of spaces are the same.

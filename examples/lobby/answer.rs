@@ -8,10 +8,10 @@ use axum::{
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
-use bevy_bouncer::StoreError;
+use bevy_bouncer::{IssueError, Refusal, RefusalKind, StoreError};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tracing::{error, warn};
+use tracing::error;
 
 use crate::{accounts::AccountError, passwords::PasswordError};
 
@@ -49,6 +49,11 @@ impl Problem {
         )
     }
 
+    /// 403: known, but not allowed.
+    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, message)
+    }
+
     /// 429: come back later.
     pub fn too_many_attempts(wait: Duration) -> Self {
         let seconds = wait.as_secs() + 1;
@@ -62,7 +67,9 @@ impl Problem {
         }
     }
 
-    fn unavailable() -> Self {
+    /// 503: the server failed. The cause is for its log only.
+    fn unavailable(cause: impl std::error::Error) -> Self {
+        error!("{cause}");
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
@@ -94,25 +101,36 @@ impl From<AccountError> for Problem {
                 "name_taken",
                 "This name is taken. Please choose another one.",
             ),
-            _ => {
-                error!("{error}");
-                Self::unavailable()
-            }
+            _ => Self::unavailable(error),
         }
     }
 }
 
 impl From<PasswordError> for Problem {
     fn from(error: PasswordError) -> Self {
-        warn!("{error}");
-        Self::unavailable()
+        Self::unavailable(error)
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        error!("{error}");
-        Self::unavailable()
+        Self::unavailable(error)
+    }
+}
+
+impl From<IssueError> for Problem {
+    fn from(error: IssueError) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+/// A token that was not accepted.
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal.kind() {
+            RefusalKind::Unauthorized => Self::logged_out(),
+            _ => Self::unavailable(refusal),
+        }
     }
 }
 

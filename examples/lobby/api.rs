@@ -15,20 +15,20 @@ use axum::{
     http::{HeaderMap, StatusCode, header::AUTHORIZATION},
     routing::{get, post},
 };
-use bevy_bouncer::{User, UserId};
+use bevy_bouncer::{Standing, User, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::info;
 
 use crate::{
-    accounts::{Account, Accounts, MODERATOR},
+    accounts::{Accounts, MODERATOR},
     answer::{Body, Problem},
     credentials::{check_name, check_password},
     moderation::{Moderation, removal_words},
     passwords::Passwords,
     plain_text::plain_text,
     rate_limit::RateLimit,
-    tokens::Tokens,
+    tokens::{LIFETIME, Tokens},
 };
 
 /// Sign-ups and log-ins of one address: this many at once,
@@ -93,61 +93,53 @@ impl Service {
             .map_err(Problem::too_many_attempts)
     }
 
-    /// Only those who may be in the lobby get a token, and everybody else learns why not.
-    async fn check_standing(&self, account: &Account) -> Result<(), Problem> {
-        let forbidden = |code, words: String| Err(Problem::new(StatusCode::FORBIDDEN, code, words));
-        if account.disabled {
-            return forbidden("disabled", "This account is switched off.".to_owned());
-        }
-        match self.moderation.find(account.user.id()).await? {
-            Some(removal) => forbidden("revoked", removal_words(removal.reason.as_deref())),
-            None => Ok(()),
+    /// The user, if they may be in the lobby. Everybody else learns why not.
+    async fn admit(&self, id: &UserId) -> Result<User, Problem> {
+        let user = match self.accounts.standing(id).await? {
+            Standing::Active(user) => user,
+            Standing::Missing => return Err(Problem::logged_out()),
+            Standing::Barred => {
+                let words = "This account is disabled.";
+                return Err(Problem::forbidden("disabled", words));
+            }
+        };
+        match self.moderation.find(id).await? {
+            Some(removal) => {
+                let words = removal_words(removal.reason.as_deref());
+                Err(Problem::forbidden("revoked", words))
+            }
+            None => Ok(user),
         }
     }
 
-    fn session(&self, user: &User) -> Value {
-        let token = self.tokens.issue(user.id());
-        json!({
-            "token": token.text,
-            "expires_at": token.expires_at,
+    /// What the page keeps for as long as somebody is logged in.
+    fn session(&self, user: &User) -> Answer {
+        Ok(Json(json!({
+            "token": self.tokens.issue(user.id())?,
+            "expires_in": LIFETIME.as_secs(),
             "user": user_json(user),
             "ws_url": self.ws_url,
-        })
+        })))
     }
 
-    /// The account whose token the request carries, as it is now.
-    async fn bearer(&self, headers: &HeaderMap) -> Result<Account, Problem> {
+    /// The user whose token the request carries, as they are now.
+    async fn bearer(&self, headers: &HeaderMap) -> Result<User, Problem> {
         let token = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "))
             .ok_or_else(Problem::logged_out)?;
-        let id = self.tokens.verify(token).ok_or_else(Problem::logged_out)?;
-        let account = self.accounts.find(&id).await?;
-        let account = account.ok_or_else(Problem::logged_out)?;
-        self.check_standing(&account).await?;
-        Ok(account)
+        let id = self.tokens.verify(token).await?;
+        self.admit(&id).await
     }
 
     async fn moderator(&self, headers: &HeaderMap) -> Result<User, Problem> {
-        let user = self.bearer(headers).await?.user;
+        let user = self.bearer(headers).await?;
         if user.has_role(MODERATOR) {
             return Ok(user);
         }
         let words = "Only a moderator may do this.";
-        Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", words))
-    }
-
-    async fn known(&self, id: &UserId) -> Result<User, Problem> {
-        let account = self.accounts.find(id).await?;
-        let unknown = || {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "unknown_user",
-                "There is no such player.",
-            )
-        };
-        Ok(account.ok_or_else(unknown)?.user)
+        Err(Problem::forbidden("forbidden", words))
     }
 }
 
@@ -173,7 +165,7 @@ async fn sign_up(
     let hash = service.passwords.hash(new.password).await?;
     let user = service.accounts.create(&new.name, &hash, &[]).await?;
     info!("{} signed up", user.id());
-    Ok(Json(service.session(&user)))
+    service.session(&user)
 }
 
 async fn log_in(
@@ -184,14 +176,12 @@ async fn log_in(
     service.count_attempt(address)?;
     // Nobody has a longer one, and hashing it would only cost time.
     check_password(&given.password).map_err(|_| wrong_credentials())?;
-    let account = service.accounts.find_by_name(&given.name).await?;
-    let hash = account
-        .as_ref()
-        .map(|account| account.password_hash.clone());
+    let login = service.accounts.find_by_name(&given.name).await?;
+    let hash = login.as_ref().map(|login| login.password_hash.clone());
     let same = service.passwords.matches(given.password, hash).await?;
-    let account = account.filter(|_| same).ok_or_else(wrong_credentials)?;
-    service.check_standing(&account).await?;
-    Ok(Json(service.session(&account.user)))
+    let login = login.filter(|_| same).ok_or_else(wrong_credentials)?;
+    let user = service.admit(&login.user).await?;
+    service.session(&user)
 }
 
 /// The same for an unknown name and for a wrong password.
@@ -205,8 +195,8 @@ fn wrong_credentials() -> Problem {
 
 /// A new token for whoever has a valid one.
 async fn renew(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {
-    let account = service.bearer(&headers).await?;
-    Ok(Json(service.session(&account.user)))
+    let user = service.bearer(&headers).await?;
+    service.session(&user)
 }
 
 #[derive(Deserialize)]
@@ -229,14 +219,22 @@ async fn revoke(
                 .map_err(|rule| Problem::invalid(format!("The reason cannot be used. {rule}")))?,
         ),
     };
-    let target = service.known(&removal.user).await?;
-    if target.has_role(MODERATOR) {
-        let words = "A moderator cannot be removed.";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", words));
+    match service.accounts.standing(&removal.user).await? {
+        Standing::Active(user) if user.has_role(MODERATOR) => {
+            let words = "A moderator cannot be removed.";
+            return Err(Problem::forbidden("forbidden", words));
+        }
+        Standing::Missing => return Err(unknown_user()),
+        Standing::Active(_) | Standing::Barred => {}
     }
-    let cut = service.moderation.revoke(target.id(), reason).await?;
-    info!("{} removed {}", moderator.id(), target.id());
+    let cut = service.moderation.revoke(&removal.user, reason).await?;
+    info!("{} removed {}", moderator.id(), removal.user);
     Ok(Json(json!({ "ok": true, "cut": cut })))
+}
+
+fn unknown_user() -> Problem {
+    let words = "There is no such player.";
+    Problem::new(StatusCode::NOT_FOUND, "unknown_user", words)
 }
 
 #[derive(Deserialize)]
@@ -250,9 +248,8 @@ async fn restore(
     Body(restoration): Body<Restoration>,
 ) -> Answer {
     let moderator = service.moderator(&headers).await?;
-    let target = service.known(&restoration.user).await?;
-    service.moderation.restore(target.id()).await?;
-    info!("{} let {} back in", moderator.id(), target.id());
+    service.moderation.restore(&restoration.user).await?;
+    info!("{} let {} back in", moderator.id(), restoration.user);
     Ok(Json(json!({ "ok": true })))
 }
 
@@ -261,10 +258,11 @@ async fn revoked(State(service): State<Arc<Service>>, headers: HeaderMap) -> Ans
     service.moderator(&headers).await?;
     let mut users = Vec::new();
     for removal in service.moderation.all().await? {
-        if let Some(account) = service.accounts.find(&removal.user).await? {
-            let name = account.user.name();
-            users.push(json!({ "id": removal.user, "name": name, "reason": removal.reason }));
-        }
+        let name = match service.accounts.standing(&removal.user).await? {
+            Standing::Active(user) => user.name().to_owned(),
+            Standing::Missing | Standing::Barred => removal.user.to_string(),
+        };
+        users.push(json!({ "id": removal.user, "name": name, "reason": removal.reason }));
     }
     Ok(Json(json!({ "users": users })))
 }

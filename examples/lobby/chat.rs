@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use bevy::prelude::*;
+use bevy::{prelude::*, time::common_conditions::on_timer};
 use bevy_bouncer::{ClientFrame, Disconnected, Outbox, User, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -45,10 +45,9 @@ pub struct LobbyChatPlugin;
 impl Plugin for LobbyChatPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<Chat>()
-            .init_resource::<LastBeat>()
             .add_observer(greet)
             .add_observer(say_goodbye)
-            .add_systems(Update, (answer, beat).chain());
+            .add_systems(Update, (answer, beat.run_if(on_timer(BEAT))));
     }
 }
 
@@ -67,15 +66,6 @@ impl Default for Chat {
             history: VecDeque::with_capacity(HISTORY),
             pace: RateLimit::new(BURST, PERIOD, COUNTED_USERS),
         }
-    }
-}
-
-#[derive(Resource)]
-struct LastBeat(Instant);
-
-impl Default for LastBeat {
-    fn default() -> Self {
-        Self(Instant::now())
     }
 }
 
@@ -125,11 +115,8 @@ fn answer(
     }
 }
 
-fn beat(mut last: ResMut<LastBeat>, mut outbox: Outbox) {
-    if last.0.elapsed() >= BEAT {
-        last.0 = Instant::now();
-        outbox.broadcast(r#"{"op":"beat"}"#);
-    }
+fn beat(mut outbox: Outbox) {
+    outbox.broadcast(r#"{"op":"beat"}"#);
 }
 
 /// What a client sends. Fields that are not listed are ignored.

@@ -1,10 +1,12 @@
-//! The directory with everything that outlives the process, and the secrets in it.
+//! The directory with everything that outlives the process: two databases and the token key.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
 };
+
+use crate::random;
 
 /// Length of the key that signs tokens, in bytes (HS256 wants at least 32).
 const TOKEN_KEY_BYTES: usize = 64;
@@ -49,7 +51,7 @@ impl DataDirectory {
 }
 
 fn new_token_key(path: &Path) -> io::Result<Vec<u8>> {
-    let key = random::<TOKEN_KEY_BYTES>()?;
+    let key = random::bytes::<TOKEN_KEY_BYTES>()?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -58,17 +60,4 @@ fn new_token_key(path: &Path) -> io::Result<Vec<u8>> {
     file.write_all(&key)?;
     file.sync_all()?;
     Ok(key.to_vec())
-}
-
-/// Bytes from the system's random source.
-pub fn random<const N: usize>() -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(bytes)
-}
-
-/// Random hexadecimal digits, two for each byte.
-pub fn random_hex<const BYTES: usize>() -> io::Result<String> {
-    let bytes = random::<BYTES>()?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -1,7 +1,5 @@
 //! The web page: a few files that are part of the program, sent with strict headers.
 
-use std::time::Duration;
-
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
@@ -13,15 +11,12 @@ use axum::{
         },
     },
     middleware::{Next, from_fn},
-    response::{IntoResponse, Response},
+    response::IntoResponse,
     routing::get,
 };
-use tokio::time::timeout;
 
 /// Longest request body in bytes.
 const BODY_BYTES: usize = 4096;
-/// For a whole request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -69,7 +64,7 @@ pub fn site(api: Router, hosts: Vec<String>, ws_authority: &str) -> Router {
             let policy = policy.clone();
             async move {
                 let mut response = if known {
-                    answer_in_time(request, next).await
+                    next.run(request).await
                 } else {
                     (StatusCode::MISDIRECTED_REQUEST, "unknown host\n").into_response()
                 };
@@ -85,13 +80,6 @@ fn is_known_host(headers: &HeaderMap, hosts: &[String]) -> bool {
     match (given.next(), given.next()) {
         (Some(host), None) => hosts.iter().any(|known| host == known.as_str()),
         _ => false,
-    }
-}
-
-async fn answer_in_time(request: Request, next: Next) -> Response {
-    match timeout(REQUEST_TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
     }
 }
 

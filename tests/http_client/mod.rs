@@ -1,12 +1,17 @@
-//! An HTTP client just large enough to talk to the admin API.
+//! An HTTP/1.1 client just large enough to talk to our servers and to a WebDriver: one request per
+//! connection, JSON bodies.
 
 use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    fmt::Display,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpStream, ToSocketAddrs},
     time::Duration,
 };
 
 use serde_json::Value;
+
+/// For each part of an answer. Starting a browser takes a while.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What came back.
 #[derive(Debug)]
@@ -43,29 +48,47 @@ impl Answer {
     }
 }
 
-/// Sends bytes as they are and reads until the server closes.
-pub fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
+/// Sends bytes as they are and reads one answer. Status 0 when none came.
+pub fn exchange(address: impl ToSocketAddrs, request: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     // A server that refuses early may close before everything is sent.
     let _ = stream.write_all(request);
-    let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes);
-    let text = String::from_utf8(bytes).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let mut reader = BufReader::new(stream);
+    let head = read_head(&mut reader);
+    let mut body = String::new();
+    // Not every server closes afterwards.
+    let _ = reader.take(content_length(&head)).read_to_string(&mut body);
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
     Answer {
         status: status.unwrap_or_default(),
-        head: head.to_owned(),
-        body: body.to_owned(),
+        head,
+        body,
     }
+}
+
+fn read_head(reader: &mut impl BufRead) -> String {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        match reader.read_line(&mut head) {
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
+    head
+}
+
+/// Without the field, the body ends with the connection.
+fn content_length(head: &str) -> u64 {
+    head.lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map_or(u64::MAX, |(_, value)| value.trim().parse().unwrap())
 }
 
 /// One request with this `Authorization` value.
 pub fn request(
-    address: SocketAddr,
+    address: impl ToSocketAddrs + Display,
     method: &str,
     path: &str,
     authorization: Option<&str>,
@@ -75,8 +98,8 @@ pub fn request(
         authorization.map_or_else(String::new, |value| format!("Authorization: {value}\r\n"));
     let length = body.len();
     let text = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{authorization}\
-         Content-Length: {length}\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{authorization}\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     exchange(address, text.as_bytes())
 }

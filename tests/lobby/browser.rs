@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::http::exchange;
+use super::http_client::request;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
@@ -75,7 +75,8 @@ impl Driver {
             "browserName": "chrome",
             "goog:chromeOptions": { "args": arguments, "binary": self.browser },
         } } });
-        let answer = exchange(&self.authority, "POST", "/session", &[], Some(&wanted)).unwrap();
+        let wanted = wanted.to_string();
+        let answer = request(&self.authority, "POST", "/session", None, &wanted);
         let session = answer.json()["value"]["sessionId"]
             .as_str()
             .map(str::to_owned);
@@ -201,9 +202,11 @@ impl Browser {
 
     fn command(&self, method: &str, path: &str, parameters: Value) -> Result<Value, String> {
         let path = format!("{}{path}", self.session);
-        let parameters = (method == "POST").then_some(&parameters);
-        let answer = exchange(&self.authority, method, &path, &[], parameters)
-            .map_err(|error| error.to_string())?;
+        let body = match method {
+            "POST" => parameters.to_string(),
+            _ => String::new(),
+        };
+        let answer = request(&self.authority, method, &path, None, &body);
         let value = answer.json()["value"].take();
         if answer.status == 200 {
             Ok(value)

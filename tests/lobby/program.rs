@@ -6,13 +6,15 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
+use bevy_bouncer::{SqliteDirectory, UserId};
 use serde_json::{Value, json};
 
-use super::http::{Answer, exchange};
+use super::http_client::{Answer, request};
 
 pub struct Lobby {
     process: Child,
     _output: BufReader<ChildStdout>,
+    data: PathBuf,
     /// The page, as it is printed.
     pub url: String,
     /// Printed at the first start only.
@@ -51,6 +53,7 @@ impl Lobby {
         Self {
             process,
             _output: output,
+            data: data.to_owned(),
             url,
             moderator_password,
         }
@@ -63,20 +66,13 @@ impl Lobby {
 
     pub fn get(&self, path: &str, token: &str) -> Answer {
         let bearer = format!("Bearer {token}");
-        exchange(
-            self.authority(),
-            "GET",
-            path,
-            &[("Authorization", &bearer)],
-            None,
-        )
-        .unwrap()
+        request(self.authority(), "GET", path, Some(&bearer), "")
     }
 
     pub fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
         let bearer = format!("Bearer {token}");
-        let headers = [("Authorization", bearer.as_str())];
-        exchange(self.authority(), "POST", path, &headers, Some(body)).unwrap()
+        let body = body.to_string();
+        request(self.authority(), "POST", path, Some(&bearer), &body)
     }
 
     /// Signs up or logs in.
@@ -88,6 +84,18 @@ impl Lobby {
     pub fn moderator(&self) -> Value {
         let password = self.moderator_password.as_deref().unwrap();
         self.enter("/api/login", "moderator", password).json()
+    }
+
+    /// What an operator does in the database: this user may not come in any more.
+    pub fn disable(&self, user: &str) {
+        let users = SqliteDirectory::open(self.data.join("accounts.db")).unwrap();
+        let user = UserId::new(user).unwrap();
+        let disabled = users.set_disabled(&user, true);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        assert!(runtime.block_on(disabled).unwrap(), "there is such a user");
     }
 
     /// Ctrl-C. Answers the exit code.

@@ -100,13 +100,20 @@ async fn check(
     if head.path == "/healthz" && head.method == Method::Get {
         return Ok(Granted::Answer(Answer::healthy()));
     }
+    let page = door
+        .origins
+        .check(&head.headers)
+        .map(|page| page.map(str::to_owned));
+    if let Ok(page) = &page {
+        origin.clone_from(page);
+    }
     door.throttle.charge(peer.ip().into())?;
 
     let is_preflight = head.path == door.preflight_path;
     if head.path != door.shared.config.path && !is_preflight {
         return Err(Refusal::from(RefusalKind::NotFound).into());
     }
-    *origin = door.origins.check(&head.headers)?.map(str::to_owned);
+    page?;
     if is_preflight && head.method == Method::Options {
         let answer = Answer::preflight_options(origin.as_deref());
         return Ok(Granted::Answer(answer));
@@ -217,6 +224,8 @@ async fn enter(
     admission: Admission,
     deadline: Instant,
 ) -> Result<Place, Refusal> {
+    // Again: the app may be about to end since.
+    check_room(door)?;
     let registry = door.shared.registry.clone();
     let handle = registry.admit(admission.user.clone(), admission.token.clone(), peer)?;
     let place = Place {

@@ -161,6 +161,11 @@ impl Handle {
         matches!(*lock(&self.phase), Phase::Live)
     }
 
+    /// Whether the player is in or about to be.
+    pub fn holds_place(&self) -> bool {
+        matches!(*lock(&self.phase), Phase::Live | Phase::Pending)
+    }
+
     /// Whether the player is not in yet.
     pub fn is_pending(&self) -> bool {
         matches!(*lock(&self.phase), Phase::Pending)

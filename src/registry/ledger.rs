@@ -64,7 +64,8 @@ impl Ledger {
         let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
         match self.duplicate_login {
             DuplicateLogin::RejectNew | DuplicateLogin::Allow => {
-                if held.len() >= self.sessions_per_user {
+                let taken = held.iter().filter(|handle| handle.holds_place()).count();
+                if taken >= self.sessions_per_user {
                     return Err(RefusalKind::AlreadyConnected.into());
                 }
             }
@@ -125,14 +126,19 @@ impl Ledger {
     /// Pending → Live, and whom that replaces. `None` when the handshake was abandoned meanwhile.
     pub fn enter(&mut self, handle: &Handle) -> Option<Vec<Arc<Handle>>> {
         let replaced = self.would_replace(handle.user.id());
+        // Looked at again: several handshakes of this user may have been admitted together.
+        if !replaced.is_empty()
+            && let Err(refusal) = self.check_flapping(handle.user.id())
+        {
+            handle.abandon(refusal);
+            self.forget(handle);
+            return None;
+        }
         if !handle.enter() {
             return None;
         }
         if !replaced.is_empty() {
             self.note_replacement(handle.user.id());
-        }
-        for old in &replaced {
-            self.forget(old);
         }
         Some(replaced)
     }

@@ -119,21 +119,23 @@ impl Registry {
         lock(&self.ledger).enter(handle)
     }
 
-    /// Ends a session and reports the departure, if nobody has done so before.
+    /// Ends a session and reports the departure, if nobody has done so before. Without a fence the
+    /// session stays in the indexes until its task ends, so that a revocation still finds it.
     pub fn leave(&self, handle: &Arc<Handle>, goodbye: Goodbye, fence: bool) -> Left {
         let departure = Departure {
             handle: handle.clone(),
             goodbye: goodbye.clone(),
         };
         let left = handle.leave(goodbye, fence, || self.departures.report(departure));
-        lock(&self.ledger).forget(handle);
+        if fence {
+            lock(&self.ledger).forget(handle);
+        }
         left
     }
 
-    /// Ends a session for a caller that tells the game itself.
+    /// Ends a session politely for a caller that tells the game itself.
     pub fn end(&self, handle: &Arc<Handle>, goodbye: Goodbye) {
         handle.leave(goodbye, false, || ());
-        lock(&self.ledger).forget(handle);
     }
 
     /// Bars a subject, fences its sessions, and has the entry stored.
@@ -149,7 +151,10 @@ impl Registry {
             let mut ledger = lock(&self.ledger);
             let (found, listed) = ledger.revoke(entry.clone(), unix_now());
             let storing = match (listed, &entry.subject) {
-                (Err(error), _) => Storing::failed(error),
+                (Err(error), _) => {
+                    tracing::error!(%error, "a revocation only cuts, it bars nobody");
+                    Storing::failed(error)
+                }
                 (Ok(()), Subject::Session(_)) => Storing::done(),
                 // Under the ledger's lock, so that the store sees decisions in their order.
                 (Ok(()), _) => self.journal.append(Decision::Put(entry)),

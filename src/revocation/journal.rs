@@ -50,6 +50,7 @@ impl Journal {
     pub fn append(&self, decision: Decision) -> Storing {
         let mut waiting = lock(&self.waiting);
         if waiting.len() >= self.limit {
+            tracing::error!("a revocation is not stored: too many wait already");
             return Storing::failed(StoreError::Backlog);
         }
         let (done, storing) = oneshot::channel();

@@ -26,8 +26,9 @@ impl BarredList {
         }
     }
 
-    /// Adds an entry, or makes the one of the same shape as strict as both.
-    pub fn put(&mut self, entry: Revocation, now: u64) -> Result<(), StoreError> {
+    /// Adds an entry, or makes the one of the same shape as strict as both. To make it milder, restore
+    /// first.
+    pub fn put(&mut self, mut entry: Revocation, now: u64) -> Result<(), StoreError> {
         if self.count >= self.limit {
             self.purge(now);
         }
@@ -37,11 +38,15 @@ impl BarredList {
                     && held.issued_before.is_some() == entry.issued_before.is_some()
             })
         }) {
-            let issued_before = same.issued_before.max(entry.issued_before);
-            *same = Revocation {
-                issued_before,
-                ..entry
-            };
+            if same.until.is_none_or(|until| now < until) {
+                entry.issued_before = same.issued_before.max(entry.issued_before);
+                // Without an end is the strictest.
+                entry.until = same
+                    .until
+                    .zip(entry.until)
+                    .map(|(one, other)| one.max(other));
+            }
+            *same = entry;
             return Ok(());
         }
         if self.count >= self.limit {
@@ -164,6 +169,22 @@ mod tests {
             .unwrap();
         assert!(list.verdict(&ann(), &token("a", 100), 0).is_some());
         assert_eq!(list.len(), 1);
+    }
+
+    #[test]
+    fn a_shorter_ban_does_not_shorten_a_longer_one() {
+        let mut list = BarredList::new(10);
+        list.put(Revocation::user(ann()).ban(), 0).unwrap();
+        list.put(Revocation::user(ann()).ban().until(10), 0)
+            .unwrap();
+        assert!(list.verdict(&ann(), &token("a", 1), 11).is_some());
+        list.put(Revocation::token("t").until(50), 0).unwrap();
+        list.put(Revocation::token("t").until(20), 0).unwrap();
+        assert!(list.verdict(&ann(), &token("t", 1), 40).is_some());
+        list.remove(&Subject::User(ann()));
+        list.put(Revocation::token("t").until(70), 60).unwrap();
+        assert!(list.verdict(&ann(), &token("t", 1), 69).is_some());
+        assert!(list.verdict(&ann(), &token("t", 1), 70).is_none());
     }
 
     #[test]

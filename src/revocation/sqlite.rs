@@ -26,7 +26,11 @@ const PUT: &str = "INSERT INTO revocations
     (subject, name, ban, limited, issued_before, until, reason)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
     ON CONFLICT (subject, name, ban, limited) DO UPDATE SET
-    issued_before = max(issued_before, ?5), until = ?6, reason = ?7";
+    issued_before = CASE WHEN until <= ?8 THEN ?5 ELSE max(issued_before, ?5) END,
+    until = CASE WHEN until <= ?8 THEN ?6
+        WHEN until IS NULL OR ?6 IS NULL THEN NULL
+        ELSE max(until, ?6) END,
+    reason = ?7";
 const REMOVE: &str = "DELETE FROM revocations WHERE subject = ?1 AND name = ?2";
 const EXPIRE: &str = "DELETE FROM revocations WHERE until <= ?1";
 
@@ -104,6 +108,7 @@ impl SqliteRevocations {
             .bind(entry.issued_before.map(seconds))
             .bind(entry.until.map(seconds))
             .bind(&entry.reason)
+            .bind(seconds(unix_now()))
             .execute(&self.pool)
             .await?;
         Ok(())

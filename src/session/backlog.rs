@@ -72,6 +72,12 @@ impl Run {
         self.ends.as_ref().map_or(1, |ends| ends.len())
     }
 
+    /// Frames that end within so many bytes.
+    fn finished_frames(&self, written: usize) -> usize {
+        let ends = self.ends.as_deref().unwrap_or_default();
+        ends.partition_point(|end| *end <= written)
+    }
+
     /// Where the frame ends that `written` bytes reach into; 0 when they end with a frame.
     fn end_of_begun_frame(&self, written: usize) -> usize {
         let whole = [self.bytes.len()];
@@ -134,9 +140,10 @@ impl Backlog {
         self.runs.is_empty()
     }
 
-    /// Frames that wait. Those of a run count until all of it is written.
+    /// Frames that are not written to their end.
     pub fn frames(&self) -> usize {
-        self.frames
+        let first = self.runs.front();
+        self.frames - first.map_or(0, |run| run.finished_frames(self.written))
     }
 
     /// Bytes that wait.
@@ -267,6 +274,15 @@ mod tests {
             drain(&mut backlog, 100, &mut written);
         }
         assert_eq!(written, b"firstpongsecond");
+    }
+
+    #[test]
+    fn frames_that_are_written_do_not_count() {
+        let mut backlog = Backlog::default();
+        let frames = vec![vec![0; 100]; 300];
+        run(&frames).into_iter().for_each(|run| backlog.push(run));
+        drain(&mut backlog, 29_950, &mut Vec::new());
+        assert_eq!((backlog.bytes(), backlog.frames()), (50, 1));
     }
 
     #[test]

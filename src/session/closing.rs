@@ -22,6 +22,10 @@ impl<S: Transport> Session<S> {
     /// Says good-bye within the time that the reason allows, then closes or resets the socket.
     pub(super) async fn close(&mut self, ending: Ending) {
         self.outlet.shut();
+        let ending = match ending {
+            Ending::Polite(goodbye) => self.write_queued(goodbye).await,
+            other => other,
+        };
         let limit = self.time_to_close(&ending);
         let deadline = Instant::now() + limit;
         let in_order = timeout_at(deadline, self.say_goodbye(ending)).await;
@@ -52,7 +56,6 @@ impl<S: Transport> Session<S> {
                 self.outlet.discard();
                 return self.write_close().await && self.stream.shut_down().is_ok();
             }
-            Ending::Polite(goodbye) => self.write_queued(goodbye).await,
             Ending::Broken(reason) => {
                 self.begin_close(&reason.into());
                 // What follows a broken frame is not a frame, so there is no answer to understand.
@@ -60,7 +63,7 @@ impl<S: Transport> Session<S> {
                     && self.stream.shut_down().is_ok()
                     && self.drain(|_, bytes| bytes.is_empty()).await;
             }
-            Ending::Cut(goodbye) => goodbye,
+            Ending::Cut(goodbye) | Ending::Polite(goodbye) => goodbye,
         };
         self.begin_close(&goodbye);
         self.write_close().await
@@ -68,27 +71,29 @@ impl<S: Transport> Session<S> {
             && self.stream.shut_down().is_ok()
     }
 
-    /// Writes what was sent before a polite good-bye. A fence overtakes it, and brings its own reason.
-    async fn write_queued(&mut self, goodbye: Goodbye) -> Goodbye {
+    /// Writes what was sent before a polite good-bye, within `close_timeout`. A fence overtakes it, and
+    /// brings its own reason and time.
+    async fn write_queued(&mut self, goodbye: Goodbye) -> Ending {
         let handle = self.handle.clone();
-        loop {
-            if let Some(fenced) = handle.fenced() {
-                return fenced;
+        let write =
+            poll_fn(
+                |context| match self.outlet.poll_write(&mut self.stream, true, context) {
+                    Written::Blocked { .. } => Poll::Pending,
+                    _ => Poll::Ready(()),
+                },
+            );
+        let fenced = async {
+            while handle.fenced().is_none() {
+                handle.changed().await;
             }
-            let stop = tokio::select! {
-                biased;
-                () = handle.changed() => continue,
-                stop = poll_fn(|context| {
-                    match self.outlet.poll_write(&mut self.stream, true, context) {
-                        Written::Blocked { .. } => Poll::Pending,
-                        end => Poll::Ready(end),
-                    }
-                }) => stop,
-            };
-            if stop != Written::Fenced {
-                return goodbye;
-            }
+        };
+        tokio::select! {
+            biased;
+            () = fenced => {}
+            () = write => {}
+            () = tokio::time::sleep(self.limits.close_timeout) => {}
         }
+        Ending::Cut(handle.fenced().unwrap_or(goodbye))
     }
 
     /// Nothing but Close from here on, and nothing more for the game.

@@ -4,10 +4,7 @@
 //! it joins the frames of the tick into few pieces of memory, once for all, and has each connection
 //! write them.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::mpsc;
 
@@ -95,14 +92,15 @@ impl Shard {
         if sends.is_empty() {
             return;
         }
-        let (common, special) = self.plan(sends);
+        let plan = self.plan(&sends);
+        let common = Run::join(plan.common.iter().map(|at| sends[*at].1.clone()).collect());
         let mut served = 0;
         for (id, outlet) in &self.members {
-            let runs = special.get(id).unwrap_or(&common);
-            if runs.is_empty() {
-                continue;
+            match plan.special.get(id) {
+                Some(own) => outlet.deliver(&Run::join(plan.runs_for(own, &sends))),
+                None if common.is_empty() => continue,
+                None => outlet.deliver(&common),
             }
-            outlet.deliver(runs);
             served += 1;
             if served % TURN == 0 {
                 tokio::task::yield_now().await;
@@ -110,41 +108,56 @@ impl Shard {
         }
     }
 
-    /// What most connections get, and what those get who get something else.
-    fn plan(&self, sends: Vec<(Recipients, Run)>) -> (Vec<Run>, HashMap<ConnectionId, Vec<Run>>) {
-        let mut common = Vec::new();
-        let mut special: HashMap<ConnectionId, Vec<Run>> = HashMap::new();
-        let is_member = |id: &ConnectionId| self.members.contains_key(id);
-        for (recipients, run) in sends {
-            match recipients {
-                Recipients::Everyone => {
-                    special.values_mut().for_each(|runs| runs.push(run.clone()));
-                    common.push(run);
-                }
-                Recipients::EveryoneBut(id) => {
-                    let spared = is_member(&id)
-                        .then(|| special.remove(&id).unwrap_or_else(|| common.clone()));
-                    special.values_mut().for_each(|runs| runs.push(run.clone()));
-                    common.push(run);
-                    if let Some(runs) = spared {
-                        special.insert(id, runs);
-                    }
-                }
-                Recipients::One(id) => {
-                    if is_member(&id) {
-                        let runs = special.entry(id).or_insert_with(|| common.clone());
-                        runs.push(run);
-                    }
-                }
-                Recipients::Some(ids) => {
-                    let once: HashSet<_> = ids.iter().filter(|id| is_member(id)).collect();
-                    for id in once {
-                        let runs = special.entry(*id).or_insert_with(|| common.clone());
-                        runs.push(run.clone());
-                    }
+    fn plan(&self, sends: &[(Recipients, Run)]) -> Plan {
+        let mut plan = Plan::default();
+        let special = &mut plan.special;
+        let mut note = |id: &ConnectionId, at| {
+            if self.members.contains_key(id) {
+                let own = special.entry(*id).or_insert_with(Vec::new);
+                if own.last() != Some(&at) {
+                    own.push(at);
                 }
             }
+        };
+        for (at, (recipients, _)) in sends.iter().enumerate() {
+            match recipients {
+                Recipients::Everyone => plan.common.push(at),
+                Recipients::EveryoneBut(id) => {
+                    plan.common.push(at);
+                    note(id, at);
+                }
+                Recipients::One(id) => note(id, at),
+                Recipients::Some(ids) => ids.iter().for_each(|id| note(id, at)),
+            }
         }
-        (Run::join(common), special)
+        plan
+    }
+}
+
+/// Who gets what of a tick, as places in its list of frames. It grows with that list, not with the
+/// number of connections.
+#[derive(Default)]
+struct Plan {
+    /// What everybody gets who is not named.
+    common: Vec<usize>,
+    /// For those who are named: what they alone get, and, when it is common, what they do not get.
+    special: HashMap<ConnectionId, Vec<usize>>,
+}
+
+impl Plan {
+    /// The common frames and one's own, in the order of the tick.
+    fn runs_for(&self, own: &[usize], sends: &[(Recipients, Run)]) -> Vec<Run> {
+        let mut places = Vec::with_capacity(self.common.len() + own.len());
+        let mut own = own.iter().copied().peekable();
+        for at in &self.common {
+            while let Some(private) = own.next_if(|private| private < at) {
+                places.push(private);
+            }
+            if own.next_if_eq(at).is_none() {
+                places.push(*at);
+            }
+        }
+        places.extend(own);
+        places.into_iter().map(|at| sends[at].1.clone()).collect()
     }
 }

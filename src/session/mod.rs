@@ -211,7 +211,9 @@ impl<S: Transport> Session<S> {
 
     fn check_clocks(&mut self, paused: bool, now: Instant) -> Option<Ending> {
         if paused || self.stalled.is_some() {
+            // We do not listen: neither silence nor an unfinished message is the client's fault.
             self.timers.heard();
+            self.timers.unfinished(false, now);
         }
         let over_since = [self.frames.over_since(), self.bytes.over_since()];
         let flooding = over_since
@@ -292,6 +294,8 @@ impl<S: Transport> Session<S> {
                 }
                 Err(error) => return Some(ending_of(&error)),
             };
+            // What is unfinished now is another message.
+            self.timers.unfinished(false, Instant::now());
             self.stalled = self.inlet.push(payload).err();
         }
         None

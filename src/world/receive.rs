@@ -183,6 +183,10 @@ fn spawn(world: &mut World, arrival: Arrival) {
         Connection::new(handle.id, handle.peer, since),
     ));
     for insert in admission.extras {
+        // An observer of what was inserted before may have despawned the player.
+        if player.is_despawned() {
+            break;
+        }
         insert(&mut player);
     }
     if !player.is_despawned() {

@@ -148,3 +148,36 @@ fn there_are_never_two_of_a_user_who_comes_back_at_once() {
     }
     assert_eq!(game.world().resource::<Most>().0, 1);
 }
+
+#[test]
+fn flapping_is_seen_also_when_all_come_at_once() {
+    let mut game = Game::limited(|limits| limits.replacements_per_minute = 3);
+    let address = game.address;
+    let clients: Vec<_> = (0..20)
+        .map(|_| {
+            std::thread::spawn(move || {
+                Client::connect(address, &token("player-1")).map_err(|answer| answer.status)
+            })
+        })
+        .collect();
+    // All of them are admitted before the first one enters.
+    let bouncer = game.bouncer.clone();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while bouncer.occupied() < 20 && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    game.until("all", |_| clients.iter().all(|client| client.is_finished()));
+    let refused: Vec<_> = clients
+        .into_iter()
+        .filter_map(|client| client.join().unwrap().err())
+        .collect();
+    let replaced = DisconnectReason::Replaced;
+    let left = &game.seen().left;
+    assert_eq!(
+        left.iter()
+            .filter(|(_, reason)| *reason == replaced)
+            .count(),
+        3
+    );
+    assert_eq!(refused, [429; 16]);
+}

@@ -98,3 +98,26 @@ fn p02_who_hangs_up_while_waiting_never_becomes_an_entity() {
     game.tick();
     assert_eq!(game.seen().hooks, 0);
 }
+
+#[test]
+fn p02_an_observer_may_despawn_a_player_who_is_not_complete_yet() {
+    #[derive(Component)]
+    struct Level;
+    struct Guests;
+    impl Authenticator for Guests {
+        async fn authenticate(&self, _: &HandshakeRequest) -> Result<Admission, Refusal> {
+            let user = User::new("player-1", "Ann").unwrap();
+            Ok(Admission::new(user).with(Guild(7)).with(Level))
+        }
+    }
+    let mut game = Game::open(BouncerPlugin::bind(config(), Guests).unwrap());
+    game.app
+        .add_observer(|added: On<Add, Guild>, mut commands: Commands| {
+            commands.entity(added.entity).despawn();
+        });
+    let _ = game.connect("anything");
+    game.tick();
+    assert_eq!(game.entities(), 0);
+    assert_eq!(game.players(), 0);
+    assert!(game.seen().joined.is_empty());
+}

@@ -156,3 +156,40 @@ fn p05_every_session_of_an_identity_is_cut_by_user_token_session_or_all() {
     assert_eq!(again.close_code(), 4101);
     assert_eq!(other.close_code(), 4101);
 }
+
+#[test]
+fn p05_a_revocation_overtakes_a_kick_without_a_tick() {
+    let mut game = Game::start();
+    let mut ann = game.join("player-1");
+    assert_eq!(game.bouncer.kick(&user("player-1"), None), 1);
+    game.bouncer.revoke(user("player-1"));
+    assert_eq!(ann.hear(), Heard::Closed(4101, "token_revoked".into()));
+}
+
+#[test]
+fn p05_a_revocation_overtakes_what_a_polite_good_bye_still_has_to_write() {
+    let mut game = Game::limited(|limits| {
+        limits.outgoing_queue_bytes = 8 * 1024 * 1024;
+        limits.outgoing_queue_messages = 10_000;
+        limits.write_timeout = PATIENCE * 10;
+        limits.close_timeout = PATIENCE * 10;
+    });
+    let mut deaf = deaf_client(&mut game, "player-1");
+    for _ in 0..50 {
+        game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(60_000)));
+        game.tick();
+    }
+    let entity = game.entity_of("player-1");
+    game.world().trigger(Disconnect::new(entity));
+    game.tick();
+    game.bouncer.revoke(user("player-1"));
+    game.until("the reset", |game| game.bouncer.occupied() == 0);
+    let mut rest = Vec::new();
+    deaf.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(deaf.read_to_end(&mut rest).is_err(), "a reset");
+    assert!(
+        rest.len() < 1024 * 1024,
+        "{} of 3 000 000 bytes",
+        rest.len()
+    );
+}

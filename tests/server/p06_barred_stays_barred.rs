@@ -236,3 +236,12 @@ fn attempt(address: std::net::SocketAddr, request: &str) -> Option<bool> {
     let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     Some(&head == b"HTTP/1.1 101")
 }
+
+#[test]
+fn p06_a_shorter_ban_does_not_shorten_a_longer_one() {
+    let mut game = Game::start();
+    let ban = Revocation::user(user("player-1")).ban();
+    game.bouncer.revoke(ban.clone());
+    game.bouncer.revoke(ban.until(unix_now() - 1));
+    assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 403);
+}

@@ -105,3 +105,23 @@ fn p11_a_panic_in_a_task_ends_one_connection() {
     assert_eq!(game.entities(), 1);
     game.until("the place", |game| game.bouncer.occupied() == 1);
 }
+
+/// Every piece that arrives ends within some message, and no message takes long.
+#[test]
+fn p11_a_client_on_a_slow_line_is_not_taken_for_one_that_never_finishes() {
+    let mut game = Game::limited(|limits| limits.message_timeout = Duration::from_millis(500));
+    let mut raw = deaf_client(&mut game, "player-1");
+    let heard = game.during(move || {
+        let frame = [&[0x81, 0x85, 0, 0, 0, 0][..], b"hello"].concat();
+        let stream = frame.repeat(30);
+        let mut at = 0;
+        for end in (5..stream.len()).step_by(frame.len()) {
+            raw.write_all(&stream[at..end]).unwrap();
+            at = end;
+            thread::sleep(Duration::from_millis(50));
+        }
+        raw.write_all(&stream[at..]).is_ok()
+    });
+    assert!(heard);
+    game.until("all of it", |game| game.seen().frames.len() == 30);
+}

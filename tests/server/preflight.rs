@@ -85,3 +85,12 @@ fn preflight_is_throttled_like_a_handshake() {
     assert_eq!(ask(&mut game, &token("player-1")).status, 429);
     assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 429);
 }
+
+#[test]
+fn preflight_lets_the_page_read_a_429_as_well() {
+    let mut game = Game::limited(|limits| limits.handshakes_per_ip_per_minute = 1);
+    assert_eq!(ask(&mut game, &token("player-1")).status, 204);
+    let answer = ask(&mut game, &token("player-1"));
+    assert_eq!(answer.status, 429);
+    assert_eq!(answer.header("Access-Control-Allow-Origin"), Some(ORIGIN));
+}

@@ -14,7 +14,8 @@ use tempfile::TempDir;
 
 use super::http_client::request;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Long enough for a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 /// The name under which WebDriver answers an element (WebDriver §12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -137,11 +138,13 @@ impl Browser {
         });
     }
 
-    /// Empties a field.
+    /// Empties a field as soon as it is there.
     pub fn clear(&self, selector: &str) {
-        let element = self.find(selector).unwrap();
-        let cleared = self.command("POST", &format!("{element}/clear"), json!({}));
-        cleared.unwrap();
+        self.wait_until(&format!("{selector} can be emptied"), || {
+            let element = self.find(selector)?;
+            self.command("POST", &format!("{element}/clear"), json!({}))
+                .ok()
+        });
     }
 
     /// Waits until the element is visible and shows these words somewhere.

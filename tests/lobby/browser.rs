@@ -122,28 +122,24 @@ impl Browser {
 
     /// Clicks on an element as soon as it can be clicked.
     pub fn click(&self, selector: &str) {
-        self.wait_until(&format!("{selector} can be clicked"), || {
-            let element = self.find(selector)?;
-            self.command("POST", &format!("{element}/click"), json!({}))
-                .ok()
-        });
+        self.act(selector, "click", &json!({}));
     }
 
     /// Types into a field as soon as it is there.
     pub fn type_into(&self, selector: &str, text: &str) {
-        self.wait_until(&format!("{selector} takes keys"), || {
-            let element = self.find(selector)?;
-            let keys = json!({ "text": text });
-            self.command("POST", &format!("{element}/value"), keys).ok()
-        });
+        self.act(selector, "value", &json!({ "text": text }));
     }
 
     /// Empties a field as soon as it is there.
     pub fn clear(&self, selector: &str) {
-        self.wait_until(&format!("{selector} can be emptied"), || {
-            let element = self.find(selector)?;
-            self.command("POST", &format!("{element}/clear"), json!({}))
-                .ok()
+        self.act(selector, "clear", &json!({}));
+    }
+
+    /// Tries a command on an element until it succeeds.
+    fn act(&self, selector: &str, command: &str, parameters: &Value) {
+        self.wait_until(&format!("{selector} takes a {command}"), || {
+            let path = format!("{}/{command}", self.find(selector)?);
+            self.command("POST", &path, parameters.clone()).ok()
         });
     }
 

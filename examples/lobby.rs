@@ -9,8 +9,8 @@
 //! its password. It serves this machine only, in plain HTTP: to let others in, put a proxy with TLS
 //! in front, and take the address that log-ins are counted by from what the proxy says.
 //!
-//! - `lobby/listener.rs`, `site.rs`, `api.rs` and `accounts.rs` are the web side: a page, a log-in service and a
-//!   database. They run on threads of their own.
+//! - `lobby/listener.rs`, `site.rs`, `api.rs` and `accounts.rs` are the web side: a page, a log-in
+//!   service and a database. They run on threads of their own.
 //! - `lobby/chat.rs` is the game side: a Bevy plugin that sees players as entities.
 //! - Between them stands the door. The web side hands out tokens; the door checks them before a
 //!   player exists in the game.

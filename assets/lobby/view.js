@@ -69,7 +69,7 @@ export function showState({ name, words, until }) {
   if (name === "waiting") {
     const tick = () => {
       const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
-      byId("waiting-words").textContent = `${words} Trying again in ${seconds} s.`;
+      byId("waiting-words").textContent = `${words} Trying again in ${seconds}\u00a0s.`;
     };
     tick();
     countdown = setInterval(tick, 1000);

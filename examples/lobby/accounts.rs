@@ -49,7 +49,6 @@ pub struct Login {
 }
 
 /// All accounts.
-#[derive(Clone)]
 pub struct Accounts {
     /// Reads the `users` table, for the door too.
     users: SqliteDirectory,

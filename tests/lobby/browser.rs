@@ -14,7 +14,8 @@ use tempfile::TempDir;
 
 use super::http_client::request;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Long enough for a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 /// The name under which WebDriver answers an element (WebDriver §12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -121,27 +122,25 @@ impl Browser {
 
     /// Clicks on an element as soon as it can be clicked.
     pub fn click(&self, selector: &str) {
-        self.wait_until(&format!("{selector} can be clicked"), || {
-            let element = self.find(selector)?;
-            self.command("POST", &format!("{element}/click"), json!({}))
-                .ok()
-        });
+        self.act(selector, "click", &json!({}));
     }
 
     /// Types into a field as soon as it is there.
     pub fn type_into(&self, selector: &str, text: &str) {
-        self.wait_until(&format!("{selector} takes keys"), || {
-            let element = self.find(selector)?;
-            let keys = json!({ "text": text });
-            self.command("POST", &format!("{element}/value"), keys).ok()
-        });
+        self.act(selector, "value", &json!({ "text": text }));
     }
 
-    /// Empties a field.
+    /// Empties a field as soon as it is there.
     pub fn clear(&self, selector: &str) {
-        let element = self.find(selector).unwrap();
-        let cleared = self.command("POST", &format!("{element}/clear"), json!({}));
-        cleared.unwrap();
+        self.act(selector, "clear", &json!({}));
+    }
+
+    /// Tries a command on an element until it succeeds.
+    fn act(&self, selector: &str, command: &str, parameters: &Value) {
+        self.wait_until(&format!("{selector} takes a {command}"), || {
+            let path = format!("{}/{command}", self.find(selector)?);
+            self.command("POST", &path, parameters.clone()).ok()
+        });
     }
 
     /// Waits until the element is visible and shows these words somewhere.

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{
     handshake::HandshakeError, http::header::SEC_WEBSOCKET_PROTOCOL, protocol::CloseFrame,
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Player(WebSocket<TcpStream>);
 

@@ -144,6 +144,8 @@ fn tell_earlier_ends(world: &mut World, incoming: &mut Incoming, user: &UserId) 
     if world.resource::<Players>().of(user).is_empty() {
         return;
     }
+    // An end is reported before anybody can find the session ended, so it is here by now.
+    take_departures(world, incoming);
     let roster = world.resource::<Roster>();
     let ended_earlier = |(id, _): &(ConnectionId, Goodbye)| {
         roster

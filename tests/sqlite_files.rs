@@ -97,7 +97,7 @@ fn revocations_are_there_after_reopening() {
 }
 
 #[test]
-fn a_second_entry_of_the_same_shape_replaces_the_first_but_keeps_the_later_time() {
+fn a_second_entry_of_the_same_shape_makes_the_first_as_strict_as_both() {
     let (folder, runtime) = (TempDir::new().unwrap(), runtime());
     let store = SqliteRevocations::open(file(&folder)).unwrap();
     let far = 4_000_000_000;
@@ -112,10 +112,12 @@ fn a_second_entry_of_the_same_shape_replaces_the_first_but_keeps_the_later_time(
     let second = Revocation::user(id("ann")).reason("second");
     assert_eq!(load(&runtime, &store), [second.clone().issued_before(100)]);
     put(second.clone().issued_before(200).until(far));
-    assert_eq!(
-        load(&runtime, &store),
-        [second.issued_before(200).until(far)]
-    );
+    // Without an end is stricter than any end.
+    assert_eq!(load(&runtime, &store), [second.issued_before(200)]);
+    let timed = Revocation::token("t").reason("timed");
+    put(timed.clone().until(far));
+    put(timed.clone().until(far - 1));
+    assert!(load(&runtime, &store).contains(&timed.until(far)));
 }
 
 #[test]

@@ -1,0 +1,78 @@
+//! Frames of a server, counted as they come (RFC 6455 §5.2; frames of a server are not masked).
+
+use peers::MESSAGE_BYTES;
+
+/// Where one connection is in its stream.
+#[derive(Default)]
+pub struct Frames {
+    header: [u8; 10],
+    held: usize,
+    /// Bytes of the payload that are still to come.
+    payload: u64,
+}
+
+/// What was in a piece of the stream.
+#[derive(Default)]
+pub struct Seen {
+    /// Messages of the broadcast.
+    pub messages: u64,
+    /// Other text and binary messages: greetings of a protocol above WebSocket.
+    pub others: u64,
+    /// Messages of one byte: heartbeats of engine.io.
+    pub heartbeats: u64,
+    /// Pings of WebSocket.
+    pub pings: u64,
+    /// Closes.
+    pub closes: u64,
+}
+
+impl Frames {
+    /// Reads on. With `greeted` false no message belongs to the broadcast.
+    pub fn feed(&mut self, mut bytes: &[u8], greeted: bool) -> Seen {
+        let mut seen = Seen::default();
+        loop {
+            let skip = self.payload.min(bytes.len() as u64);
+            self.payload -= skip;
+            bytes = &bytes[skip as usize..];
+            let Some((first, rest)) = bytes.split_first() else {
+                return seen;
+            };
+            self.header[self.held] = *first;
+            self.held += 1;
+            bytes = rest;
+            if let Some(length) = self.length() {
+                seen.count(self.header[0] & 0x0f, length, greeted);
+                self.held = 0;
+                self.payload = length;
+            }
+        }
+    }
+
+    /// The length of the payload, once the header is complete.
+    fn length(&self) -> Option<u64> {
+        let extended = |range: std::ops::Range<usize>| {
+            let bytes = self.header[range].iter();
+            bytes.fold(0, |length, byte| length << 8 | u64::from(*byte))
+        };
+        match (self.held, self.header[1]) {
+            (2, short @ 0..=125) => Some(u64::from(short)),
+            (4, 126) => Some(extended(2..4)),
+            (10, 127) => Some(extended(2..10)),
+            _ => None,
+        }
+    }
+}
+
+impl Seen {
+    fn count(&mut self, opcode: u8, length: u64, greeted: bool) {
+        let counter = match opcode {
+            0..=2 if length == 1 => &mut self.heartbeats,
+            0..=2 if greeted && length >= MESSAGE_BYTES as u64 => &mut self.messages,
+            0..=2 => &mut self.others,
+            8 => &mut self.closes,
+            9 => &mut self.pings,
+            _ => return,
+        };
+        *counter += 1;
+    }
+}

@@ -19,6 +19,8 @@ pub fn say(line: &Value) {
 pub enum Command {
     /// Broadcast now.
     Go,
+    /// Say how long the frames took since the last such question.
+    Frames,
     /// Nothing more.
     Quit,
 }
@@ -52,6 +54,7 @@ impl Commands {
                 None
             }
             Ok("go") => Some(Command::Go),
+            Ok("frames") => Some(Command::Frames),
             Ok(unknown) => panic!("unknown command {unknown:?}"),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Command::Quit),

@@ -2,8 +2,8 @@
 //! script that starts them, and what they cost.
 //!
 //! A server prints `{"port":…}` and then obeys lines on its standard input, each answered with one
-//! line of JSON: `usage` (CPU and memory so far), `go` (broadcasts, then says what that cost). It
-//! ends with its standard input.
+//! line of JSON: `usage` (CPU and memory so far), `go` (broadcasts, then says what that cost), and
+//! `frames` where there are any. It ends with its standard input.
 
 mod arguments;
 mod broadcast;
@@ -13,7 +13,7 @@ mod process;
 pub use arguments::Arguments;
 pub use broadcast::{Broadcast, Pace};
 pub use commands::{Command, Commands, say};
-pub use process::{Usage, pin, raise_descriptor_limit, thread_cpu};
+pub use process::{Usage, monotonic, pin, raise_descriptor_limit, thread_cpu};
 
 /// The core of the servers. The load has the other one.
 pub const SERVER_CORE: usize = 0;
@@ -32,4 +32,12 @@ Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\
 /// The id of a user that exists on every server.
 pub fn user_id(number: usize) -> String {
     format!("player-{number}")
+}
+
+/// Digits of a time stamp at the start of a message.
+pub const STAMP_BYTES: usize = 20;
+
+/// The text with the time of now at its start.
+pub fn stamped(text: &str) -> String {
+    format!("{:0>STAMP_BYTES$}{}", monotonic(), &text[STAMP_BYTES..])
 }

@@ -39,6 +39,15 @@ pub fn thread_cpu() -> Duration {
     Duration::from(time)
 }
 
+/// The time in ns, by a clock that all processes share.
+///
+/// # Panics
+/// Never on Linux.
+pub fn monotonic() -> u64 {
+    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("Linux has this clock");
+    Duration::from(time).as_nanos() as u64
+}
+
 /// What this process has cost so far.
 #[derive(Clone, Copy)]
 pub struct Usage {

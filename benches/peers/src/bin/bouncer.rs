@@ -1,5 +1,5 @@
-//! This crate: JWT (HS256) at the door, users in a map, and the `Outbox` for broadcasts. Also measures
-//! `App::update` with and without a broadcast.
+//! This crate: JWT (HS256) at the door, users in a map, and the `Outbox` for broadcasts. Also times
+//! each `App::update`, and revokes a player in the middle of a broadcast.
 
 use std::{
     error::Error,
@@ -9,47 +9,74 @@ use std::{
 
 use bevy_app::{App, Update};
 use bevy_bouncer::{
-    Bouncer, BouncerConfig, BouncerPlugin, JwtAuthenticator, MapDirectory, Outbox, Payload, User,
+    Bouncer, BouncerConfig, BouncerPlugin, JwtAuthenticator, MapDirectory, Outbox, Payload,
+    Players, Revocation, User, UserId,
 };
 use bevy_ecs::prelude::*;
 use peers::{
-    AUDIENCE, Arguments, Broadcast, Command, Commands, Pace, SECRET, SERVER_CORE, Usage, pin,
-    raise_descriptor_limit, say, thread_cpu, user_id,
+    AUDIENCE, Arguments, Broadcast, Command, Commands, Pace, SECRET, SERVER_CORE, Usage, monotonic,
+    pin, raise_descriptor_limit, say, stamped, thread_cpu, user_id,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// Between two frames while nothing is measured.
+/// Between two frames while nothing is broadcast.
 const FRAME: Duration = Duration::from_micros(16_667);
 /// Frames without a broadcast, before those with one.
 const QUIET_FRAMES: usize = 20;
-/// Sleeps that are enough for everything to get through.
+/// No heartbeat within a measurement.
+const NO_PINGS: Duration = Duration::from_secs(600);
+/// A sleep that is enough for everything to get through.
 const SETTLED: Duration = Duration::from_millis(500);
 
 /// What each frame sends.
 #[derive(Resource, Default)]
-struct Speech(Vec<Payload>);
+struct Speech {
+    texts: Vec<String>,
+    /// Each message begins with the time at which it was sent.
+    stamped: bool,
+}
 
-/// Wall time and CPU time of the game's thread, in µs, for each frame.
+fn speak(speech: Res<Speech>, mut outbox: Outbox) {
+    for text in &speech.texts {
+        outbox.broadcast(match speech.stamped {
+            true => Payload::from(stamped(text)),
+            false => Payload::from(text.clone()),
+        });
+    }
+}
+
+/// Wall time and CPU time of the game's thread for each frame.
 #[derive(Default)]
 struct Frames {
-    wall: Vec<u64>,
-    cpu: Vec<u64>,
+    wall: Vec<Duration>,
+    cpu: Vec<Duration>,
 }
 
 impl Frames {
     fn time(&mut self, frame: impl FnOnce()) {
         let (start, cpu) = (Instant::now(), thread_cpu());
         frame();
-        self.cpu.push((thread_cpu() - cpu).as_nanos() as u64);
-        self.wall.push(start.elapsed().as_nanos() as u64);
+        self.cpu.push(thread_cpu() - cpu);
+        self.wall.push(start.elapsed());
     }
 
-    fn json(mut self) -> serde_json::Value {
-        let p50 = |times: &mut Vec<u64>| {
-            times.sort_unstable();
-            times.get(times.len() / 2).map_or(0.0, |time| *time as f64 / 1000.0)
+    /// In µs. Begins anew.
+    fn json(&mut self) -> Value {
+        let count = self.wall.len();
+        let mut sorted = [&mut self.wall, &mut self.cpu].map(std::mem::take);
+        sorted.iter_mut().for_each(|times| times.sort_unstable());
+        let of = |times: &[Duration], share: f64| {
+            let place = ((times.len() as f64 * share) as usize).min(times.len().max(1) - 1);
+            times.get(place).map_or(0.0, |time| time.as_nanos() as f64 / 1000.0)
         };
-        json!({ "wall_p50_us": p50(&mut self.wall), "cpu_p50_us": p50(&mut self.cpu) })
+        let [wall, cpu] = &sorted;
+        json!({
+            "count": count,
+            "wall_p50_us": of(wall, 0.5),
+            "wall_p999_us": of(wall, 0.999),
+            "cpu_p50_us": of(cpu, 0.5),
+            "cpu_p999_us": of(cpu, 0.999),
+        })
     }
 }
 
@@ -67,52 +94,83 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = BouncerConfig::new("127.0.0.1:0");
     config.limits.connections_per_ip = 1_000_000;
     config.limits.handshakes_per_ip_per_minute = 10_000_000;
+    config.limits.pending_handshakes = 10_000;
+    // The servers to compare with send none either.
+    config.limits.ping_interval = NO_PINGS;
+    config.limits.pong_timeout = NO_PINGS;
     let door = BouncerPlugin::bind(config, tokens)?;
 
     let mut app = App::new();
     app.add_plugins(door)
-        .init_resource::<Speech>()
+        .insert_resource(Speech {
+            texts: Vec::new(),
+            stamped: arguments.number("stamped", 0) == 1,
+        })
         .add_systems(Update, speak);
     app.finish();
     app.cleanup();
     let port = app.world().resource::<Bouncer>().local_addr().port();
     let commands = Commands::announce(port);
+    let revoke_after = arguments.number("revoke_after_ms", 0) as u64;
+    let mut frames = Frames::default();
     loop {
         match commands.wait(FRAME) {
-            Some(Command::Go) => say(&run(&mut app, broadcast)),
+            Some(Command::Go) => {
+                let revoked = (revoke_after > 0)
+                    .then(|| revoke_later(&app, Duration::from_millis(revoke_after)));
+                let (mut report, departures) = run(&mut app, broadcast);
+                if let Some(revoked) = revoked {
+                    report["revoke"] = revoked.join().expect("no thread panics");
+                    report["revoke"]["gone"] = json!(departures);
+                }
+                say(&report);
+            }
+            Some(Command::Frames) => say(&frames.json()),
             Some(Command::Quit) => return Ok(()),
-            None => app.update(),
+            None => frames.time(|| app.update()),
         }
     }
 }
 
-fn speak(speech: Res<Speech>, mut outbox: Outbox) {
-    for message in &speech.0 {
-        outbox.broadcast(message.clone());
-    }
+/// Revokes the first user from another thread, at no particular moment of a tick.
+fn revoke_later(app: &App, after: Duration) -> thread::JoinHandle<Value> {
+    let bouncer = app.world().resource::<Bouncer>().clone();
+    thread::spawn(move || {
+        thread::sleep(after);
+        let user = UserId::new(user_id(0)).expect("a valid id");
+        let called = monotonic();
+        let receipt = bouncer.revoke(Revocation::user(user));
+        let returned = monotonic();
+        json!({ "called": called, "returned": returned, "cut": receipt.cut() })
+    })
 }
 
-fn run(app: &mut App, broadcast: Broadcast) -> serde_json::Value {
+/// Broadcasts. Answers what it cost, and when the first player's entity was found gone.
+fn run(app: &mut App, broadcast: Broadcast) -> (Value, u64) {
     thread::sleep(SETTLED);
     let mut quiet = Frames::default();
-    let mut pace = Pace::new(broadcast.period);
+    let mut pace = Pace::new(FRAME);
     for _ in 0..QUIET_FRAMES {
         pace.sleep();
         quiet.time(|| app.update());
     }
-    let texts = broadcast.texts().into_iter().map(Payload::from);
-    app.world_mut().resource_mut::<Speech>().0 = texts.collect();
+    app.world_mut().resource_mut::<Speech>().texts = broadcast.texts();
     let mut speaking = Frames::default();
+    let first = UserId::new(user_id(0)).expect("a valid id");
+    let mut gone = 0;
     let start = Usage::now();
     let mut pace = Pace::new(broadcast.period);
     for _ in 0..broadcast.ticks {
         pace.sleep();
         speaking.time(|| app.update());
+        if gone == 0 && app.world().resource::<Players>().of(&first).is_empty() {
+            gone = monotonic();
+        }
     }
-    app.world_mut().resource_mut::<Speech>().0.clear();
+    app.world_mut().resource_mut::<Speech>().texts.clear();
     let mut report = broadcast.report(start);
     report["frame_quiet"] = quiet.json();
     report["frame"] = speaking.json();
     report["players"] = json!(app.world().resource::<Bouncer>().players().len());
-    report
+    (report, gone)
 }

@@ -49,7 +49,7 @@ fn main() -> io::Result<()> {
                 say(&broadcast.report(start));
             }
             Some(Command::Quit) => return Ok(()),
-            None => {}
+            Some(Command::Frames) | None => {}
         }
     }
 }

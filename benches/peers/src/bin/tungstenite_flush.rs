@@ -57,7 +57,7 @@ fn main() -> io::Result<()> {
         match commands.wait(Duration::from_secs(1)) {
             Some(Command::Go) => say(&runtime.block_on(run(broadcast, &shared))),
             Some(Command::Quit) => return Ok(()),
-            None => {}
+            Some(Command::Frames) | None => {}
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::frames::{Frames, Seen};
 
 /// Clients with the same source address.
 const CLIENTS_PER_ADDRESS: usize = 250;
+/// The receive buffer of a client that does not read.
+const STALLED_BUFFER_BYTES: usize = 4096;
 const PONG: &[u8] = &[0x8a, 0x80, 0, 0, 0, 0];
 /// `3`, a pong of engine.io, masked with zeros.
 const HEARTBEAT: &[u8] = &[0x81, 0x81, 0, 0, 0, 0, b'3'];
@@ -48,6 +50,8 @@ pub struct Progress {
     pub bytes: u64,
     /// Messages of the broadcast.
     pub messages: u64,
+    /// When these were sent, as far as they say so.
+    pub stamps: Vec<u64>,
     /// Just now the server ended it.
     pub lost: bool,
 }
@@ -95,6 +99,12 @@ impl Connection {
             phase: Phase::Connecting,
             protocol,
         })
+    }
+
+    /// Reads nothing more, and has little room for what comes.
+    pub fn stall(&mut self, registry: &Registry) -> io::Result<()> {
+        socket2::SockRef::from(&self.stream).set_recv_buffer_size(STALLED_BUFFER_BYTES)?;
+        registry.deregister(&mut self.stream)
     }
 
     /// Does what the socket is ready for.
@@ -164,6 +174,7 @@ impl Connection {
     fn messages(&mut self, bytes: &[u8], progress: &mut Progress) {
         let seen = self.frames.feed(bytes, self.phase == Phase::In);
         progress.messages += seen.messages;
+        progress.stamps.extend(&seen.stamps);
         self.answer(&seen);
         if let Phase::Greeting(left) = self.phase
             && seen.others > 0

@@ -1,6 +1,6 @@
 //! Frames of a server, counted as they come (RFC 6455 §5.2; frames of a server are not masked).
 
-use peers::MESSAGE_BYTES;
+use peers::{MESSAGE_BYTES, STAMP_BYTES};
 
 /// Where one connection is in its stream.
 #[derive(Default)]
@@ -24,6 +24,8 @@ pub struct Seen {
     pub pings: u64,
     /// Closes.
     pub closes: u64,
+    /// When the messages of the broadcast were sent, as far as they say so.
+    pub stamps: Vec<u64>,
 }
 
 impl Frames {
@@ -41,7 +43,9 @@ impl Frames {
             self.held += 1;
             bytes = rest;
             if let Some(length) = self.length() {
-                seen.count(self.header[0] & 0x0f, length, greeted);
+                if seen.count(self.header[0] & 0x0f, length, greeted) {
+                    seen.stamps.extend(stamp(bytes));
+                }
                 self.held = 0;
                 self.payload = length;
             }
@@ -64,15 +68,24 @@ impl Frames {
 }
 
 impl Seen {
-    fn count(&mut self, opcode: u8, length: u64, greeted: bool) {
+    /// Whether it is a message of the broadcast.
+    fn count(&mut self, opcode: u8, length: u64, greeted: bool) -> bool {
         let counter = match opcode {
             0..=2 if length == 1 => &mut self.heartbeats,
             0..=2 if greeted && length >= MESSAGE_BYTES as u64 => &mut self.messages,
             0..=2 => &mut self.others,
             8 => &mut self.closes,
             9 => &mut self.pings,
-            _ => return,
+            _ => return false,
         };
         *counter += 1;
+        greeted && opcode <= 2 && length >= MESSAGE_BYTES as u64
     }
+}
+
+/// The time at the start of a message. Not when it came in two pieces, which is rare, or when there is
+/// none: then the number is small.
+fn stamp(payload: &[u8]) -> Option<u64> {
+    let digits = str::from_utf8(payload.get(..STAMP_BYTES)?).ok()?;
+    digits.parse().ok().filter(|stamp| *stamp > 1_000_000)
 }

@@ -17,10 +17,10 @@ use std::{
 
 use bevy_bouncer::{TokenIssuer, UserId};
 use mio::{Events, Poll};
-use peers::{AUDIENCE, Arguments, LOAD_CORE, SECRET, pin, raise_descriptor_limit, say, user_id};
+use peers::{AUDIENCE, Arguments, LOAD_CORE, SECRET, monotonic, pin, raise_descriptor_limit, say, user_id};
 use serde_json::json;
 
-use connection::{Connection, Protocol};
+use connection::{Connection, Progress, Protocol};
 
 mod connection;
 mod frames;
@@ -38,6 +38,18 @@ struct Plan {
     path: String,
     valid: bool,
     protocol: Protocol,
+    /// One of so many stops to read once it is in; 0 for nobody.
+    stalled: usize,
+}
+
+/// What became of the first client: it is the one who is revoked.
+#[derive(Default)]
+struct First {
+    /// When its last message was sent.
+    last_stamp: u64,
+    /// When its last bytes came, and its end.
+    last_bytes: u64,
+    ended: u64,
 }
 
 #[derive(Default)]
@@ -50,9 +62,41 @@ struct Totals {
     lost: usize,
     messages: u64,
     bytes: u64,
+    /// Times from the send to here, in ns.
+    delays: Vec<u64>,
+    first: First,
 }
 
 impl Totals {
+    fn add(&mut self, number: usize, progress: &Progress) {
+        self.bytes += progress.bytes;
+        self.messages += progress.messages;
+        self.entered += usize::from(progress.entered);
+        self.lost += usize::from(progress.lost);
+        if progress.stamps.is_empty() && number > 0 {
+            return;
+        }
+        let now = monotonic();
+        let delays = progress.stamps.iter().map(|stamp| now.saturating_sub(*stamp));
+        self.delays.extend(delays);
+        if number == 0 {
+            if let Some(last) = progress.stamps.last() {
+                self.first.last_stamp = *last;
+                self.first.last_bytes = now;
+            }
+            if progress.lost {
+                self.first.ended = now;
+            }
+        }
+    }
+
+    /// In µs.
+    fn delay(&mut self, share: f64) -> f64 {
+        self.delays.sort_unstable();
+        let place = (self.delays.len() as f64 * share) as usize;
+        self.delays.get(place).map_or(0.0, |delay| *delay as f64 / 1000.0)
+    }
+
     fn answered(&self) -> usize {
         self.entered + self.refused
     }
@@ -71,6 +115,7 @@ fn main() -> io::Result<()> {
             "socketio" => Protocol::SocketIo,
             _ => Protocol::Plain,
         },
+        stalled: arguments.number("stalled", 0),
     };
     pin(LOAD_CORE);
     raise_descriptor_limit();
@@ -113,10 +158,10 @@ fn run(plan: &Plan, quit: &AtomicBool) -> io::Result<()> {
             let place = &mut connections[event.token().0];
             let Some(connection) = place else { continue };
             let progress = connection.ready(event.is_writable(), &mut buffer);
-            totals.bytes += progress.bytes;
-            totals.messages += progress.messages;
-            totals.entered += usize::from(progress.entered);
-            totals.lost += usize::from(progress.lost);
+            totals.add(event.token().0, &progress);
+            if progress.entered && plan.stalls(event.token().0) {
+                connection.stall(poll.registry())?;
+            }
             if let Some(status) = progress.refused {
                 totals.refused += 1;
                 totals.status = status;
@@ -146,10 +191,21 @@ fn run(plan: &Plan, quit: &AtomicBool) -> io::Result<()> {
                 "bytes": totals.bytes,
                 "lost": totals.lost,
                 "seconds": first.map_or(0.0, |first| (heard - first).as_secs_f64()),
+                "delay_p50_us": totals.delay(0.5),
+                "delay_p99_us": totals.delay(0.99),
+                "first_last_stamp": totals.first.last_stamp,
+                "first_last_bytes": totals.first.last_bytes,
+                "first_ended": totals.first.ended,
             }));
         }
     }
     Ok(())
+}
+
+impl Plan {
+    fn stalls(&self, number: usize) -> bool {
+        self.stalled > 0 && number % self.stalled == self.stalled - 1
+    }
 }
 
 /// One for each client, each as another user.

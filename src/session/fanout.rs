@@ -4,7 +4,10 @@
 //! it joins the frames of the tick into few pieces of memory, once for all, and has each connection
 //! write them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use tokio::sync::mpsc;
 
@@ -40,7 +43,8 @@ pub(crate) async fn run(mut ticks: mpsc::Receiver<Vec<Command>>, shards: usize) 
 struct Shard {
     index: u64,
     shards: u64,
-    members: HashMap<ConnectionId, Arc<Outlet>>,
+    /// In the order in which they came, which is about their order in memory, ours and the kernel's.
+    members: BTreeMap<ConnectionId, Arc<Outlet>>,
 }
 
 /// Frames with the same recipients, in the order of the tick.
@@ -54,7 +58,7 @@ impl Shard {
         Self {
             index: index as u64,
             shards: shards as u64,
-            members: HashMap::new(),
+            members: BTreeMap::new(),
         }
     }
 

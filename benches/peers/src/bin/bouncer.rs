@@ -97,7 +97,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     config.limits.pending_handshakes = 10_000;
     // The servers to compare with send none either.
     config.limits.ping_interval = NO_PINGS;
-    config.limits.pong_timeout = NO_PINGS;
+    config.limits.pong_timeout = 2 * NO_PINGS;
     let door = BouncerPlugin::bind(config, tokens)?;
 
     let mut app = App::new();

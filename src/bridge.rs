@@ -19,7 +19,7 @@ use std::{
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     config::Limits,
@@ -95,7 +95,6 @@ pub(crate) struct Inlet {
     /// Holds the connection's place for as long as the inlet is in the line.
     pub handle: Arc<Handle>,
     queue: Mutex<Queue>,
-    taken: Notify,
     ready: Sender<Arc<Inlet>>,
     messages_limit: usize,
     bytes_limit: usize,
@@ -105,13 +104,16 @@ pub(crate) struct Inlet {
 struct Queue {
     messages: VecDeque<Payload>,
     bytes: usize,
+    /// Whether a message waits outside for room.
+    full: bool,
     /// Whether the game knows that there is something. At most once in the channel of ready inlets.
     announced: bool,
     closed: bool,
 }
 
 impl Inlet {
-    /// Puts a message in, or gives it back when there is no room.
+    /// Puts a message in, or gives it back when there is no room. Then the connection's task is woken when
+    /// there is room again.
     pub fn push(self: &Arc<Self>, payload: Payload) -> Result<(), Payload> {
         let mut queue = lock(&self.queue);
         if queue.closed {
@@ -120,6 +122,7 @@ impl Inlet {
         let full = queue.messages.len() >= self.messages_limit
             || queue.bytes + payload.len() > self.bytes_limit;
         if full && !queue.messages.is_empty() {
+            queue.full = true;
             return Err(payload);
         }
         queue.bytes += payload.len();
@@ -152,11 +155,14 @@ impl Inlet {
         }
         queue.announced = !queue.messages.is_empty();
         let again = queue.announced;
+        let wake = std::mem::take(&mut queue.full);
         drop(queue);
         if again {
             self.announce();
         }
-        self.taken.notify_one();
+        if wake {
+            self.handle.wake();
+        }
         taken
     }
 
@@ -167,17 +173,12 @@ impl Inlet {
         queue.messages = VecDeque::new();
         queue.bytes = 0;
         drop(queue);
-        self.taken.notify_one();
+        self.handle.wake();
     }
 
     /// Whether the game has taken everything.
     pub fn is_empty(&self) -> bool {
         lock(&self.queue).messages.is_empty()
-    }
-
-    /// Waits until the game has taken something.
-    pub async fn taken(&self) {
-        self.taken.notified().await;
     }
 
     fn announce(self: &Arc<Self>) {
@@ -208,7 +209,6 @@ impl NetworkEnd {
         Arc::new(Inlet {
             handle,
             queue: Mutex::default(),
-            taken: Notify::new(),
             ready: self.ready.clone(),
             messages_limit: self.messages_limit,
             bytes_limit: self.bytes_limit,

@@ -48,7 +48,7 @@ pub(super) async fn serve(
     door: &Door,
     mut stream: TcpStream,
     peer: SocketAddr,
-) -> Option<Session<Plain>> {
+) -> Option<Box<Session<Plain>>> {
     let deadline = Instant::now() + door.limits.handshake_timeout;
     let mut origin = None;
     let checked = timeout_at(deadline, check(door, &mut stream, peer, &mut origin)).await;
@@ -190,15 +190,15 @@ impl Place {
         &self.inlet.handle
     }
 
-    fn begin_session(mut self, stream: Plain, door: &Door) -> Session<Plain> {
+    fn begin_session(mut self, stream: Plain, door: &Door) -> Box<Session<Plain>> {
         self.handed_over = true;
-        Session::new(
+        Box::new(Session::new(
             stream,
             self.inlet.clone(),
             self.outlet.clone(),
             self.registry.clone(),
             door.limits.clone(),
-        )
+        ))
     }
 }
 
@@ -265,7 +265,7 @@ async fn wait_for_game(
         answer = &mut answered => {
             return answer.unwrap_or_else(|_| Err(abandoned(place.handle())));
         }
-        () = place.handle().changed() => abandoned(place.handle()),
+        refusal = abandoned_elsewhere(place.handle()) => refusal,
         _ = stopping.wait_for(|stopping| *stopping) => RefusalKind::Draining.into(),
         () = hung_up(stream) => RefusalKind::Timeout.into(),
         () = tokio::time::sleep_until(deadline) => {
@@ -279,6 +279,15 @@ async fn wait_for_game(
     answered
         .await
         .unwrap_or_else(|_| Err(abandoned(place.handle())))
+}
+
+async fn abandoned_elsewhere(handle: &Handle) -> Refusal {
+    loop {
+        if let Some(refusal) = handle.abandoned() {
+            return refusal;
+        }
+        handle.woken().await;
+    }
 }
 
 fn abandoned(handle: &Handle) -> Refusal {

@@ -84,7 +84,7 @@ impl<S: Transport> Session<S> {
             );
         let fenced = async {
             while handle.fenced().is_none() {
-                handle.changed().await;
+                handle.woken().await;
             }
         };
         tokio::select! {

@@ -11,7 +11,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 
 use super::{
     backlog::{Backlog, Run},
@@ -32,7 +31,6 @@ const SLACK_BEFORE_OPEN: usize = 8;
 pub(crate) struct Outlet {
     handle: Arc<Handle>,
     side: Mutex<WriteSide>,
-    changed: Notify,
     messages_limit: usize,
     bytes_limit: usize,
 }
@@ -79,7 +77,6 @@ impl Outlet {
         Self {
             handle,
             side: Mutex::default(),
-            changed: Notify::new(),
             messages_limit: limits.outgoing_queue_messages,
             bytes_limit: limits.outgoing_queue_bytes,
         }
@@ -135,7 +132,7 @@ impl Outlet {
         };
         drop(side);
         if wake {
-            self.changed.notify_one();
+            self.handle.wake();
         }
     }
 
@@ -150,7 +147,7 @@ impl Outlet {
     /// For the fan-out: asks for a Close after everything that was delivered.
     pub fn close(&self, goodbye: Goodbye) {
         lock(&self.side).goodbye.get_or_insert(goodbye);
-        self.changed.notify_one();
+        self.handle.wake();
     }
 
     /// For the task: a control frame, which goes before what has not begun.
@@ -226,10 +223,5 @@ impl Outlet {
     /// For the task: the last frame.
     pub fn push_last(&self, frame: Bytes) {
         lock(&self.side).backlog.push(frame.into());
-    }
-
-    /// For the task: waits until the fan-out left something to do.
-    pub async fn changed(&self) {
-        self.changed.notified().await;
     }
 }

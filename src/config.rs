@@ -209,11 +209,26 @@ limits! {
         /// Most handshakes under way at once; one more gets 503. Default 1024.
         pending_handshakes = 1024, in 1..=100_000;
         /// Handshakes that one IP address (IPv6: one /64) may start in a minute, also the burst; one
-        /// more gets 429. Default 60.
+        /// more gets 429. Counted when a connection is accepted, whatever is sent on it. Default 60.
         handshakes_per_ip_per_minute = 60, in 1..=10_000_000;
+        /// How many handshakes one counts for whose credential was refused. It takes what is left, and
+        /// never more than that. Default 5, 1 to 1000.
+        failed_handshake_price = 5, in 1..=1000;
+        /// `GET /healthz` that one IP address (IPv6: one /64) may ask in a minute, also the burst; one
+        /// more gets 429. They do not count as handshakes. Default 600.
+        health_checks_per_ip_per_minute = 600, in 1..=10_000_000;
         /// Most addresses whose handshakes are counted at the same time; past that, new ones share
         /// one count. Default 65 536.
         tracked_addresses = 65_536, in 1..=10_000_000;
+        /// Most checks of the authenticator, user lookups included, at once; others wait within
+        /// `lookup_timeout`, then they get 503. Default 128.
+        lookups_at_once = 128, in 1..=100_000;
+        /// Most signatures with public keys that are verified at once, on threads of their own; others
+        /// wait within `lookup_timeout`, then they get 503. Default 4, 1 to 256.
+        signatures_at_once = 4, in 1..=256;
+        /// Refused tokens that are remembered for `refused_token_lifetime`, as keyed hashes, so that their
+        /// signatures are not verified again; past that, the oldest is forgotten. Default 1024, 0 for none.
+        refused_tokens_cached = 1024, in 0..=1_000_000;
         /// Longest request head in bytes; a longer one gets 431. Default 8 KiB, 512 to 64 KiB.
         head_bytes = 8 * 1024, in 512..=65_536;
         /// Most header fields in a request; one more gets 431. Default 48, 8 to 96.
@@ -273,6 +288,8 @@ limits! {
         head_timeout, "head_timeout_seconds" = 5 * SECOND, in 10 * MILLI..=HOUR;
         /// For the authenticator with its user lookup; longer gets 503. Default 3 s.
         lookup_timeout, "lookup_timeout_seconds" = 3 * SECOND, in 10 * MILLI..=HOUR;
+        /// How long a refused token is remembered. Default 10 s, at most 30 s.
+        refused_token_lifetime, "refused_token_lifetime_seconds" = 10 * SECOND, in MILLI..=30 * SECOND;
         /// How long a write may make no progress; then the connection is closed with 4001. Default 5 s.
         write_timeout, "write_timeout_seconds" = 5 * SECOND, in 10 * MILLI..=HOUR;
         /// Between two pings. Default 15 s.

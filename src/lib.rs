@@ -118,6 +118,7 @@ mod refusal;
 mod registry;
 mod revocation;
 mod session;
+mod short_lived;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod sync;

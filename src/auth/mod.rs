@@ -2,19 +2,22 @@
 
 use std::{future::Future, pin::Pin};
 
-use crate::{Admission, Refusal, door::HandshakeRequest};
+use crate::{Admission, Limits, Refusal, door::HandshakeRequest};
 
 mod directory;
+mod examiner;
 mod issuer;
 mod jwks;
 mod jwt;
 mod keys;
+mod refused_tokens;
 mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod strict_json;
 
 pub use directory::{Claims, DirectoryError, MapDirectory, Standing, UserDirectory};
+pub(crate) use examiner::Examiner;
 pub use issuer::{IssueError, TokenIssuer};
 /// The algorithms of RFC 7518 §3 and RFC 8037 that tokens can be signed with.
 pub use jsonwebtoken::Algorithm;
@@ -26,7 +29,8 @@ pub use sqlite::SqliteDirectory;
 /// Decides who comes in. [`JwtAuthenticator`](crate::JwtAuthenticator) is the ready-made one.
 ///
 /// Runs on the network's threads, never on the game's; it may wait for a database. The door gives it
-/// [`Limits::lookup_timeout`](crate::Limits::lookup_timeout) and answers 503 when that is over.
+/// [`Limits::lookup_timeout`] and answers 503 when that is over, and has no more than
+/// [`Limits::lookups_at_once`] checks under way.
 ///
 /// ```
 /// use bevy_bouncer::{Admission, Authenticator, HandshakeRequest, Refusal, User};
@@ -53,6 +57,11 @@ pub trait Authenticator: Send + Sync + 'static {
         &self,
         request: &HandshakeRequest,
     ) -> impl Future<Output = Result<Admission, Refusal>> + Send;
+
+    /// Told once, before the door opens, within which limits to work. By default it does not matter.
+    fn configure(&mut self, limits: &Limits) {
+        let _ = limits;
+    }
 }
 
 /// [`Authenticator`] as a trait object.

@@ -17,7 +17,8 @@ use tokio::{
 };
 
 use super::{
-    Credential, Door, HandshakeRequest, credential,
+    Door, HandshakeRequest, credential,
+    gate::Visitor,
     head::{self, Head, HeadError, Method},
     response::{self, Answer},
     upgrade,
@@ -34,6 +35,10 @@ use crate::{
 /// When to come back after a 503 that has to do with this server's state.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// How a health check starts, and how long it may take to.
+const HEALTH_CHECK: &[u8] = b"GET /healthz";
+const GLANCE_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// What a request gets that is not refused.
 enum Granted {
     /// An answer that lets nobody in.
@@ -47,11 +52,12 @@ enum Granted {
 pub(super) async fn serve(
     door: &Door,
     mut stream: TcpStream,
-    peer: SocketAddr,
+    visitor: &Visitor,
 ) -> Option<Session<Plain>> {
+    let peer = visitor.address;
     let deadline = Instant::now() + door.limits.handshake_timeout;
     let mut origin = None;
-    let checked = timeout_at(deadline, check(door, &mut stream, peer, &mut origin)).await;
+    let checked = timeout_at(deadline, check(door, &mut stream, visitor, &mut origin)).await;
     let refusal = match checked {
         Err(_) => RefusalKind::Timeout.into(),
         Ok(Err(HeadError::Gone)) => return None,
@@ -88,18 +94,23 @@ pub(super) async fn serve(
 async fn check(
     door: &Door,
     stream: &mut TcpStream,
-    peer: SocketAddr,
+    visitor: &Visitor,
     origin: &mut Option<String>,
 ) -> Result<Granted, HeadError> {
-    let mut head = timeout(
+    let peer = visitor.address;
+    let head = timeout(
         door.limits.head_timeout,
-        head::read_head(stream, &door.limits),
+        read_head(door, stream, visitor, origin),
     )
     .await
     .map_err(|_| Refusal::from(RefusalKind::Timeout))??;
     if head.path == "/healthz" && head.method == Method::Get {
+        if visitor.paid.is_ok() {
+            door.gate.exchange_for_health_check(peer)?;
+        }
         return Ok(Granted::Answer(Answer::healthy()));
     }
+    visitor.paid.clone()?;
     let page = door
         .origins
         .check(&head.headers)
@@ -107,7 +118,6 @@ async fn check(
     if let Ok(page) = &page {
         origin.clone_from(page);
     }
-    door.throttle.charge(peer.ip().into())?;
 
     let is_preflight = head.path == door.preflight_path;
     if head.path != door.shared.config.path && !is_preflight {
@@ -126,13 +136,10 @@ async fn check(
         false => Some(upgrade::websocket_key(&head)?.to_owned()),
     };
     check_room(door)?;
-    let config = &door.shared.config;
-    let presented = credential::take(&mut head, &config.subprotocols, door.limits.token_bytes)?;
-    let credential = presented.credential.map(|(_, credential)| credential);
-    let admission = authenticate(door, peer, head, credential).await?;
+    let (subprotocol, admission) = verify(door, peer, head).await?;
     match key {
         Some(key) => {
-            let answer = Answer::switching_protocols(&key, presented.subprotocol.as_deref());
+            let answer = Answer::switching_protocols(&key, subprotocol.as_deref());
             Ok(Granted::Player(Box::new((answer, admission))))
         }
         None => {
@@ -156,24 +163,55 @@ fn check_room(door: &Door) -> Result<(), Refusal> {
     Err(Refusal::from(kind).retry_after(RETRY_AFTER))
 }
 
-async fn authenticate(
+/// Reads the head, as soon as it is paid for. Whose handshakes are used up is heard no further than
+/// to know whether this is a health check.
+async fn read_head(
+    door: &Door,
+    stream: &mut TcpStream,
+    visitor: &Visitor,
+    origin: &mut Option<String>,
+) -> Result<Head, HeadError> {
+    let Err(refusal) = &visitor.paid else {
+        return head::read_head(stream, &door.limits).await;
+    };
+    *origin = door.gate.readers().map(str::to_owned);
+    let glance = timeout(GLANCE_TIMEOUT, head::read_start(stream, HEALTH_CHECK)).await;
+    let start = match glance {
+        Ok(start) => start?,
+        Err(_) => None,
+    };
+    let start = start.ok_or_else(|| refusal.clone())?;
+    door.gate.charge_health_check(visitor.address)?;
+    head::read_rest(stream, start, &door.limits).await
+}
+
+/// Takes the credential and has it checked; a refused one costs more. With the subprotocol to name in
+/// the `101`.
+async fn verify(
     door: &Door,
     peer: SocketAddr,
-    head: Head,
-    credential: Option<Credential>,
-) -> Result<Admission, Refusal> {
+    mut head: Head,
+) -> Result<(Option<String>, Admission), Refusal> {
+    let config = &door.shared.config;
+    let fine = |refusal: &Refusal| {
+        if refusal.kind() == RefusalKind::Unauthorized {
+            door.gate.fine(peer);
+        }
+    };
+    let presented = credential::take(&mut head, &config.subprotocols, door.limits.token_bytes)
+        .inspect_err(fine)?;
+    let is_guess = presented.credential.is_some();
     let request = HandshakeRequest {
         peer,
         path: head.path,
         headers: head.headers,
-        credential,
+        credential: presented.credential.map(|(_, credential)| credential),
     };
-    timeout(
-        door.limits.lookup_timeout,
-        door.authenticator.authenticate(&request),
-    )
-    .await
-    .unwrap_or_else(|_| Err(Refusal::unavailable("the authenticator took too long")))
+    let examined = door.shared.examiner.authenticate(&request).await;
+    if let (true, Err(refusal)) = (is_guess, &examined) {
+        fine(refusal);
+    }
+    Ok((presented.subprotocol, examined?))
 }
 
 /// A player who is in the registry. Dropped anywhere before the session has taken over, also by a

@@ -9,6 +9,7 @@ use bevy_ecs::prelude::*;
 use tokio::sync::watch;
 
 use crate::{
+    auth::Examiner,
     bridge::Tally,
     config::BouncerConfig,
     identity::{ConnectionId, User, UserId},
@@ -20,6 +21,7 @@ use crate::{
 pub(crate) struct Shared {
     pub config: Arc<BouncerConfig>,
     pub registry: Arc<Registry>,
+    pub examiner: Examiner,
     pub tally: Arc<Tally>,
     pub local_addr: SocketAddr,
     /// True once the app is about to end.

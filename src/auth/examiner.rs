@@ -1,0 +1,49 @@
+//! The authenticator, within limits: so many at once, and none for long.
+
+use std::time::Duration;
+
+use tokio::{sync::Semaphore, time::timeout};
+
+use super::{Authenticator, ErasedAuthenticator};
+use crate::{Admission, Limits, Refusal, door::HandshakeRequest};
+
+/// See the module's documentation.
+pub(crate) struct Examiner {
+    authenticator: Box<dyn ErasedAuthenticator>,
+    lookups: Semaphore,
+    patience: Duration,
+}
+
+impl Examiner {
+    /// With the limits `lookups_at_once` and `lookup_timeout`.
+    pub fn new(mut authenticator: impl Authenticator, limits: &Limits) -> Self {
+        authenticator.configure(limits);
+        Self {
+            authenticator: Box::new(authenticator),
+            lookups: Semaphore::new(limits.lookups_at_once),
+            patience: limits.lookup_timeout,
+        }
+    }
+
+    /// Checks one request. Waiting for its turn counts.
+    ///
+    /// # Errors
+    /// What the authenticator says, or 503 when that takes too long.
+    pub async fn authenticate(&self, request: &HandshakeRequest) -> Result<Admission, Refusal> {
+        self.in_turn(self.authenticator.authenticate(request)).await
+    }
+
+    async fn in_turn<T>(
+        &self,
+        check: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        let in_turn = async {
+            // Only a closed semaphore is an error, and nobody closes this one.
+            let _turn = self.lookups.acquire().await;
+            check.await
+        };
+        timeout(self.patience, in_turn)
+            .await
+            .unwrap_or_else(|_| Err(Refusal::unavailable("the authenticator took too long")))
+    }
+}

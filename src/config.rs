@@ -47,6 +47,11 @@ pub struct BouncerConfig {
     /// The application's subprotocols, in the server's order of preference (RFC 6455 §1.9). Default:
     /// none, and then no subprotocol is ever selected.
     pub subprotocols: Vec<String>,
+    /// The networks of your own proxies, as `10.0.0.0/8` or `10.0.0.7`. Only what these say in
+    /// `X-Forwarded-For` or `Forwarded` is believed, and then the right-most address that is not one
+    /// of theirs is the client's, for limits, logs and [`Connection`](crate::Connection). Default:
+    /// none, and then the client is whoever connects.
+    pub trusted_proxies: Vec<String>,
     /// All limits and timeouts.
     pub limits: Limits,
 }
@@ -59,6 +64,7 @@ impl BouncerConfig {
             path: "/ws".to_owned(),
             origins: Vec::new(),
             subprotocols: Vec::new(),
+            trusted_proxies: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -81,6 +87,15 @@ impl BouncerConfig {
         subprotocols: impl IntoIterator<Item = S>,
     ) -> Self {
         self.subprotocols = subprotocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same with these networks of trusted proxies.
+    pub fn trusted_proxies<S: Into<String>>(
+        mut self,
+        networks: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.trusted_proxies = networks.into_iter().map(Into::into).collect();
         self
     }
 
@@ -111,6 +126,7 @@ impl BouncerConfig {
             }
         }
         crate::door::origin::AllowedOrigins::new(&self.origins)?;
+        crate::door::proxies::TrustedProxies::new(&self.trusted_proxies)?;
         self.limits.validate()?;
         Ok(address)
     }
@@ -132,8 +148,12 @@ impl BouncerConfig {
 
 /// Whether this is a `token` of RFC 9110 §5.6.2, as subprotocol names must be.
 pub(crate) fn is_token(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(allowed)
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+/// `tchar` of RFC 9110 §5.6.2.
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// What happens when a user who is already connected connects again.
@@ -388,6 +408,10 @@ mod tests {
         assert_eq!(
             field_of(config.clone().subprotocols(["a b"])),
             "subprotocols"
+        );
+        assert_eq!(
+            field_of(config.clone().trusted_proxies(["10.0.0.1/8"])),
+            "trusted_proxies"
         );
         let mut none = config.clone();
         none.limits.connections = 0;

@@ -9,11 +9,10 @@ use toml::Table;
 use super::problem::Problem;
 
 /// Fields of the file's format that this server does not offer yet.
-const NOT_BUILT: [&str; 7] = [
+const NOT_BUILT: [&str; 6] = [
     "tls",
     "cluster",
     "tickets",
-    "proxy",
     "auth.jwks_url",
     "auth.discovery",
     "revocations.redis",
@@ -29,6 +28,8 @@ pub struct Shape {
     pub origins: Vec<String>,
     #[serde(default)]
     pub subprotocols: Vec<String>,
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
     pub tick_hz: Option<u32>,
     #[serde(default)]
     pub echo: bool,

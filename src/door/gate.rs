@@ -10,10 +10,11 @@ use tracing::debug;
 
 use super::{
     occupancy::{AddressPermit, Occupancy},
+    proxies::{TrustedProxies, canonical},
     response,
     throttle::Throttle,
 };
-use crate::{BouncerConfig, Refusal, RefusalKind};
+use crate::{BouncerConfig, ConfigError, Refusal, RefusalKind};
 
 /// Sockets that are being told that there is no room. One more is dropped without a word.
 const REFUSALS_AT_ONCE: usize = 64;
@@ -25,8 +26,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Permits {
     /// One of the pending handshakes: drop it with the end of the handshake.
     pub pending: OwnedSemaphorePermit,
-    /// Whom the connection is counted for.
-    pub visitor: Visitor,
+    pub peer: SocketAddr,
+    /// Whom the connection is counted for. `None` when it comes from a trusted proxy: then the request
+    /// will say.
+    pub visitor: Option<Visitor>,
 }
 
 /// Whom a connection is counted for: keep it for as long as the connection lives.
@@ -44,6 +47,7 @@ pub(crate) struct Gate {
     occupancy: Arc<Occupancy>,
     handshakes: Throttle,
     health_checks: Throttle,
+    pub proxies: TrustedProxies,
     /// What a refused credential costs on top of its handshake.
     fine: usize,
     /// Whether there are pages that want to read a refusal.
@@ -53,10 +57,13 @@ pub(crate) struct Gate {
 impl Gate {
     /// With the limits `pending_handshakes`, `connections_per_ip`, `handshakes_per_ip_per_minute`,
     /// `failed_handshake_price`, `health_checks_per_ip_per_minute` and `tracked_addresses`.
-    pub fn new(config: &BouncerConfig) -> Self {
+    ///
+    /// # Errors
+    /// When one of the trusted proxies is none.
+    pub fn new(config: &BouncerConfig) -> Result<Self, ConfigError> {
         let limits = &config.limits;
         let throttle = |name, per_minute| Throttle::new(name, per_minute, limits.tracked_addresses);
-        Self {
+        Ok(Self {
             pending: Arc::new(Semaphore::new(limits.pending_handshakes)),
             refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
             occupancy: Arc::new(Occupancy::new(limits)),
@@ -69,34 +76,43 @@ impl Gate {
                 limits.health_checks_per_ip_per_minute,
             ),
             fine: limits.failed_handshake_price - 1,
+            proxies: TrustedProxies::new(&config.trusted_proxies)?,
             has_pages: !config.origins.is_empty(),
-        }
+        })
     }
 
     /// Lets a socket in that was just accepted.
     pub fn enter(&self, peer: SocketAddr) -> Result<Permits, Refusal> {
-        let place = self.occupy(peer)?;
+        let peer = canonical(peer);
+        let visitor = match self.proxies.trusts(peer.ip()) {
+            true => None,
+            false => Some(self.receive(peer)?),
+        };
         let pending = Arc::clone(&self.pending)
             .try_acquire_owned()
             .map_err(|_| Refusal::from(RefusalKind::Capacity).because("pending_handshakes"))?;
         Ok(Permits {
             pending,
-            visitor: self.receive(peer, place),
+            peer,
+            visitor,
         })
     }
 
-    fn occupy(&self, address: SocketAddr) -> Result<AddressPermit, Refusal> {
-        self.occupancy.enter(address.ip().into()).ok_or_else(|| {
-            Refusal::from(RefusalKind::TooManyAttempts).because("connections_per_ip")
-        })
-    }
-
-    fn receive(&self, address: SocketAddr, place: AddressPermit) -> Visitor {
-        Visitor {
+    /// Counts a connection for this address and charges its handshake.
+    ///
+    /// # Errors
+    /// 429 when the address has as many connections as it may.
+    pub fn receive(&self, address: SocketAddr) -> Result<Visitor, Refusal> {
+        let place = self.occupancy.enter(address.ip().into()).ok_or_else(|| {
+            Refusal::from(RefusalKind::TooManyAttempts)
+                .because("connections_per_ip")
+                .retry_after(RETRY_AFTER)
+        })?;
+        Ok(Visitor {
             address,
             paid: self.handshakes.charge(address.ip().into()),
             _place: place,
-        }
+        })
     }
 
     /// Charges a health check.
@@ -150,7 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn p09_past_so_many_refusals_a_socket_is_dropped_without_a_word() {
-        let gate = Gate::new(&BouncerConfig::new("127.0.0.1:0"));
+        let gate = Gate::new(&BouncerConfig::new("127.0.0.1:0")).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let turn_away = async || {

@@ -20,6 +20,7 @@ use super::{
     Door, HandshakeRequest, credential,
     gate::Visitor,
     head::{self, Head, HeadError, Method},
+    proxies::remove_hops,
     response::{self, Answer},
     upgrade,
 };
@@ -47,17 +48,32 @@ enum Granted {
     Player(Box<(Answer, Admission)>),
 }
 
+/// Who is being served, as far as it is known.
+struct Caller<'a> {
+    /// Whoever connected, or for whom a trusted proxy speaks.
+    address: SocketAddr,
+    /// Whom the connection is counted for. Empty until a proxy has said it.
+    visitor: &'a mut Option<Visitor>,
+    /// The page that may read the answer.
+    origin: Option<String>,
+}
+
 /// From accept to the 101: the session of an admitted player, or nothing when the connection was
 /// answered otherwise.
 pub(super) async fn serve(
     door: &Door,
     mut stream: TcpStream,
-    visitor: &Visitor,
+    peer: SocketAddr,
+    visitor: &mut Option<Visitor>,
 ) -> Option<Session<Plain>> {
-    let peer = visitor.address;
     let deadline = Instant::now() + door.limits.handshake_timeout;
-    let mut origin = None;
-    let checked = timeout_at(deadline, check(door, &mut stream, visitor, &mut origin)).await;
+    let mut caller = Caller {
+        address: peer,
+        visitor,
+        origin: None,
+    };
+    let checked = timeout_at(deadline, check(door, &mut stream, &mut caller)).await;
+    let (peer, origin) = (caller.address, caller.origin);
     let refusal = match checked {
         Err(_) => RefusalKind::Timeout.into(),
         Ok(Err(HeadError::Gone)) => return None,
@@ -89,35 +105,41 @@ pub(super) async fn serve(
     None
 }
 
-/// Everything that can be known without the game: steps that cost little come first. `origin` is set
-/// to the page that may read the answer.
+/// Everything that can be known without the game: steps that cost little come first.
 async fn check(
     door: &Door,
     stream: &mut TcpStream,
-    visitor: &Visitor,
-    origin: &mut Option<String>,
+    caller: &mut Caller<'_>,
 ) -> Result<Granted, HeadError> {
-    let peer = visitor.address;
-    let head = timeout(
-        door.limits.head_timeout,
-        read_head(door, stream, visitor, origin),
-    )
-    .await
-    .map_err(|_| Refusal::from(RefusalKind::Timeout))??;
+    let head = timeout(door.limits.head_timeout, read_head(door, stream, caller))
+        .await
+        .map_err(|_| Refusal::from(RefusalKind::Timeout))??;
+    if caller.visitor.is_none() {
+        caller.address = door.gate.proxies.client(caller.address, &head.headers)?;
+    }
     if head.path == "/healthz" && head.method == Method::Get {
-        if visitor.paid.is_ok() {
-            door.gate.exchange_for_health_check(peer)?;
+        match &*caller.visitor {
+            None => door.gate.charge_health_check(caller.address)?,
+            Some(visitor) if visitor.paid.is_ok() => {
+                door.gate.exchange_for_health_check(caller.address)?;
+            }
+            // Charged before its head was read.
+            Some(_) => {}
         }
         return Ok(Granted::Answer(Answer::healthy()));
     }
-    visitor.paid.clone()?;
     let page = door
         .origins
         .check(&head.headers)
         .map(|page| page.map(str::to_owned));
     if let Ok(page) = &page {
-        origin.clone_from(page);
+        caller.origin.clone_from(page);
     }
+    let visitor = match &mut *caller.visitor {
+        Some(visitor) => visitor,
+        unknown => unknown.insert(door.gate.receive(caller.address)?),
+    };
+    visitor.paid.clone()?;
 
     let is_preflight = head.path == door.preflight_path;
     if head.path != door.shared.config.path && !is_preflight {
@@ -125,7 +147,7 @@ async fn check(
     }
     page?;
     if is_preflight && head.method == Method::Options {
-        let answer = Answer::preflight_options(origin.as_deref());
+        let answer = Answer::preflight_options(caller.origin.as_deref());
         return Ok(Granted::Answer(answer));
     }
     if head.method != Method::Get {
@@ -136,7 +158,7 @@ async fn check(
         false => Some(upgrade::websocket_key(&head)?.to_owned()),
     };
     check_room(door)?;
-    let (subprotocol, admission) = verify(door, peer, head).await?;
+    let (subprotocol, admission) = verify(door, caller.address, head).await?;
     match key {
         Some(key) => {
             let answer = Answer::switching_protocols(&key, subprotocol.as_deref());
@@ -145,7 +167,7 @@ async fn check(
         None => {
             let registry = &door.shared.registry;
             registry.check(admission.user.id(), &admission.token)?;
-            let answer = Answer::preflight_passed(origin.as_deref());
+            let answer = Answer::preflight_passed(caller.origin.as_deref());
             Ok(Granted::Answer(answer))
         }
     }
@@ -163,24 +185,22 @@ fn check_room(door: &Door) -> Result<(), Refusal> {
     Err(Refusal::from(kind).retry_after(RETRY_AFTER))
 }
 
-/// Reads the head, as soon as it is paid for. Whose handshakes are used up is heard no further than
-/// to know whether this is a health check.
+/// Reads the head. Whose handshakes are used up is heard no further than to know whether this is a
+/// health check.
 async fn read_head(
     door: &Door,
     stream: &mut TcpStream,
-    visitor: &Visitor,
-    origin: &mut Option<String>,
+    caller: &mut Caller<'_>,
 ) -> Result<Head, HeadError> {
+    let Some(visitor) = &*caller.visitor else {
+        return head::read_head(stream, &door.limits).await;
+    };
     let Err(refusal) = &visitor.paid else {
         return head::read_head(stream, &door.limits).await;
     };
-    *origin = door.gate.readers().map(str::to_owned);
+    caller.origin = door.gate.readers().map(str::to_owned);
     let glance = timeout(GLANCE_TIMEOUT, head::read_start(stream, HEALTH_CHECK)).await;
-    let start = match glance {
-        Ok(start) => start?,
-        Err(_) => None,
-    };
-    let start = start.ok_or_else(|| refusal.clone())?;
+    let start = glance.unwrap_or(Ok(None))?.ok_or_else(|| refusal.clone())?;
     door.gate.charge_health_check(visitor.address)?;
     head::read_rest(stream, start, &door.limits).await
 }
@@ -200,6 +220,7 @@ async fn verify(
     };
     let presented = credential::take(&mut head, &config.subprotocols, door.limits.token_bytes)
         .inspect_err(fine)?;
+    remove_hops(&mut head.headers);
     let is_guess = presented.credential.is_some();
     let request = HandshakeRequest {
         peer,

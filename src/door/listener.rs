@@ -147,7 +147,7 @@ mod tests {
         let listener = TcpListener::from_std(listener).unwrap();
         let (stop, stopped) = watch::channel(false);
         let (sender, accepted) = mpsc::channel(16);
-        let gate = Arc::new(Gate::new(&config));
+        let gate = Arc::new(Gate::new(&config).unwrap());
         let task = tokio::spawn(accept_loop(
             listener,
             gate,

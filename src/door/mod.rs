@@ -6,7 +6,8 @@
 //!    ([`occupancy`]).
 //! 2. [`throttle`] charges the handshake to its address, before a byte is read. Whose handshakes are
 //!    used up can still ask for health, which has a budget of its own.
-//! 3. [`head`] reads one request head, strictly, with no byte after it.
+//! 3. [`head`] reads one request head, strictly, with no byte after it. Only then it is known for whom
+//!    a trusted proxy speaks ([`proxies`], [`forwarded`]), and that one is counted and charged.
 //! 4. [`upgrade`] checks that it is a WebSocket upgrade, [`origin`] that its page may connect.
 //! 5. [`subprotocol`] and [`credential`] settle the application's protocol and take the one
 //!    credential out of the request, which becomes a [`HandshakeRequest`].
@@ -32,12 +33,14 @@ use crate::{
 
 mod authority;
 mod credential;
+mod forwarded;
 mod gate;
 mod handshake;
 mod head;
 pub(crate) mod listener;
 mod occupancy;
 pub(crate) mod origin;
+pub(crate) mod proxies;
 mod request;
 mod response;
 mod subprotocol;
@@ -65,7 +68,7 @@ impl Door {
             limits: Arc::new(limits.clone()),
             network,
             origins: AllowedOrigins::new(&shared.config.origins)?,
-            gate: Arc::new(Gate::new(&shared.config)),
+            gate: Arc::new(Gate::new(&shared.config)?),
             preflight_path: format!("{}/preflight", shared.config.path.trim_end_matches('/')),
             shared,
         })
@@ -79,9 +82,14 @@ impl Door {
         let serve = |stream: TcpStream, permits: Permits| {
             let door = door.clone();
             async move {
-                let Permits { pending, visitor } = permits;
+                let Permits {
+                    pending,
+                    peer,
+                    mut visitor,
+                } = permits;
                 // In a box that is freed with the handshake: a session is smaller.
-                let session = Box::pin(handshake::serve(&door, stream, &visitor)).await;
+                let handshake = Box::pin(handshake::serve(&door, stream, peer, &mut visitor));
+                let session = handshake.await;
                 drop((door, pending));
                 if let Some(session) = session {
                     session.run().await;

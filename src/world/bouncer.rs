@@ -58,7 +58,7 @@ pub struct PlayerInfo {
     pub connection: ConnectionId,
     /// Who it is.
     pub user: User,
-    /// The address of the client.
+    /// The address of the client, as in [`Connection::peer`](crate::Connection::peer).
     pub peer: SocketAddr,
 }
 

@@ -255,6 +255,8 @@ limits! {
         head_fields = 48, in 8..=96;
         /// Longest token in bytes. Default 4 KiB, 64 to 16 KiB.
         token_bytes = 4096, in 64..=16_384;
+        /// Most tickets that wait to be used; one more is refused with 503. Default 4096.
+        tickets = 4096, in 1..=1_000_000;
         /// Longest message from a client in bytes; a longer one closes with 1009. Default 64 KiB.
         max_message_bytes = 64 * 1024, in 1..=16 * MIB;
         /// Longest frame from a client in bytes; a longer one closes with 1009. Default 64 KiB.
@@ -310,6 +312,8 @@ limits! {
         lookup_timeout, "lookup_timeout_seconds" = 3 * SECOND, in 10 * MILLI..=HOUR;
         /// How long a refused token is remembered. Default 10 s, at most 30 s.
         refused_token_lifetime, "refused_token_lifetime_seconds" = 10 * SECOND, in MILLI..=30 * SECOND;
+        /// How long a ticket can be used; it never outlives its token. Default 30 s, which is the most.
+        ticket_lifetime, "ticket_lifetime_seconds" = 30 * SECOND, in MILLI..=30 * SECOND;
         /// How long a write may make no progress; then the connection is closed with 4001. Default 5 s.
         write_timeout, "write_timeout_seconds" = 5 * SECOND, in 10 * MILLI..=HOUR;
         /// Between two pings. Default 15 s.

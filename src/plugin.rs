@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    auth::{Authenticator, Examiner},
+    auth::{Authenticator, Examiner, Tickets},
     bridge::{Command, GameEnd, NetworkEnd, bridge},
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
@@ -112,6 +112,7 @@ impl BouncerPlugin {
         let shared = Shared {
             registry: Arc::new(Registry::new(&config.limits, departures)),
             examiner: Examiner::new(authenticator, &config.limits),
+            tickets: Tickets::new(&config.limits),
             config: Arc::new(config),
             tally: Arc::default(),
             local_addr,

@@ -224,7 +224,10 @@ fn a_refusal_names_the_field() {
         ),
         (add("[tls]"), "tls: not built yet"),
         (add("[cluster]"), "cluster: not built yet"),
-        (add("[tickets]"), "tickets: not built yet"),
+        (
+            add("[limits]\nticket_lifetime_seconds = 31"),
+            "limits.ticket_lifetime_seconds: ",
+        ),
         (add("trusted_proxies = \"10.0.0.0/8\""), "trusted_proxies: "),
         (
             add("trusted_proxies = [\"10.0.0.1/8\"]"),

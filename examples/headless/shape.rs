@@ -9,10 +9,9 @@ use toml::Table;
 use super::problem::Problem;
 
 /// Fields of the file's format that this server does not offer yet.
-const NOT_BUILT: [&str; 6] = [
+const NOT_BUILT: [&str; 5] = [
     "tls",
     "cluster",
-    "tickets",
     "auth.jwks_url",
     "auth.discovery",
     "revocations.redis",

@@ -33,10 +33,18 @@ impl Examiner {
         self.in_turn(self.authenticator.authenticate(request)).await
     }
 
-    async fn in_turn<T>(
+    /// Checks somebody again who comes with a ticket.
+    ///
+    /// # Errors
+    /// As [`authenticate`](Self::authenticate).
+    pub async fn readmit(&self, admission: Admission) -> Result<Admission, Refusal> {
+        self.in_turn(self.authenticator.readmit(admission)).await
+    }
+
+    async fn in_turn(
         &self,
-        check: impl Future<Output = Result<T, Refusal>>,
-    ) -> Result<T, Refusal> {
+        check: impl Future<Output = Result<Admission, Refusal>>,
+    ) -> Result<Admission, Refusal> {
         let in_turn = async {
             // Only a closed semaphore is an error, and nobody closes this one.
             let _turn = self.lookups.acquire().await;

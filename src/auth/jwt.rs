@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Limits,
     door::HandshakeRequest,
-    identity::{Admission, unix_now},
+    identity::{Admission, User, unix_now},
     refusal::Refusal,
     short_lived::Digest,
 };
@@ -223,7 +223,25 @@ impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
             .credential()
             .ok_or_else(|| Refusal::unauthorized("no credential"))?;
         let claims = self.verify(credential.expose()).await?;
-        let standing = self.directory.find(&claims).await.map_err(|error| {
+        let mut admission = Admission::new(self.find(&claims).await?);
+        admission.token = claims.token.clone();
+        admission.claims = Some(claims);
+        Ok(admission)
+    }
+
+    async fn readmit(&self, mut admission: Admission) -> Result<Admission, Refusal> {
+        let claims = admission
+            .claims
+            .as_ref()
+            .ok_or_else(|| Refusal::unavailable("this authenticator did not make the admission"))?;
+        admission.user = self.find(claims).await?;
+        Ok(admission)
+    }
+}
+
+impl<D: UserDirectory> JwtAuthenticator<D> {
+    async fn find(&self, claims: &Claims) -> Result<User, Refusal> {
+        let standing = self.directory.find(claims).await.map_err(|error| {
             tracing::error!(%error, "a user could not be looked up");
             Refusal::unavailable(error.to_string())
         })?;
@@ -236,9 +254,7 @@ impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
             tracing::error!(asked = %claims.subject, found = %user.id(), "the directory found somebody else");
             return Err(Refusal::unavailable("the directory found somebody else"));
         }
-        let mut admission = Admission::new(user);
-        admission.token = claims.token;
-        Ok(admission)
+        Ok(user)
     }
 }
 

@@ -15,6 +15,7 @@ mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod strict_json;
+mod ticket;
 
 pub use directory::{Claims, DirectoryError, MapDirectory, Standing, UserDirectory};
 pub(crate) use examiner::Examiner;
@@ -25,6 +26,8 @@ pub use jwt::JwtAuthenticator;
 pub use keys::{KeyError, KeySet};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteDirectory;
+pub use ticket::Ticket;
+pub(crate) use ticket::Tickets;
 
 /// Decides who comes in. [`JwtAuthenticator`](crate::JwtAuthenticator) is the ready-made one.
 ///
@@ -58,6 +61,19 @@ pub trait Authenticator: Send + Sync + 'static {
         request: &HandshakeRequest,
     ) -> impl Future<Output = Result<Admission, Refusal>> + Send;
 
+    /// Checks once more somebody whom it admitted a moment ago, with a ticket that is used now. Nobody
+    /// needs to look for revocations: the door does. By default nothing has changed;
+    /// [`JwtAuthenticator`] looks the user up again.
+    ///
+    /// # Errors
+    /// As [`authenticate`](Self::authenticate).
+    fn readmit(
+        &self,
+        admission: Admission,
+    ) -> impl Future<Output = Result<Admission, Refusal>> + Send {
+        async { Ok(admission) }
+    }
+
     /// Told once, before the door opens, within which limits to work. By default it does not matter.
     fn configure(&mut self, limits: &Limits) {
         let _ = limits;
@@ -70,6 +86,11 @@ pub(crate) trait ErasedAuthenticator: Send + Sync {
         &'a self,
         request: &'a HandshakeRequest,
     ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>>;
+
+    fn readmit<'a>(
+        &'a self,
+        admission: Admission,
+    ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>>;
 }
 
 impl<A: Authenticator> ErasedAuthenticator for A {
@@ -78,5 +99,12 @@ impl<A: Authenticator> ErasedAuthenticator for A {
         request: &'a HandshakeRequest,
     ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>> {
         Box::pin(Authenticator::authenticate(self, request))
+    }
+
+    fn readmit<'a>(
+        &'a self,
+        admission: Admission,
+    ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>> {
+        Box::pin(Authenticator::readmit(self, admission))
     }
 }

@@ -17,7 +17,8 @@ use tokio::{
 };
 
 use super::{
-    Door, HandshakeRequest, credential,
+    Credential, Door, HandshakeRequest,
+    credential::{self, Carrier},
     gate::Visitor,
     head::{self, Head, HeadError, Method},
     proxies::remove_hops,
@@ -32,9 +33,6 @@ use crate::{
     registry::{Handle, Registry, refusal_for},
     session::{Outlet, Plain, Session, hung_up, reset_on_close},
 };
-
-/// When to come back after a 503 that has to do with this server's state.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// How a health check starts, and how long it may take to.
 const HEALTH_CHECK: &[u8] = b"GET /healthz";
@@ -157,8 +155,8 @@ async fn check(
         true => None,
         false => Some(upgrade::websocket_key(&head)?.to_owned()),
     };
-    check_room(door)?;
-    let (subprotocol, admission) = verify(door, caller.address, head).await?;
+    door.shared.check_room()?;
+    let (subprotocol, admission) = verify(door, caller.address, head, is_preflight).await?;
     match key {
         Some(key) => {
             let answer = Answer::switching_protocols(&key, subprotocol.as_deref());
@@ -171,18 +169,6 @@ async fn check(
             Ok(Granted::Answer(answer))
         }
     }
-}
-
-/// The cheap look; the place itself is taken at the end.
-fn check_room(door: &Door) -> Result<(), Refusal> {
-    let kind = if *door.shared.stopping.borrow() {
-        RefusalKind::Draining
-    } else if door.shared.registry.is_full() {
-        RefusalKind::Capacity
-    } else {
-        return Ok(());
-    };
-    Err(Refusal::from(kind).retry_after(RETRY_AFTER))
 }
 
 /// Reads the head. Whose handshakes are used up is heard no further than to know whether this is a
@@ -211,6 +197,7 @@ async fn verify(
     door: &Door,
     peer: SocketAddr,
     mut head: Head,
+    is_preflight: bool,
 ) -> Result<(Option<String>, Admission), Refusal> {
     let config = &door.shared.config;
     let fine = |refusal: &Refusal| {
@@ -222,17 +209,36 @@ async fn verify(
         .inspect_err(fine)?;
     remove_hops(&mut head.headers);
     let is_guess = presented.credential.is_some();
-    let request = HandshakeRequest {
-        peer,
-        path: head.path,
-        headers: head.headers,
-        credential: presented.credential.map(|(_, credential)| credential),
+    let examined = match presented.credential {
+        Some((Carrier::Ticket, ticket)) => redeem(door, &ticket, is_preflight).await,
+        token => {
+            let request = HandshakeRequest {
+                peer,
+                path: head.path,
+                headers: head.headers,
+                credential: token.map(|(_, token)| token),
+            };
+            door.shared.examiner.authenticate(&request).await
+        }
     };
-    let examined = door.shared.examiner.authenticate(&request).await;
     if let (true, Err(refusal)) = (is_guess, &examined) {
         fine(refusal);
     }
     Ok((presented.subprotocol, examined?))
+}
+
+/// Uses a ticket up, or only looks at it for a preflight. Much may have happened since it was issued, so
+/// its user is looked up again.
+async fn redeem(
+    door: &Door,
+    ticket: &Credential,
+    is_preflight: bool,
+) -> Result<Admission, Refusal> {
+    let admission = match is_preflight {
+        true => door.shared.tickets.look_at(ticket)?,
+        false => door.shared.tickets.take(ticket)?,
+    };
+    door.shared.examiner.readmit(admission).await
 }
 
 /// A player who is in the registry. Dropped anywhere before the session has taken over, also by a
@@ -284,7 +290,7 @@ async fn enter(
     deadline: Instant,
 ) -> Result<Place, Refusal> {
     // Again: the app may be about to end since.
-    check_room(door)?;
+    door.shared.check_room()?;
     let registry = door.shared.registry.clone();
     let handle = registry.admit(admission.user.clone(), admission.token.clone(), peer)?;
     let place = Place {

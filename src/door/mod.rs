@@ -11,7 +11,8 @@
 //! 4. [`upgrade`] checks that it is a WebSocket upgrade, [`origin`] that its page may connect.
 //! 5. [`subprotocol`] and [`credential`] settle the application's protocol and take the one
 //!    credential out of the request, which becomes a [`HandshakeRequest`].
-//! 6. The [`Authenticator`](crate::Authenticator) verifies it and looks the user up, so many at once.
+//! 6. The [`Authenticator`](crate::Authenticator) verifies it and looks the user up, so many at once;
+//!    a ticket stands for one that was verified before.
 //!    A refused credential costs its address more than a handshake.
 //! 7. The registry reserves a place, and the game has its word.
 //! 8. The `101` is written, and the [session](crate::session) begins.
@@ -32,7 +33,7 @@ use crate::{
 };
 
 mod authority;
-mod credential;
+pub(crate) mod credential;
 mod forwarded;
 mod gate;
 mod handshake;

@@ -55,3 +55,42 @@ impl Examiner {
             .unwrap_or_else(|_| Err(Refusal::unavailable("the authenticator took too long")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+    use crate::RefusalKind;
+
+    /// Never answers, and tells what it was configured with.
+    struct Stuck(Arc<AtomicUsize>);
+
+    impl Authenticator for Stuck {
+        async fn authenticate(&self, _: &HandshakeRequest) -> Result<Admission, Refusal> {
+            std::future::pending().await
+        }
+
+        fn configure(&mut self, limits: &Limits) {
+            self.0.store(limits.signatures_at_once, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_authenticator_is_told_its_limits_and_not_waited_for_longer() {
+        let limits = Limits {
+            signatures_at_once: 3,
+            lookup_timeout: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        let told = Arc::new(AtomicUsize::new(0));
+        let examiner = Examiner::new(Stuck(told.clone()), &limits);
+        assert_eq!(told.load(Ordering::SeqCst), 3);
+        let request = HandshakeRequest::for_test(None);
+        let refusal = examiner.authenticate(&request).await.unwrap_err();
+        assert_eq!(refusal.kind(), RefusalKind::Unavailable);
+    }
+}

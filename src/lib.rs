@@ -118,6 +118,7 @@ mod refusal;
 mod registry;
 mod revocation;
 mod session;
+mod short_lived;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod sync;
@@ -130,7 +131,7 @@ pub use admin::{AdminError, AdminPlugin};
 pub use auth::SqliteDirectory;
 pub use auth::{
     Algorithm, Authenticator, Claims, DirectoryError, IssueError, JwtAuthenticator, KeyError,
-    KeySet, MapDirectory, Standing, TokenIssuer, UserDirectory,
+    KeySet, MapDirectory, Standing, Ticket, TokenIssuer, UserDirectory,
 };
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use door::{Credential, HandshakeRequest};

@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    auth::{Authenticator, ErasedAuthenticator},
+    auth::{Authenticator, Examiner, Tickets},
     bridge::{Command, GameEnd, NetworkEnd, bridge},
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
@@ -88,7 +88,6 @@ pub struct BouncerPlugin {
 /// What only one app can have.
 struct Opening {
     listener: TcpListener,
-    authenticator: Arc<dyn ErasedAuthenticator>,
     network: NetworkEnd,
     game: GameEnd,
     ticks: mpsc::Receiver<Vec<Command>>,
@@ -112,6 +111,8 @@ impl BouncerPlugin {
         let (network, game, departures, ticks) = bridge(&config.limits);
         let shared = Shared {
             registry: Arc::new(Registry::new(&config.limits, departures)),
+            examiner: Examiner::new(authenticator, &config.limits),
+            tickets: Tickets::new(&config.limits),
             config: Arc::new(config),
             tally: Arc::default(),
             local_addr,
@@ -122,7 +123,6 @@ impl BouncerPlugin {
             store: Arc::new(MemoryRevocations),
             opening: Mutex::new(Some(Opening {
                 listener,
-                authenticator: Arc::new(authenticator),
                 network,
                 game,
                 ticks,
@@ -176,7 +176,6 @@ impl Plugin for BouncerPlugin {
         }
         let Opening {
             listener,
-            authenticator,
             network,
             game,
             ticks,
@@ -211,7 +210,7 @@ impl Plugin for BouncerPlugin {
             let _guard = runtime.enter();
             tokio::net::TcpListener::from_std(listener)
         };
-        let door = Door::new(self.shared.clone(), authenticator, network.clone());
+        let door = Door::new(self.shared.clone(), network.clone());
         let (listener, door) = match (opened, door) {
             (Ok(listener), Ok(door)) => (listener, door),
             (Err(error), _) => return fail(app, error),

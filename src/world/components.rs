@@ -28,7 +28,9 @@ impl Connection {
         self.id
     }
 
-    /// The address of the client.
+    /// The address of the client: of whoever connected, or for whom one of the
+    /// [`trusted_proxies`](crate::BouncerConfig::trusted_proxies) speaks. Then the port is 0 unless
+    /// the proxy tells it.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }

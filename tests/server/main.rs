@@ -14,6 +14,7 @@ mod p05_out_means_out;
 mod p06_barred_stays_barred;
 mod p07_no_session_outlives_its_token;
 mod p08_the_frame_never_waits;
+mod p09_budgets_of_an_address;
 mod p09_nothing_is_unbounded;
 mod p10_order_is_kept;
 mod p11_a_bad_client_harms_only_itself;

@@ -152,15 +152,16 @@ pub use revocation::{
 };
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Connection, Counters, Disconnect,
-    Disconnected, Outbox, PlayerInfo, Players, RevocationNotStored,
+    Disconnected, Group, Outbox, PlayerInfo, Players, RevocationNotStored, WakingRunnerPlugin,
 };
 
 /// What most servers need.
 pub mod prelude {
     pub use crate::{
         Arriving, Bouncer, BouncerCommands, BouncerConfig, BouncerPlugin, BouncerSystems,
-        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, JwtAuthenticator,
-        MapDirectory, Outbox, Payload, Players, Refusal, Revocation, Subject, User, UserId,
+        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, Group,
+        JwtAuthenticator, MapDirectory, Outbox, Payload, Players, Refusal, Revocation, Subject,
+        User, UserId,
     };
     #[cfg(feature = "sqlite")]
     pub use crate::{SqliteDirectory, SqliteRevocations};

@@ -167,6 +167,7 @@ impl Connection {
         self.answer(&seen);
         if let Phase::Greeting(left) = self.phase
             && seen.others > 0
+            && !seen.refused
         {
             let left = left.saturating_sub(seen.others);
             if left == 0 {
@@ -177,7 +178,7 @@ impl Connection {
                 self.write(NAMESPACE);
             }
         }
-        if seen.closes > 0 {
+        if seen.closes > 0 || seen.refused {
             self.end(progress);
         }
     }

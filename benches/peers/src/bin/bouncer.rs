@@ -47,7 +47,9 @@ impl Frames {
     fn json(mut self) -> serde_json::Value {
         let p50 = |times: &mut Vec<u64>| {
             times.sort_unstable();
-            times.get(times.len() / 2).map_or(0.0, |time| *time as f64 / 1000.0)
+            times
+                .get(times.len() / 2)
+                .map_or(0.0, |time| *time as f64 / 1000.0)
         };
         json!({ "wall_p50_us": p50(&mut self.wall), "cpu_p50_us": p50(&mut self.cpu) })
     }

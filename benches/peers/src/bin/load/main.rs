@@ -98,9 +98,7 @@ fn run(plan: &Plan, quit: &AtomicBool) -> io::Result<()> {
     let mut heard = start;
     let mut first = None;
     while !quit.load(Ordering::Relaxed) {
-        while totals.opened < plan.connections
-            && totals.opened - totals.answered() < plan.pending
-        {
+        while totals.opened < plan.connections && totals.opened - totals.answered() < plan.pending {
             let (number, request) = (totals.opened, requests[totals.opened].clone());
             let registry = poll.registry();
             let connection =
@@ -154,8 +152,14 @@ fn run(plan: &Plan, quit: &AtomicBool) -> io::Result<()> {
 
 /// One for each client, each as another user.
 fn requests(plan: &Plan) -> Vec<Vec<u8>> {
-    let secret = if plan.valid { SECRET.to_owned() } else { SECRET.to_uppercase() };
-    let tokens = TokenIssuer::hs256(secret).expect("long enough").audience(AUDIENCE);
+    let secret = if plan.valid {
+        SECRET.to_owned()
+    } else {
+        SECRET.to_uppercase()
+    };
+    let tokens = TokenIssuer::hs256(secret)
+        .expect("long enough")
+        .audience(AUDIENCE);
     let request = |number| {
         let user = UserId::new(user_id(number)).expect("a valid id");
         let token = tokens.issue(&user).expect("signing works");

@@ -58,6 +58,20 @@ impl Broadcast {
     }
 }
 
+/// Waits until this process does hardly anything, where a server does not tell when all is written.
+pub fn wait_until_idle() {
+    const PROBE: Duration = Duration::from_millis(5);
+    const BUSY_US: i64 = 500;
+    loop {
+        let before = Usage::now();
+        thread::sleep(PROBE);
+        let spent = Usage::now().since(before);
+        if spent.user_us + spent.system_us < BUSY_US {
+            return;
+        }
+    }
+}
+
 /// Ticks at a fixed rate. One that is late begins at once, and the next ones count from there.
 pub struct Pace {
     period: Duration,

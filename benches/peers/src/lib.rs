@@ -9,11 +9,14 @@ mod arguments;
 mod broadcast;
 mod commands;
 mod process;
+mod tokens;
 
 pub use arguments::Arguments;
-pub use broadcast::{Broadcast, Pace};
+pub use broadcast::{Broadcast, Pace, wait_until_idle};
 pub use commands::{Command, Commands, say};
 pub use process::{Usage, monotonic, pin, raise_descriptor_limit, thread_cpu};
+
+pub use tokens::Tokens;
 
 /// The core of the servers. The load has the other one.
 pub const SERVER_CORE: usize = 0;

@@ -67,7 +67,9 @@ impl Frames {
         sorted.iter_mut().for_each(|times| times.sort_unstable());
         let of = |times: &[Duration], share: f64| {
             let place = ((times.len() as f64 * share) as usize).min(times.len().max(1) - 1);
-            times.get(place).map_or(0.0, |time| time.as_nanos() as f64 / 1000.0)
+            times
+                .get(place)
+                .map_or(0.0, |time| time.as_nanos() as f64 / 1000.0)
         };
         let [wall, cpu] = &sorted;
         json!({

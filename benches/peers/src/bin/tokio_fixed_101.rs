@@ -3,9 +3,7 @@
 
 use std::{io, time::Duration};
 
-use peers::{
-    Command, Commands, FIXED_101, SERVER_CORE, pin, raise_descriptor_limit,
-};
+use peers::{Command, Commands, FIXED_101, SERVER_CORE, pin, raise_descriptor_limit};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},

@@ -12,8 +12,8 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use peers::{
-    Arguments, Broadcast, Command, Commands, Pace, SERVER_CORE, Usage, pin,
-    raise_descriptor_limit, say,
+    Arguments, Broadcast, Command, Commands, Pace, SERVER_CORE, Usage, pin, raise_descriptor_limit,
+    say,
 };
 use tokio::{
     net::{TcpSocket, TcpStream},
@@ -89,7 +89,11 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let mut socket = tokio_tungstenite::accept_async(stream).await?;
     let (sender, mut messages) = mpsc::unbounded_channel();
-    shared.senders.lock().expect("no thread panics").push(sender);
+    shared
+        .senders
+        .lock()
+        .expect("no thread panics")
+        .push(sender);
     loop {
         tokio::select! {
             message = messages.recv() => {

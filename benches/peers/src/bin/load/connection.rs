@@ -155,7 +155,9 @@ impl Connection {
         let end = self.head.windows(4).position(|four| four == b"\r\n\r\n");
         let Some(end) = end else { return };
         let head = std::mem::take(&mut self.head);
-        let status = head.get(9..12).and_then(|code| str::from_utf8(code).ok()?.parse().ok());
+        let status = head
+            .get(9..12)
+            .and_then(|code| str::from_utf8(code).ok()?.parse().ok());
         if status != Some(101) {
             self.phase = Phase::Refused;
             progress.refused = Some(status.unwrap_or(0));
@@ -178,6 +180,7 @@ impl Connection {
         self.answer(&seen);
         if let Phase::Greeting(left) = self.phase
             && seen.others > 0
+            && !seen.refused
         {
             let left = left.saturating_sub(seen.others);
             if left == 0 {
@@ -188,7 +191,7 @@ impl Connection {
                 self.write(NAMESPACE);
             }
         }
-        if seen.closes > 0 {
+        if seen.closes > 0 || seen.refused {
             self.end(progress);
         }
     }

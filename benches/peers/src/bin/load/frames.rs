@@ -2,6 +2,9 @@
 
 use peers::{MESSAGE_BYTES, STAMP_BYTES};
 
+/// How a text of socket.io begins that refuses the wish for a namespace.
+const CONNECT_ERROR: &[u8] = b"44";
+
 /// Where one connection is in its stream.
 #[derive(Default)]
 pub struct Frames {
@@ -18,6 +21,8 @@ pub struct Seen {
     pub messages: u64,
     /// Other text and binary messages: greetings of a protocol above WebSocket.
     pub others: u64,
+    /// One of these was a refusal of socket.io.
+    pub refused: bool,
     /// Messages of one byte: heartbeats of engine.io.
     pub heartbeats: u64,
     /// Pings of WebSocket.
@@ -48,6 +53,7 @@ impl Frames {
                 }
                 self.held = 0;
                 self.payload = length;
+                seen.refused |= !greeted && bytes.starts_with(CONNECT_ERROR);
             }
         }
     }

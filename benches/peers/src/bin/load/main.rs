@@ -17,7 +17,9 @@ use std::{
 
 use bevy_bouncer::{TokenIssuer, UserId};
 use mio::{Events, Poll};
-use peers::{AUDIENCE, Arguments, LOAD_CORE, SECRET, monotonic, pin, raise_descriptor_limit, say, user_id};
+use peers::{
+    AUDIENCE, Arguments, LOAD_CORE, SECRET, monotonic, pin, raise_descriptor_limit, say, user_id,
+};
 use serde_json::json;
 
 use connection::{Connection, Progress, Protocol};
@@ -77,7 +79,10 @@ impl Totals {
             return;
         }
         let now = monotonic();
-        let delays = progress.stamps.iter().map(|stamp| now.saturating_sub(*stamp));
+        let delays = progress
+            .stamps
+            .iter()
+            .map(|stamp| now.saturating_sub(*stamp));
         self.delays.extend(delays);
         if number == 0 {
             if let Some(last) = progress.stamps.last() {
@@ -94,7 +99,9 @@ impl Totals {
     fn delay(&mut self, share: f64) -> f64 {
         self.delays.sort_unstable();
         let place = (self.delays.len() as f64 * share) as usize;
-        self.delays.get(place).map_or(0.0, |delay| *delay as f64 / 1000.0)
+        self.delays
+            .get(place)
+            .map_or(0.0, |delay| *delay as f64 / 1000.0)
     }
 
     fn answered(&self) -> usize {
@@ -143,9 +150,7 @@ fn run(plan: &Plan, quit: &AtomicBool) -> io::Result<()> {
     let mut heard = start;
     let mut first = None;
     while !quit.load(Ordering::Relaxed) {
-        while totals.opened < plan.connections
-            && totals.opened - totals.answered() < plan.pending
-        {
+        while totals.opened < plan.connections && totals.opened - totals.answered() < plan.pending {
             let (number, request) = (totals.opened, requests[totals.opened].clone());
             let registry = poll.registry();
             let connection =
@@ -210,8 +215,14 @@ impl Plan {
 
 /// One for each client, each as another user.
 fn requests(plan: &Plan) -> Vec<Vec<u8>> {
-    let secret = if plan.valid { SECRET.to_owned() } else { SECRET.to_uppercase() };
-    let tokens = TokenIssuer::hs256(secret).expect("long enough").audience(AUDIENCE);
+    let secret = if plan.valid {
+        SECRET.to_owned()
+    } else {
+        SECRET.to_uppercase()
+    };
+    let tokens = TokenIssuer::hs256(secret)
+        .expect("long enough")
+        .audience(AUDIENCE);
     let request = |number| {
         let user = UserId::new(user_id(number)).expect("a valid id");
         let token = tokens.issue(&user).expect("signing works");

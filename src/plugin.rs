@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    num::NonZero,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -10,7 +11,10 @@ use bevy_app::{App, AppExit, Last, Plugin, PostUpdate, PreUpdate};
 use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{mpsc, watch},
+};
 
 use crate::{
     auth::{Authenticator, Examiner, Tickets},
@@ -62,7 +66,8 @@ pub enum BouncerSystems {
 
 /// Opens the door: a listener beside the ECS that lets verified players in.
 ///
-/// Adds [`TokioTasksPlugin`] unless the app has it already; to configure the runtime, add your own
+/// Adds [`TokioTasksPlugin`] unless the app has it already, with a thread for each core but one, which
+/// is the game's; to configure the runtime, add your own
 /// first.
 ///
 /// ```no_run
@@ -137,7 +142,7 @@ impl BouncerPlugin {
     /// [`BouncerError::Revocations`] when the store cannot be read or holds more than
     /// [`Limits::revocations`](crate::Limits::revocations).
     pub fn revocations(mut self, store: impl RevocationStore) -> Result<Self, BouncerError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(BouncerError::Runtime)?;
@@ -172,7 +177,10 @@ impl Plugin for BouncerPlugin {
             return;
         };
         if !app.is_plugin_added::<TokioTasksPlugin>() {
-            app.add_plugins(TokioTasksPlugin::default());
+            app.add_plugins(TokioTasksPlugin {
+                make_runtime: Box::new(runtime_beside_the_game),
+                ..Default::default()
+            });
         }
         let Opening {
             listener,
@@ -226,6 +234,17 @@ impl Plugin for BouncerPlugin {
         });
         runtime.spawn(door.open(listener));
     }
+}
+
+/// One core is left to the game: on a machine with few of them, the network's threads would take the
+/// frame's time otherwise.
+fn runtime_beside_the_game() -> Runtime {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Builder::new_multi_thread()
+        .worker_threads(cores.saturating_sub(1).max(1))
+        .enable_all()
+        .build()
+        .unwrap_or_else(|_| (TokioTasksPlugin::default().make_runtime)())
 }
 
 /// A plugin cannot return an error: the log has it, and the app ends with a failure.

@@ -282,8 +282,9 @@ limits! {
         /// Size of the kernel's send buffer for each connection in bytes (`SO_SNDBUF`), which bounds what
         /// may still arrive after a cut. Default 64 KiB.
         socket_send_buffer_bytes = 64 * 1024, in 4096..=16 * MIB;
-        /// Most players that join in one tick; the others join in the next ones. Default 256.
-        arrivals_per_tick = 256, in 1..=100_000;
+        /// Most players that join in one tick; the others join in the next ones. Each takes the tick
+        /// several microseconds. Default 128.
+        arrivals_per_tick = 128, in 1..=100_000;
         /// Most messages from clients that the game gets in one tick. Default 4096.
         frames_per_tick = 4096, in 1..=10_000_000;
         /// Most bytes from clients that the game gets in one tick. Default 4 MiB.

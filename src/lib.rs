@@ -69,6 +69,9 @@
 //! }
 //! ```
 //!
+//! For a room or a team, collect a [`Group`] once and send to it many times: it costs nothing for each
+//! message. A server that only reacts to its players can sleep in between, with [`WakingRunnerPlugin`].
+//!
 //! # Out with you
 //!
 //! [`Disconnect`] ends a session politely, after what was sent before. [`Bouncer::revoke`] is the other

@@ -30,6 +30,10 @@ use crate::{
     },
 };
 
+/// Players for whom there is room from the start, as far as they are allowed: a map that grows takes a
+/// tick's time. Room that is not used takes no memory from the system.
+const ROOM_MAX: usize = 65_536;
+
 /// Why the door cannot open.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -190,12 +194,13 @@ impl Plugin for BouncerPlugin {
         } = opening;
 
         let limits = &self.shared.config.limits;
+        let room = limits.connections.min(ROOM_MAX);
         app.register_type::<Connection>()
             .register_type::<crate::User>()
             .add_message::<ClientFrame>()
             .add_message::<RevocationNotStored>()
-            .init_resource::<Players>()
-            .init_resource::<Roster>()
+            .insert_resource(Players::new(room))
+            .insert_resource(Roster::new(room))
             .insert_resource(self.bouncer())
             .insert_resource(RegistryRef(self.shared.registry.clone()))
             .insert_resource(Outgoing::new(limits, self.shared.tally.clone()))

@@ -36,6 +36,8 @@ pub(crate) mod frame;
 mod meter;
 mod outlet;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod transport;
 mod utf8;

@@ -151,7 +151,7 @@ fn revoke_later(app: &App, after: Duration) -> thread::JoinHandle<Value> {
 fn run(app: &mut App, broadcast: Broadcast) -> (Value, u64) {
     thread::sleep(SETTLED);
     let mut quiet = Frames::default();
-    let mut pace = Pace::new(FRAME);
+    let mut pace = Pace::new(broadcast.period);
     for _ in 0..QUIET_FRAMES {
         pace.sleep();
         quiet.time(|| app.update());

@@ -21,7 +21,7 @@ use crate::{
     bridge::{Command, GameEnd, NetworkEnd, bridge},
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
-    registry::Registry,
+    registry::{Registry, rounds},
     revocation::{MemoryRevocations, RevocationStore, StoreError},
     session::fanout,
     world::{
@@ -229,6 +229,7 @@ impl Plugin for BouncerPlugin {
             (Err(error), _) => return fail(app, error),
             (_, Err(error)) => return fail(app, error),
         };
+        runtime.spawn(rounds::run(self.shared.clone()));
         runtime.spawn(fanout::run(ticks, limits.fan_out_shards));
         let (shared, store) = (self.shared.clone(), self.store.clone());
         runtime.spawn(async move {

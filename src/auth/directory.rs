@@ -23,6 +23,16 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// The claims of a session that is checked again. `None` when it began without a token.
+    pub(super) fn again(subject: &UserId, token: &TokenFacts) -> Option<Self> {
+        let all = serde_json::from_str(token.claims.as_deref()?).ok()?;
+        Some(Self {
+            subject: subject.clone(),
+            token: token.clone(),
+            all,
+        })
+    }
+
     /// The `sub` claim: who the token is about.
     pub fn subject(&self) -> &UserId {
         &self.subject

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     Limits,
     door::HandshakeRequest,
+    goodbye::DisconnectReason,
     identity::{Admission, User, unix_now},
     refusal::Refusal,
     short_lived::Digest,
@@ -224,17 +225,14 @@ impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
             .ok_or_else(|| Refusal::unauthorized("no credential"))?;
         let claims = self.verify(credential.expose()).await?;
         let mut admission = Admission::new(self.find(&claims).await?);
-        admission.token = claims.token.clone();
-        admission.claims = Some(claims);
+        admission.token = claims.token;
         Ok(admission)
     }
 
     async fn readmit(&self, mut admission: Admission) -> Result<Admission, Refusal> {
-        let claims = admission
-            .claims
-            .as_ref()
+        let claims = Claims::again(admission.user.id(), &admission.token)
             .ok_or_else(|| Refusal::unavailable("this authenticator did not make the admission"))?;
-        admission.user = self.find(claims).await?;
+        admission.user = self.find(&claims).await?;
         Ok(admission)
     }
 }
@@ -247,7 +245,10 @@ impl<D: UserDirectory> JwtAuthenticator<D> {
         })?;
         let user = match standing {
             Standing::Active(user) => user,
-            Standing::Missing => return Err(Refusal::unauthorized("there is no such user")),
+            Standing::Missing => {
+                return Err(Refusal::unauthorized("there is no such user")
+                    .goodbye(DisconnectReason::UserGone));
+            }
             Standing::Barred => return Err(Refusal::banned("this account is disabled")),
         };
         if user.id() != &claims.subject {

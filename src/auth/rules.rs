@@ -142,6 +142,7 @@ impl TokenRules {
     pub fn check_claims(&self, token: &Unverified<'_>, now: u64) -> Result<Claims, Rejected> {
         let payload = decode(token.payload).ok_or("the payload is not base64url")?;
         let all = parse_object(&payload).map_err(|_| "the payload is not a JSON object")?;
+        let text = String::from_utf8(payload).map_err(|_| "the payload is not UTF-8")?;
         let facts = self.check_times(&all, now)?;
         check_party(&all, "iss", &self.issuers, false).ok_or("iss is not accepted")?;
         check_party(&all, "aud", &self.audiences, true).ok_or("aud is not accepted")?;
@@ -159,7 +160,11 @@ impl TokenRules {
         };
         Ok(Claims {
             subject,
-            token: TokenFacts { id, ..facts },
+            token: TokenFacts {
+                id,
+                claims: Some(text.into()),
+                ..facts
+            },
             all,
         })
     }
@@ -185,6 +190,7 @@ impl TokenRules {
         }
         Ok(TokenFacts {
             id: None,
+            claims: None,
             issued_at: issued_at.map_or(0, |(early, _)| early),
             expires_at: Some(expires_at),
         })

@@ -9,7 +9,10 @@
 //! makes "exactly once" true without a central authority. Frames are written under the same lock
 //! ([`Handle::write`]), so after [`Handle::leave`] has fenced a connection no frame can be on its way.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
@@ -30,6 +33,8 @@ pub(crate) struct Handle {
     pub peer: SocketAddr,
     phase: Mutex<Phase>,
     wake: Notify,
+    /// When it is checked again, by the clock of the [`rounds`](super::rounds); 0 is not known yet.
+    pub recheck_at: AtomicU64,
     /// Held until nothing knows the connection any more, neither a task nor the game.
     _seat: Option<OwnedSemaphorePermit>,
 }
@@ -68,6 +73,7 @@ impl Handle {
             peer,
             phase: Mutex::new(Phase::Pending),
             wake: Notify::new(),
+            recheck_at: AtomicU64::new(0),
             _seat: seat,
         })
     }

@@ -3,8 +3,9 @@
 //! sees the handle.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     net::SocketAddr,
+    ops::Bound,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -27,7 +28,8 @@ const ROOM_MAX: usize = 65_536;
 
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    sessions: HashMap<ConnectionId, Arc<Handle>>,
+    /// In the order of arrival.
+    sessions: BTreeMap<ConnectionId, Arc<Handle>>,
     by_user: HashMap<UserId, Vec<Arc<Handle>>>,
     by_token: HashMap<Arc<str>, Vec<Arc<Handle>>>,
     barred: BarredList,
@@ -44,7 +46,7 @@ impl Ledger {
     pub fn new(limits: &Limits) -> Self {
         let room = limits.connections.min(ROOM_MAX);
         Self {
-            sessions: HashMap::with_capacity(room),
+            sessions: BTreeMap::new(),
             by_user: HashMap::with_capacity(room),
             by_token: HashMap::with_capacity(room),
             barred: BarredList::new(limits.revocations),
@@ -189,6 +191,13 @@ impl Ledger {
             Subject::Session(id) => self.sessions.get(id).cloned().into_iter().collect(),
             Subject::Everyone => self.sessions.values().cloned().collect(),
         }
+    }
+
+    /// Up to `count` sessions that came after this one, in the order of arrival.
+    pub fn after(&self, last: ConnectionId, count: usize) -> Vec<Arc<Handle>> {
+        let later = (Bound::Excluded(last), Bound::Unbounded);
+        let later = self.sessions.range(later).take(count);
+        later.map(|(_, handle)| handle.clone()).collect()
     }
 
     fn check_flapping(&self, user: &UserId) -> Result<(), Refusal> {

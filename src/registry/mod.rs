@@ -16,7 +16,7 @@ use crate::{
     bridge::{Departure, Departures},
     config::Limits,
     goodbye::{DisconnectReason, Goodbye},
-    identity::{User, UserId, unix_now},
+    identity::{ConnectionId, User, UserId, unix_now},
     refusal::{Refusal, RefusalKind},
     revocation::{Decision, Journal, Revocation, RevocationKind, StoreError, Storing, Subject},
     sync::{Mutex, lock},
@@ -25,6 +25,7 @@ use crate::{
 
 mod handle;
 mod ledger;
+pub(crate) mod rounds;
 
 pub(crate) use handle::{Handle, Left, refusal_for};
 use ledger::Ledger;
@@ -191,6 +192,11 @@ impl Registry {
         let mut live = lock(&self.ledger).find(&Subject::Everyone);
         live.retain(|handle| handle.is_live());
         live
+    }
+
+    /// Up to `count` sessions that came after this one, in the order of arrival.
+    fn after(&self, last: ConnectionId, count: usize) -> Vec<Arc<Handle>> {
+        lock(&self.ledger).after(last, count)
     }
 
     /// Ends these sessions; returns how many were live.

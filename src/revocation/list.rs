@@ -117,6 +117,7 @@ mod tests {
             id: Some(id.into()),
             issued_at,
             expires_at: None,
+            ..TokenFacts::default()
         }
     }
 

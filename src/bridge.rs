@@ -51,14 +51,14 @@ pub(crate) struct Departure {
 }
 
 /// A line towards the game, with the bell that wakes a game which sleeps between its ticks.
-struct Line<T> {
+pub(crate) struct Line<T> {
     sender: Sender<T>,
     bell: Sender<()>,
 }
 
 impl<T> Line<T> {
     /// Puts something in, unless the line is full or the app is gone.
-    fn put(&self, value: T) -> Result<(), TrySendError<T>> {
+    pub fn put(&self, value: T) -> Result<(), TrySendError<T>> {
         self.sender.try_send(value)?;
         // When it has rung already, once is enough.
         let _ = self.bell.try_send(());
@@ -237,6 +237,11 @@ impl NetworkEnd {
             messages_limit: self.messages_limit,
             bytes_limit: self.bytes_limit,
         })
+    }
+
+    /// Another line to the same game.
+    pub fn line<T>(&self, limit: usize) -> (Line<T>, Receiver<T>) {
+        line(limit, &self.arrivals.bell)
     }
 
     /// Tells the game that a revocation is not stored. Some are dropped when it fails all the time.

@@ -111,6 +111,7 @@
 mod admin;
 mod auth;
 mod bridge;
+mod cluster;
 mod config;
 mod door;
 mod goodbye;
@@ -136,6 +137,11 @@ pub use auth::{
     Algorithm, Authenticator, Claims, DirectoryError, IssueError, JwtAuthenticator, KeyError,
     KeySet, MapDirectory, Standing, Ticket, TokenIssuer, UserDirectory,
 };
+pub use cluster::{
+    Audience, Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Cluster, ClusterCounters,
+    ClusterFrame, ClusterOptions, ClusterOutbox, Faults, InProcessBackplane, Issue, ListPage,
+    LogBatch, LogPosition, NodeId, Seat,
+};
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use door::{Credential, HandshakeRequest};
 pub use goodbye::DisconnectReason;
@@ -150,8 +156,8 @@ pub use registry::Receipt;
 #[cfg(feature = "sqlite")]
 pub use revocation::SqliteRevocations;
 pub use revocation::{
-    MemoryRevocations, Revocation, RevocationKind, RevocationStore, StoreError, StoreFuture,
-    Subject,
+    Decision, MemoryRevocations, Revocation, RevocationKind, RevocationStore, StoreError,
+    StoreFuture, Subject,
 };
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Connection, Counters, Disconnect,

@@ -4,7 +4,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     num::NonZero,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use bevy_app::{App, AppExit, Last, Plugin, PostUpdate, PreUpdate};
@@ -19,10 +19,14 @@ use tokio::{
 use crate::{
     auth::{Authenticator, Examiner, Tickets},
     bridge::{Command, GameEnd, NetworkEnd, bridge},
+    cluster::{
+        self, Arrived, Backplane, BackplaneError, Cluster, ClusterFrame, ClusterOptions,
+        ControlLog, Node, receive_frames,
+    },
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
     registry::{Registry, rounds},
-    revocation::{MemoryRevocations, RevocationStore, StoreError},
+    revocation::{Keeper, MemoryRevocations, RevocationStore, StoreError},
     session::fanout,
     world::{
         Bouncer, ClientFrame, Connection, Disconnected, Outgoing, Players, RegistryRef,
@@ -52,6 +56,9 @@ pub enum BouncerError {
     /// The revocations could not be loaded.
     #[error("revocations: {0}")]
     Revocations(#[from] StoreError),
+    /// The node of a fleet could not be made.
+    #[error("cluster: {0}")]
+    Cluster(#[from] BackplaneError),
     /// The runtime to load the revocations could not be made.
     #[error("cannot start a runtime: {0}")]
     Runtime(io::Error),
@@ -89,7 +96,7 @@ pub enum BouncerSystems {
 /// ```
 pub struct BouncerPlugin {
     shared: Arc<Shared>,
-    store: Arc<dyn RevocationStore>,
+    keeper: Arc<dyn Keeper>,
     /// Taken by the one call of `build`.
     opening: Mutex<Option<Opening>>,
 }
@@ -125,11 +132,12 @@ impl BouncerPlugin {
             config: Arc::new(config),
             tally: Arc::default(),
             local_addr,
+            cluster: OnceLock::new(),
             stopping: watch::Sender::new(false),
         };
         Ok(Self {
             shared: Arc::new(shared),
-            store: Arc::new(MemoryRevocations),
+            keeper: Arc::new(MemoryRevocations),
             opening: Mutex::new(Some(Opening {
                 listener,
                 network,
@@ -146,6 +154,10 @@ impl BouncerPlugin {
     /// [`BouncerError::Revocations`] when the store cannot be read or holds more than
     /// [`Limits::revocations`](crate::Limits::revocations).
     pub fn revocations(mut self, store: impl RevocationStore) -> Result<Self, BouncerError> {
+        if self.shared.node().is_some() {
+            let reason = "the nodes of a cluster share theirs";
+            return Err(ConfigError::new("revocations", reason).into());
+        }
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -153,7 +165,39 @@ impl BouncerPlugin {
         self.shared
             .registry
             .preload(runtime.block_on(store.load())?)?;
-        self.store = Arc::new(store);
+        self.keeper = Arc::new(store);
+        Ok(self)
+    }
+
+    /// Makes this process one of many, which share this backplane: what one node decides holds on all of
+    /// them. It takes the place of [`revocations`](Self::revocations). New players get 503 until the
+    /// node has read the shared list, and whenever it falls behind; see [`Cluster`] and
+    /// [`ClusterOutbox`](crate::ClusterOutbox) for what the game can do.
+    ///
+    /// ```no_run
+    /// use bevy_bouncer::{BouncerPlugin, ClusterOptions, InProcessBackplane};
+    ///
+    /// # fn join(door: BouncerPlugin) -> Result<BouncerPlugin, bevy_bouncer::BouncerError> {
+    /// let door = door.cluster(InProcessBackplane::new(), ClusterOptions::named("eu-1"))?;
+    /// # Ok(door)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`BouncerError::Config`] names the option that cannot be used, or `cluster` when it was called
+    /// before.
+    pub fn cluster(
+        mut self,
+        backplane: impl Backplane,
+        options: ClusterOptions,
+    ) -> Result<Self, BouncerError> {
+        options.validate()?;
+        let limits = &self.shared.config.limits;
+        let node = Arc::new(Node::new(Arc::new(backplane), options, limits)?);
+        if self.shared.cluster.set(node.clone()).is_err() {
+            return Err(ConfigError::new("cluster", "can be given once").into());
+        }
+        self.keeper = Arc::new(ControlLog::new(node));
         Ok(self)
     }
 
@@ -229,16 +273,33 @@ impl Plugin for BouncerPlugin {
             (Err(error), _) => return fail(app, error),
             (_, Err(error)) => return fail(app, error),
         };
+        let joined = self.shared.node().map(|node| {
+            let (line, frames) = network.line(node.options.incoming_frames);
+            let _guard = runtime.enter();
+            cluster::start(node, self.shared.registry.clone(), line);
+            let per_tick = node.options.frames_per_tick;
+            let cluster = Cluster::new(node.clone(), self.bouncer());
+            (cluster, Arrived { frames, per_tick })
+        });
         runtime.spawn(rounds::run(self.shared.clone()));
         runtime.spawn(fanout::run(ticks, limits.fan_out_shards));
-        let (shared, store) = (self.shared.clone(), self.store.clone());
+        let (shared, keeper) = (self.shared.clone(), self.keeper.clone());
         runtime.spawn(async move {
             let journal = &shared.registry.journal;
             journal
-                .run(store, |error| network.store_failed(error))
+                .run(keeper, |error| network.store_failed(error))
                 .await;
         });
         runtime.spawn(door.open(listener));
+        if let Some((cluster, arrived)) = joined {
+            let receive_frames = receive_frames
+                .in_set(BouncerSystems::Receive)
+                .after(receive::receive);
+            app.add_message::<ClusterFrame>()
+                .insert_resource(cluster)
+                .insert_resource(arrived)
+                .add_systems(PreUpdate, receive_frames);
+        }
     }
 }
 

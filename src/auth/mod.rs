@@ -27,7 +27,7 @@ pub use keys::{KeyError, KeySet};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteDirectory;
 pub use ticket::Ticket;
-pub(crate) use ticket::Tickets;
+pub(crate) use ticket::{Tickets, hash_of, in_time};
 
 /// Decides who comes in. [`JwtAuthenticator`](crate::JwtAuthenticator) is the ready-made one.
 ///

@@ -36,6 +36,11 @@ impl Ticket {
         self.secret.expose()
     }
 
+    /// Under which it is kept.
+    pub(crate) fn hash(&self) -> Digest {
+        hash_of(&self.secret)
+    }
+
     /// Who comes in with it.
     pub fn user(&self) -> &UserId {
         &self.user
@@ -107,8 +112,12 @@ impl Tickets {
     /// # Errors
     /// 401 when there is none, or it was used, or its time or that of its token is over.
     pub fn take(&self, ticket: &Credential) -> Result<Admission, Refusal> {
-        let admission = lock(&self.waiting).take(&hash(ticket.expose()), Instant::now());
-        in_time(admission)
+        in_time(self.take_own(ticket))
+    }
+
+    /// Takes a ticket of this process, if it is one, without a look at its token.
+    pub fn take_own(&self, ticket: &Credential) -> Option<Admission> {
+        lock(&self.waiting).take(&hash_of(ticket), Instant::now())
     }
 
     /// Whom a ticket would let in, without the components that only its use brings.
@@ -122,13 +131,19 @@ impl Tickets {
     }
 }
 
+/// Under which a ticket is kept.
+pub(crate) fn hash_of(ticket: &Credential) -> Digest {
+    hash(ticket.expose())
+}
+
 fn hash(ticket: &str) -> Digest {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, ticket.as_bytes()).as_ref());
     hash
 }
 
-fn in_time(admission: Option<Admission>) -> Result<Admission, Refusal> {
+/// An admission whose token has not ended.
+pub(crate) fn in_time(admission: Option<Admission>) -> Result<Admission, Refusal> {
     let admission = admission.ok_or_else(|| Refusal::unauthorized("there is no such ticket"))?;
     match admission.token.expires_at {
         Some(end) if end <= unix_now() => {

@@ -14,7 +14,7 @@ use super::{
     response,
     throttle::Throttle,
 };
-use crate::{BouncerConfig, ConfigError, Refusal, RefusalKind};
+use crate::{BouncerConfig, ConfigError, Refusal, RefusalKind, cluster::SeatGuard};
 
 /// Sockets that are being told that there is no room. One more is dropped without a word.
 const REFUSALS_AT_ONCE: usize = 64;
@@ -37,6 +37,8 @@ pub(crate) struct Visitor {
     pub address: SocketAddr,
     /// The answer that is due when the address has used its handshakes up. Health checks may go on.
     pub paid: Result<(), Refusal>,
+    /// The player's seat among many nodes.
+    pub seat: Option<SeatGuard>,
     _place: AddressPermit,
 }
 
@@ -111,6 +113,7 @@ impl Gate {
         Ok(Visitor {
             address,
             paid: self.handshakes.charge(address.ip().into()),
+            seat: None,
             _place: place,
         })
     }

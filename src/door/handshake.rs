@@ -26,7 +26,9 @@ use super::{
     upgrade,
 };
 use crate::{
+    auth::hash_of,
     bridge::{Arrival, Inlet, Tally},
+    cluster::SeatGuard,
     goodbye::DisconnectReason,
     identity::Admission,
     refusal::{Refusal, RefusalKind},
@@ -83,11 +85,18 @@ pub(super) async fn serve(
         Ok(Ok(Granted::Player(player))) => {
             let (answer, admission) = *player;
             match enter(door, &stream, peer, admission, deadline).await {
-                Ok(place) => match welcome(door, &mut stream, &answer, &place, deadline).await {
-                    Ok(()) => return Some(place.begin_session(stream.into(), door)),
-                    Err(None) => return None,
-                    Err(Some(refusal)) => refusal,
-                },
+                Ok(mut place) => {
+                    match welcome(door, &mut stream, &answer, &place, deadline).await {
+                        Ok(()) => {
+                            if let Some(visitor) = caller.visitor {
+                                visitor.seat = place.seat.take();
+                            }
+                            return Some(place.begin_session(stream.into(), door));
+                        }
+                        Err(None) => return None,
+                        Err(Some(refusal)) => refusal,
+                    }
+                }
                 Err(refusal) => refusal,
             }
         }
@@ -116,6 +125,7 @@ async fn check(
         caller.address = door.gate.proxies.client(caller.address, &head.headers)?;
     }
     if head.path == "/healthz" && head.method == Method::Get {
+        door.shared.check_loaded()?;
         match &*caller.visitor {
             None => door.gate.charge_health_check(caller.address)?,
             Some(visitor) if visitor.paid.is_ok() => {
@@ -163,8 +173,8 @@ async fn check(
             Ok(Granted::Player(Box::new((answer, admission))))
         }
         None => {
-            let registry = &door.shared.registry;
-            registry.check(admission.user.id(), &admission.token)?;
+            let user = admission.user.id();
+            door.shared.check(user, &admission.token).await?;
             let answer = Answer::preflight_passed(caller.origin.as_deref());
             Ok(Granted::Answer(answer))
         }
@@ -234,9 +244,16 @@ async fn redeem(
     ticket: &Credential,
     is_preflight: bool,
 ) -> Result<Admission, Refusal> {
-    let admission = match is_preflight {
-        true => door.shared.tickets.look_at(ticket)?,
-        false => door.shared.tickets.take(ticket)?,
+    let tickets = &door.shared.tickets;
+    let admission = match (door.shared.node(), is_preflight) {
+        (None, true) => tickets.look_at(ticket)?,
+        (None, false) => tickets.take(ticket)?,
+        (Some(node), true) => node.ticket(&hash_of(ticket), false).await?,
+        (Some(node), false) => {
+            let shared = node.ticket(&hash_of(ticket), true).await?;
+            // With its components, when it was issued here.
+            tickets.take_own(ticket).unwrap_or(shared)
+        }
     };
     door.shared.examiner.readmit(admission).await
 }
@@ -247,6 +264,8 @@ struct Place {
     inlet: Arc<Inlet>,
     outlet: Arc<Outlet>,
     registry: Arc<Registry>,
+    /// Among many nodes.
+    seat: Option<SeatGuard>,
     handed_over: bool,
 }
 
@@ -293,12 +312,15 @@ async fn enter(
     door.shared.check_room()?;
     let registry = door.shared.registry.clone();
     let handle = registry.admit(admission.user.clone(), admission.token.clone(), peer)?;
-    let place = Place {
+    let mut place = Place {
         inlet: door.network.inlet(handle.clone()),
         outlet: Arc::new(Outlet::new(handle.clone(), &door.limits)),
         registry: registry.clone(),
+        seat: None,
         handed_over: false,
     };
+    // Only now that a decision of another node finds the handle.
+    place.seat = reserve_seat(door, &handle, deadline).await?;
     let (answer, answered) = oneshot::channel();
     let arrival = Arrival {
         handle: handle.clone(),
@@ -312,7 +334,29 @@ async fn enter(
         return Err(Refusal::unavailable("too many players wait for the game"));
     }
     wait_for_game(door, stream, &place, answered, deadline).await?;
+    if let (Some(node), Some(seat)) = (door.shared.node(), &place.seat) {
+        node.take_over(seat).await?;
+    }
     Ok(place)
+}
+
+/// Asks what all nodes share whether the player is barred, and for a seat.
+async fn reserve_seat(
+    door: &Door,
+    handle: &Handle,
+    deadline: Instant,
+) -> Result<Option<SeatGuard>, Refusal> {
+    let Some(node) = door.shared.node() else {
+        return Ok(None);
+    };
+    let asked = async {
+        node.check_barred(handle.user.id(), &handle.token).await?;
+        node.reserve(handle, &door.shared.registry).await
+    };
+    timeout_at(deadline, asked)
+        .await
+        .unwrap_or_else(|_| Err(Refusal::unavailable("the backplane took too long")))
+        .map(Some)
 }
 
 /// Who wins decides: the game that lets the player in, or a deadline, a hang-up, a revocation or the

@@ -65,7 +65,7 @@ impl Ledger {
     /// Whether this identity could come in now. Admits nobody.
     pub fn check(&self, user: &UserId, token: &TokenFacts, unix_now: u64) -> Result<(), Refusal> {
         if let Some(entry) = self.barred.verdict(user, token, unix_now) {
-            return Err(barred(entry, unix_now));
+            return Err(refusal_of(entry, unix_now));
         }
         let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
         match self.duplicate_login {
@@ -178,6 +178,22 @@ impl Ledger {
         (found, listed)
     }
 
+    /// Bars the subject and ends nobody's session.
+    pub fn bar(&mut self, entry: Revocation, unix_now: u64) -> Result<(), StoreError> {
+        self.barred.put(entry, unix_now)
+    }
+
+    /// The entries of a subject that count.
+    pub fn barred(&self, subject: &Subject, unix_now: u64) -> Vec<Revocation> {
+        self.barred.of(subject, unix_now)
+    }
+
+    /// How many sessions of this user hold a place.
+    pub fn held(&self, user: &UserId) -> usize {
+        let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
+        held.iter().filter(|handle| handle.holds_place()).count()
+    }
+
     /// Lets a subject come in again.
     pub fn restore(&mut self, subject: &Subject) {
         self.barred.remove(subject);
@@ -251,7 +267,7 @@ fn remove_from<K: std::hash::Hash + Eq>(
 }
 
 /// What the barred are told: a ban openly, everything else like any bad credential.
-fn barred(entry: &Revocation, unix_now: u64) -> Refusal {
+pub(crate) fn refusal_of(entry: &Revocation, unix_now: u64) -> Refusal {
     match entry.kind {
         RevocationKind::Revoke => Refusal::unauthorized("revoked"),
         RevocationKind::Ban => {

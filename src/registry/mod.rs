@@ -25,10 +25,12 @@ use crate::{
 
 mod handle;
 mod ledger;
+mod remote;
 pub(crate) mod rounds;
 
 pub(crate) use handle::{Handle, Left, refusal_for};
 use ledger::Ledger;
+pub(crate) use ledger::refusal_of;
 
 /// See the module's documentation.
 pub(crate) struct Registry {
@@ -141,13 +143,7 @@ impl Registry {
 
     /// Bars a subject, fences its sessions, and has the entry stored.
     pub fn revoke(&self, entry: Revocation) -> Receipt {
-        let goodbye = Goodbye {
-            reason: match entry.kind {
-                RevocationKind::Revoke => DisconnectReason::Revoked,
-                RevocationKind::Ban => DisconnectReason::Banned,
-            },
-            message: entry.reason.as_deref().map(Arc::from),
-        };
+        let goodbye = goodbye_of(&entry);
         let (found, storing) = {
             let mut ledger = lock(&self.ledger);
             let (found, listed) = ledger.revoke(entry.clone(), unix_now());
@@ -158,7 +154,7 @@ impl Registry {
                 }
                 (Ok(()), Subject::Session(_)) => Storing::done(),
                 // Under the ledger's lock, so that the store sees decisions in their order.
-                (Ok(()), _) => self.journal.append(Decision::Put(entry)),
+                (Ok(()), _) => self.journal.append(Decision::Bar(entry)),
             };
             (found, storing)
         };
@@ -172,19 +168,15 @@ impl Registry {
         ledger.restore(&subject);
         Receipt {
             cut: 0,
-            storing: self.journal.append(Decision::Remove(subject)),
+            storing: self.journal.append(Decision::Restore(subject)),
         }
     }
 
     /// Sends a subject's sessions away politely. Nothing is barred.
-    pub fn kick(&self, subject: &Subject, message: Option<&str>) -> usize {
-        let goodbye = Goodbye {
-            reason: DisconnectReason::Kicked,
-            message: message.map(Arc::from),
-        };
+    pub fn send_away(&self, subject: &Subject, goodbye: &Goodbye) -> usize {
         let mut found = lock(&self.ledger).find(subject);
         found.retain(|handle| handle.is_live());
-        self.cut(&found, &goodbye, false)
+        self.cut(&found, goodbye, false)
     }
 
     /// All live sessions.
@@ -208,6 +200,17 @@ impl Registry {
     }
 }
 
+/// What those are told who are cut by it.
+fn goodbye_of(entry: &Revocation) -> Goodbye {
+    Goodbye {
+        reason: match entry.kind {
+            RevocationKind::Revoke => DisconnectReason::Revoked,
+            RevocationKind::Ban => DisconnectReason::Banned,
+        },
+        message: entry.reason.as_deref().map(Arc::from),
+    }
+}
+
 /// What came of [`Bouncer::revoke`](crate::Bouncer::revoke) or
 /// [`Bouncer::restore`](crate::Bouncer::restore).
 ///
@@ -220,6 +223,11 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// For what was decided about so many live sessions.
+    pub(crate) fn new(cut: usize, storing: Storing) -> Self {
+        Self { cut, storing }
+    }
+
     /// How many live sessions were cut.
     pub fn cut(&self) -> usize {
         self.cut

@@ -13,18 +13,28 @@ use std::{
 
 use tokio::sync::{Notify, oneshot};
 
-use super::{Revocation, RevocationStore, StoreError, Subject};
+use super::{Decision, RevocationStore, StoreError, StoreFuture, Subject};
 use crate::sync::{Mutex, lock};
 
 const FIRST_RETRY: Duration = Duration::from_millis(250);
-const LAST_RETRY: Duration = Duration::from_secs(30);
+const LAST_RETRY: Duration = Duration::from_secs(5);
 
 type Stored = oneshot::Sender<Result<(), StoreError>>;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Decision {
-    Put(Revocation),
-    Remove(Subject),
+/// Makes decisions durable.
+pub(crate) trait Keeper: Send + Sync {
+    /// Returns only once it is durable. After an error the same decision comes again.
+    fn keep<'a>(&'a self, decision: &'a Decision) -> StoreFuture<'a, ()>;
+}
+
+impl<S: RevocationStore> Keeper for S {
+    fn keep<'a>(&'a self, decision: &'a Decision) -> StoreFuture<'a, ()> {
+        match decision {
+            Decision::Bar(entry) => self.put(entry),
+            Decision::Restore(subject) => self.remove(subject),
+            Decision::Kick { .. } | Decision::Replace { .. } => Box::pin(async { Ok(()) }),
+        }
+    }
 }
 
 /// The decisions that wait to be stored.
@@ -59,6 +69,16 @@ impl Journal {
         Storing(Ok(storing))
     }
 
+    /// The decisions about a subject that are not stored yet, in their order.
+    pub fn waiting_for(&self, subject: &Subject) -> Vec<Decision> {
+        let waiting = lock(&self.waiting);
+        let decisions = waiting.iter().map(|(decision, _)| decision);
+        decisions
+            .filter(|decision| decision.subject() == Some(subject))
+            .cloned()
+            .collect()
+    }
+
     /// Waits until nothing is left to store.
     pub async fn emptied(&self) {
         loop {
@@ -71,7 +91,7 @@ impl Journal {
     }
 
     /// Stores decisions for as long as the server runs. `failed` is told about each failure.
-    pub async fn run(&self, store: Arc<dyn RevocationStore>, failed: impl Fn(StoreError)) {
+    pub async fn run(&self, keeper: Arc<dyn Keeper>, failed: impl Fn(StoreError)) {
         let mut retry = FIRST_RETRY;
         loop {
             let Some(decision) = self.first() else {
@@ -79,11 +99,7 @@ impl Journal {
                 self.added.notified().await;
                 continue;
             };
-            let outcome = match &decision {
-                Decision::Put(entry) => store.put(entry).await,
-                Decision::Remove(subject) => store.remove(subject).await,
-            };
-            match outcome {
+            match keeper.keep(&decision).await {
                 Ok(()) => {
                     retry = FIRST_RETRY;
                     self.stored();
@@ -166,7 +182,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::{UserId, revocation::StoreFuture};
+    use crate::{Revocation, UserId};
 
     #[derive(Default)]
     struct Flaky {
@@ -193,7 +209,7 @@ mod tests {
     }
 
     fn entry(user: &str) -> Decision {
-        Decision::Put(Revocation::user(UserId::new(user).unwrap()))
+        Decision::Bar(Revocation::user(UserId::new(user).unwrap()))
     }
 
     #[tokio::test(start_paused = true)]

@@ -65,6 +65,14 @@ impl BarredList {
         self.count -= self.entries.remove(subject).map_or(0, |held| held.len());
     }
 
+    /// The entries of a subject that still count.
+    pub fn of(&self, subject: &Subject, now: u64) -> Vec<Revocation> {
+        let held = self.entries.get(subject).into_iter().flatten();
+        held.filter(|entry| entry.until.is_none_or(|until| now < until))
+            .cloned()
+            .collect()
+    }
+
     /// The entry that bars this user with this token, bans first.
     pub fn verdict(&self, user: &UserId, token: &TokenFacts, now: u64) -> Option<&Revocation> {
         if self.count == 0 {

@@ -7,13 +7,15 @@ use thiserror::Error;
 
 use crate::{ConnectionId, UserId};
 
+mod decision;
 mod journal;
 mod list;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub(crate) use journal::{Decision, Journal, Storing};
+pub use decision::Decision;
+pub(crate) use journal::{Journal, Keeper, Storing};
 pub(crate) use list::BarredList;
 pub use memory::MemoryRevocations;
 #[cfg(feature = "sqlite")]

@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, OnceLock, atomic::Ordering},
     time::Duration,
 };
 
@@ -13,12 +13,15 @@ use tokio_tungstenite::tungstenite::http::HeaderMap;
 use crate::{
     auth::{Examiner, Ticket, Tickets},
     bridge::Tally,
+    cluster::Node,
     config::BouncerConfig,
     door::{Credential, HandshakeRequest, credential},
+    goodbye::{DisconnectReason, Goodbye},
     identity::{ConnectionId, User, UserId},
     refusal::{Refusal, RefusalKind},
     registry::{Receipt, Registry},
     revocation::{Revocation, Subject},
+    token::TokenFacts,
 };
 
 /// When to come back after a 503 that has to do with this server's state.
@@ -32,6 +35,8 @@ pub(crate) struct Shared {
     pub tickets: Tickets,
     pub tally: Arc<Tally>,
     pub local_addr: SocketAddr,
+    /// This process as one of many.
+    pub cluster: OnceLock<Arc<Node>>,
     /// True once the app is about to end.
     pub stopping: watch::Sender<bool>,
 }
@@ -42,6 +47,30 @@ impl Shared {
         !self.stopping.send_replace(true)
     }
 
+    /// This process as one of many, if it is.
+    pub fn node(&self) -> Option<&Arc<Node>> {
+        self.cluster.get()
+    }
+
+    /// Whether everything that has to be known before anybody comes in was read once.
+    pub fn check_loaded(&self) -> Result<(), Refusal> {
+        match self.node().is_none_or(|node| node.is_loaded()) {
+            true => Ok(()),
+            false => Err(Refusal::unavailable(
+                "the list of the barred is not read yet",
+            )),
+        }
+    }
+
+    /// Whether this identity could come in now, as far as this and all other nodes know. Admits nobody.
+    pub async fn check(&self, user: &UserId, token: &TokenFacts) -> Result<(), Refusal> {
+        self.registry.check(user, token)?;
+        match self.node() {
+            Some(node) => node.check_barred(user, token).await,
+            None => Ok(()),
+        }
+    }
+
     /// The cheap look whether somebody could come in; the place itself is taken at the end.
     pub fn check_room(&self) -> Result<(), Refusal> {
         let kind = if *self.stopping.borrow() {
@@ -49,7 +78,7 @@ impl Shared {
         } else if self.registry.is_full() {
             RefusalKind::Capacity
         } else {
-            return Ok(());
+            return self.node().map_or(Ok(()), |node| node.check_current());
         };
         Err(Refusal::from(kind).retry_after(RETRY_AFTER))
     }
@@ -129,7 +158,12 @@ impl Bouncer {
     /// Sends a user's sessions away with 4004 and these words. Nothing is barred. What was sent
     /// before still goes out. Returns how many sessions it ended.
     pub fn kick(&self, user: &UserId, message: Option<&str>) -> usize {
-        let cut = self.0.registry.kick(&Subject::User(user.clone()), message);
+        let goodbye = Goodbye {
+            reason: DisconnectReason::Kicked,
+            message: message.map(Arc::from),
+        };
+        let subject = Subject::User(user.clone());
+        let cut = self.0.registry.send_away(&subject, &goodbye);
         tracing::info!(%user, cut, "kicked");
         cut
     }
@@ -166,10 +200,15 @@ impl Bouncer {
             credential: Some(token),
         };
         let admission = shared.examiner.authenticate(&request).await?;
-        shared
-            .registry
-            .check(admission.user.id(), &admission.token)?;
-        shared.tickets.issue(admission)
+        shared.check(admission.user.id(), &admission.token).await?;
+        let Some(node) = shared.node() else {
+            return shared.tickets.issue(admission);
+        };
+        let copy = admission.without_components();
+        let ticket = shared.tickets.issue(admission)?;
+        node.share_ticket(&ticket.hash(), &copy, ticket.expires_in())
+            .await?;
+        Ok(ticket)
     }
 
     /// Everybody who is in. Takes time that grows with their number.
@@ -193,9 +232,10 @@ impl Bouncer {
         self.0.local_addr
     }
 
-    /// Whether players can come in: false once the app is about to end.
+    /// Whether players can come in: false once the app is about to end, and on one of many nodes while
+    /// it does not know what the others decided.
     pub fn is_ready(&self) -> bool {
-        !*self.0.stopping.borrow()
+        !*self.0.stopping.borrow() && self.0.node().is_none_or(|node| node.is_current())
     }
 
     /// What happened since the start.

@@ -1,0 +1,77 @@
+//! Many nodes: what one of them decides holds on all of them.
+//!
+//! ```text
+//! revoke() ─ fence here ─ journal ─► list + control log ─► other nodes: fence, list
+//! handshake ─ registry.admit ─► list: barred? seat free? ─► game ─► 101
+//! broadcast_everywhere ─► here at once, frames ─► other nodes (may be lost)
+//! ```
+//!
+//! - [`backplane`] is what the nodes share; [`in_process`] and `redis` are two of them.
+//! - [`keeper`] appends to the control log, [`follower`] reads it and compares the lists.
+//! - [`node`] answers the door: is this node current, is somebody barred; [`seats`] has the logins of the
+//!   fleet, [`ticket`] its tickets.
+//! - [`frames`] go between nodes, and [`game`] is what the game sees.
+//!
+//! A handshake first has its handle in the registry and then reads the shared list. So either it sees a
+//! revocation there, or the revocation comes later in the log and finds the handle.
+
+mod backoff;
+mod backplane;
+mod follower;
+mod frames;
+mod game;
+mod in_process;
+mod keeper;
+mod node;
+mod options;
+mod seats;
+mod ticket;
+
+pub use backplane::{
+    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
+    LogPosition, NodeId, Seat,
+};
+pub use frames::{Audience, ClusterCounters, ClusterFrame};
+pub(crate) use game::{Arrived, receive as receive_frames};
+pub use game::{Cluster, ClusterOutbox};
+pub use in_process::{Faults, InProcessBackplane};
+pub(crate) use keeper::ControlLog;
+pub(crate) use node::Node;
+pub use options::ClusterOptions;
+pub(crate) use seats::SeatGuard;
+
+use std::sync::Arc;
+
+use crate::{
+    bridge::Line,
+    registry::Registry,
+    revocation::{BarredList, Decision, Revocation},
+};
+
+/// Most entries that one subject has: revoke and ban, each with and without `issued_before`.
+const SHAPES: usize = 4;
+
+/// Starts what a node does beside its players. To be called within the runtime.
+pub(crate) fn start(node: &Arc<Node>, registry: Arc<Registry>, game: Line<ClusterFrame>) {
+    tokio::spawn(follower::run(node.clone(), registry));
+    tokio::spawn(seats::run(node.clone()));
+    tokio::spawn(frames::send(node.clone()));
+    tokio::spawn(frames::receive(node.clone(), game));
+}
+
+/// The entries of a subject after a decision about it.
+fn decide(
+    held: Vec<Revocation>,
+    decision: &Decision,
+    unix_now: u64,
+) -> Result<Vec<Revocation>, BackplaneError> {
+    let Decision::Bar(new) = decision else {
+        return Ok(Vec::new());
+    };
+    let mut list = BarredList::new(SHAPES);
+    for entry in held.into_iter().chain([new.clone()]) {
+        list.put(entry, unix_now)
+            .map_err(|error| BackplaneError(error.to_string()))?;
+    }
+    Ok(list.of(&new.subject, unix_now))
+}

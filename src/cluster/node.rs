@@ -1,0 +1,162 @@
+//! This node: what the door asks before it lets somebody in.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::watch, time::timeout};
+
+use super::{
+    Backplane, BackplaneError, BackplaneFuture, ClusterOptions, LogPosition, NodeId,
+    frames::Frames, seats::Seats,
+};
+use crate::{
+    config::Limits,
+    identity::unix_now,
+    refusal::{Refusal, RefusalKind},
+    registry::refusal_of,
+    revocation::{BarredList, Subject},
+    sync::{Mutex, lock},
+    token::TokenFacts,
+};
+
+/// When to come back after a 503 that has to do with the backplane.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Subjects that can bar one player, times the shapes of an entry.
+const ENTRIES_MAX: usize = 12;
+
+/// See the module's documentation.
+pub(crate) struct Node {
+    pub id: NodeId,
+    pub options: ClusterOptions,
+    pub limits: Arc<Limits>,
+    pub seats: Arc<Seats>,
+    pub frames: Frames,
+    backplane: Arc<dyn Backplane>,
+    /// When it was last known that nothing in the log was unread, and up to where it was read.
+    confirmed: Mutex<Option<Instant>>,
+    position: watch::Sender<LogPosition>,
+}
+
+impl Node {
+    pub fn new(
+        backplane: Arc<dyn Backplane>,
+        options: ClusterOptions,
+        limits: &Limits,
+    ) -> Result<Self, BackplaneError> {
+        Ok(Self {
+            id: NodeId::random()?,
+            seats: Arc::new(Seats::new(options.waiting_releases)),
+            frames: Frames::new(&options),
+            limits: Arc::new(limits.clone()),
+            options,
+            backplane,
+            confirmed: Mutex::new(None),
+            position: watch::Sender::new(LogPosition::default()),
+        })
+    }
+
+    /// Asks the backplane, within the time that a question may take.
+    pub async fn ask<'a, T>(
+        &'a self,
+        question: impl FnOnce(&'a dyn Backplane) -> BackplaneFuture<'a, T>,
+    ) -> Result<T, BackplaneError> {
+        self.ask_within(self.options.command_timeout, question)
+            .await
+    }
+
+    /// The same within another time.
+    pub async fn ask_within<'a, T>(
+        &'a self,
+        patience: Duration,
+        question: impl FnOnce(&'a dyn Backplane) -> BackplaneFuture<'a, T>,
+    ) -> Result<T, BackplaneError> {
+        timeout(patience, question(&*self.backplane))
+            .await
+            .unwrap_or_else(|_| Err(BackplaneError("it took too long".to_owned())))
+    }
+
+    /// Hears frames until that fails.
+    pub fn listen<'a>(
+        &'a self,
+        hear: &'a (dyn Fn(bytes::Bytes) + Send + Sync),
+    ) -> BackplaneFuture<'a, ()> {
+        self.backplane.listen(hear)
+    }
+
+    /// Whether the list has been read once.
+    pub fn is_loaded(&self) -> bool {
+        lock(&self.confirmed).is_some()
+    }
+
+    /// Whether the node knows, as of a moment ago, everything that the log says.
+    pub fn is_current(&self) -> bool {
+        lock(&self.confirmed).is_some_and(|at| at.elapsed() <= self.options.max_lag)
+    }
+
+    /// 503 unless the node [is current](Self::is_current).
+    pub fn check_current(&self) -> Result<(), Refusal> {
+        match self.is_current() {
+            true => Ok(()),
+            false => Err(unavailable("this node is behind the control log")),
+        }
+    }
+
+    /// Up to where the log has been applied.
+    pub fn position(&self) -> LogPosition {
+        *self.position.borrow()
+    }
+
+    /// Everything up to this position has been applied.
+    pub fn applied(&self, position: LogPosition) {
+        self.position.send_replace(position);
+    }
+
+    /// Nothing was unread at this time.
+    pub fn confirm(&self, at: Instant) {
+        *lock(&self.confirmed) = Some(at);
+    }
+
+    /// Waits until the log was applied up to this position.
+    pub async fn has_applied(&self, position: LogPosition) {
+        let mut applied = self.position.subscribe();
+        // Fails only when this node is gone.
+        let _ = applied.wait_for(|applied| *applied >= position).await;
+    }
+
+    /// Asks the shared list whether this identity is barred now.
+    ///
+    /// # Errors
+    /// What the barred are told, or 503 when the list cannot be read.
+    pub async fn check_barred(
+        &self,
+        user: &crate::UserId,
+        token: &TokenFacts,
+    ) -> Result<(), Refusal> {
+        self.check_current()?;
+        let mut subjects = vec![Subject::Everyone, Subject::User(user.clone())];
+        subjects.extend(token.id.clone().map(Subject::Token));
+        let entries = self
+            .ask(|backplane| backplane.barred(&subjects))
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
+        let now = unix_now();
+        let mut list = BarredList::new(ENTRIES_MAX);
+        for entry in entries {
+            list.put(entry, now)
+                .map_err(|error| unavailable(error.to_string()))?;
+        }
+        match list.verdict(user, token, now) {
+            Some(entry) => Err(refusal_of(entry, now)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// 503 with a cause for the operator.
+pub(super) fn unavailable(cause: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
+    Refusal::from(RefusalKind::Unavailable)
+        .because(cause)
+        .retry_after(RETRY_AFTER)
+}

@@ -1,0 +1,174 @@
+//! Who has a seat in the fleet on this node: taken at the door, renewed, and given up with the session.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::Notify, time::timeout};
+
+use super::{Claim, Claimed, Seat, backoff::Backoff, node::Node, node::unavailable};
+use crate::{
+    ConnectionId, DuplicateLogin,
+    refusal::{Refusal, RefusalKind},
+    registry::{Handle, Registry},
+    sync::{Mutex, lock},
+};
+
+/// Seats that are renewed or given up with one question.
+const CHUNK: usize = 512;
+
+/// The seats of this node.
+pub(crate) struct Seats {
+    state: Mutex<State>,
+    ended: Notify,
+    waiting_limit: usize,
+}
+
+#[derive(Default)]
+struct State {
+    taken: HashMap<ConnectionId, Seat>,
+    /// Sessions that have ended, and the backplane does not know yet.
+    ended: Vec<Seat>,
+}
+
+impl Seats {
+    pub fn new(waiting_limit: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            ended: Notify::new(),
+            waiting_limit,
+        }
+    }
+}
+
+/// One seat; dropping it gives it up.
+pub(crate) struct SeatGuard {
+    seat: Seat,
+    seats: Arc<Seats>,
+}
+
+impl Drop for SeatGuard {
+    fn drop(&mut self) {
+        let mut state = lock(&self.seats.state);
+        state.taken.remove(&self.seat.connection);
+        if state.ended.len() < self.seats.waiting_limit {
+            state.ended.push(self.seat.clone());
+        }
+        drop(state);
+        self.seats.ended.notify_one();
+    }
+}
+
+impl Node {
+    /// Reserves a seat before the game is asked, or says why there is none.
+    pub async fn reserve(
+        self: &Arc<Self>,
+        handle: &Handle,
+        registry: &Registry,
+    ) -> Result<SeatGuard, Refusal> {
+        let seat = Seat {
+            node: self.id.clone(),
+            connection: handle.id,
+            user: handle.user.id().clone(),
+        };
+        // From here on the seat is given up whatever happens, also when only the answer is lost.
+        let guard = SeatGuard {
+            seat: seat.clone(),
+            seats: self.seats.clone(),
+        };
+        self.claim(seat.clone(), registry.held(handle.user.id()), false)
+            .await?;
+        lock(&self.seats.state).taken.insert(seat.connection, seat);
+        Ok(guard)
+    }
+
+    /// The player is in: sessions of the same user on other nodes leave, where they are to be replaced.
+    pub async fn take_over(&self, guard: &SeatGuard) -> Result<(), Refusal> {
+        match self.limits.duplicate_login {
+            DuplicateLogin::KickOld => self.claim(guard.seat.clone(), 1, true).await,
+            DuplicateLogin::RejectNew | DuplicateLogin::Allow => Ok(()),
+        }
+    }
+
+    async fn claim(&self, seat: Seat, held_here: usize, entered: bool) -> Result<(), Refusal> {
+        let limits = &self.limits;
+        let claim = Claim {
+            seat,
+            policy: limits.duplicate_login,
+            sessions: match limits.duplicate_login {
+                DuplicateLogin::Allow => limits.connections_per_user,
+                DuplicateLogin::KickOld | DuplicateLogin::RejectNew => 1,
+            },
+            held_here,
+            replacements_per_minute: limits.replacements_per_minute,
+            entered,
+            lifetime: self.options.seat_lifetime,
+        };
+        match self.ask(|backplane| backplane.claim(&claim)).await {
+            Ok(Claimed::Yes) => Ok(()),
+            Ok(Claimed::Full) => Err(RefusalKind::AlreadyConnected.into()),
+            Ok(Claimed::TooOften(wait)) => {
+                Err(Refusal::from(RefusalKind::TooManyAttempts).retry_after(wait))
+            }
+            Err(error) => Err(unavailable(error.to_string())),
+        }
+    }
+}
+
+/// Renews seats and gives them up, one after the other, so that none is renewed after its end. Tells
+/// also how many players there are.
+pub(crate) async fn run(node: Arc<Node>) {
+    let period = node.options.seat_lifetime / 3;
+    let mut renewed: Option<Instant> = None;
+    let mut backoff = Backoff::default();
+    loop {
+        let left = renewed.map_or(Duration::ZERO, |at| period.saturating_sub(at.elapsed()));
+        let done = if left.is_zero() {
+            let done = renew(&node).await;
+            renewed = Some(Instant::now());
+            done
+        } else {
+            release(&node).await
+        };
+        match done {
+            Err(error) => {
+                tracing::debug!(%error, "the seats of players are not known to the other nodes");
+                backoff.wait().await;
+            }
+            Ok(()) => {
+                backoff.reset();
+                if lock(&node.seats.state).ended.is_empty() {
+                    let _ = timeout(left, node.seats.ended.notified()).await;
+                }
+            }
+        }
+    }
+}
+
+async fn renew(node: &Node) -> Result<(), super::BackplaneError> {
+    let lifetime = node.options.seat_lifetime;
+    let seats: Vec<Seat> = lock(&node.seats.state).taken.values().cloned().collect();
+    for chunk in seats.chunks(CHUNK) {
+        node.ask(|backplane| backplane.renew(chunk, lifetime))
+            .await?;
+    }
+    let players = lock(&node.seats.state).taken.len();
+    node.ask(|backplane| backplane.report(&node.id, players, lifetime))
+        .await
+}
+
+async fn release(node: &Node) -> Result<(), super::BackplaneError> {
+    loop {
+        let chunk: Vec<Seat> = {
+            let state = lock(&node.seats.state);
+            state.ended.iter().take(CHUNK).cloned().collect()
+        };
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        node.ask(|backplane| backplane.release(&chunk)).await?;
+        lock(&node.seats.state).ended.drain(..chunk.len());
+    }
+}

@@ -1,0 +1,76 @@
+//! Tickets that are good on every node, once.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::node::{Node, unavailable};
+use crate::{
+    Admission, User, UserId, auth::in_time, refusal::Refusal, short_lived::Digest,
+    token::TokenFacts,
+};
+
+/// Whom a ticket lets in, as the backplane keeps it: everything that is known but for components.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    id: UserId,
+    name: String,
+    roles: Vec<String>,
+    token: Option<Arc<str>>,
+    issued_at: u64,
+    expires_at: Option<u64>,
+    claims: Option<Arc<str>>,
+}
+
+impl Node {
+    /// Makes a ticket good on every node.
+    pub async fn share_ticket(
+        &self,
+        hash: &Digest,
+        admission: &Admission,
+        lifetime: Duration,
+    ) -> Result<(), Refusal> {
+        let stored = serde_json::to_vec(&Stored {
+            id: admission.user.id().clone(),
+            name: admission.user.name().to_owned(),
+            roles: admission.user.roles().to_vec(),
+            token: admission.token.id.clone(),
+            issued_at: admission.token.issued_at,
+            expires_at: admission.token.expires_at,
+            claims: admission.token.claims.clone(),
+        })
+        .map_err(|error| unavailable(error.to_string()))?;
+        self.ask(|backplane| backplane.put_ticket(hash, stored.into(), lifetime))
+            .await
+            .map_err(|error| unavailable(error.to_string()))
+    }
+
+    /// Takes a ticket, or only looks at it.
+    pub async fn ticket(&self, hash: &Digest, take: bool) -> Result<Admission, Refusal> {
+        let found = self
+            .ask(|backplane| match take {
+                true => backplane.take_ticket(hash),
+                false => backplane.look_at_ticket(hash),
+            })
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
+        in_time(found.map(|stored| admission(&stored)).transpose()?)
+    }
+}
+
+fn admission(stored: &Bytes) -> Result<Admission, Refusal> {
+    let unreadable = || unavailable("a ticket of another node cannot be read");
+    let stored: Stored = serde_json::from_slice(stored).map_err(|_| unreadable())?;
+    let user = User::new(stored.id, stored.name)
+        .and_then(|user| user.with_roles(stored.roles))
+        .map_err(|_| unreadable())?;
+    let mut admission = Admission::new(user);
+    admission.token = TokenFacts {
+        id: stored.token,
+        issued_at: stored.issued_at,
+        expires_at: stored.expires_at,
+        claims: stored.claims,
+    };
+    Ok(admission)
+}

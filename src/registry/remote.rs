@@ -1,0 +1,117 @@
+//! What other nodes decided, applied here without being told to anybody again.
+//!
+//! The list is always what the log says, in its order, and over it what was decided here and is not in
+//! the log yet: a remote restoration does not undo a revocation of ours that still waits.
+
+use super::{Registry, goodbye_of, ledger::Ledger};
+use crate::{
+    goodbye::{DisconnectReason, Goodbye},
+    identity::unix_now,
+    revocation::{Decision, Revocation, Subject},
+    sync::lock,
+};
+
+impl Registry {
+    /// Applies a decision from the log. One that was made `here` has cut already whom it cuts.
+    pub fn hear(&self, decision: &Decision, here: bool) -> usize {
+        match decision {
+            Decision::Bar(entry) if here => {
+                self.change(&entry.subject, |ledger, now| {
+                    note(ledger, entry.clone(), now)
+                });
+                0
+            }
+            Decision::Bar(entry) => self.bar(entry),
+            Decision::Restore(subject) => {
+                self.change(subject, |ledger, _| ledger.restore(subject));
+                0
+            }
+            Decision::Kick { .. } | Decision::Replace { .. } if here => 0,
+            Decision::Kick { user, message } => {
+                let goodbye = Goodbye {
+                    reason: DisconnectReason::Kicked,
+                    message: message.clone(),
+                };
+                self.send_away(&Subject::User(user.clone()), &goodbye)
+            }
+            Decision::Replace { connection, .. } => {
+                let goodbye = DisconnectReason::Replaced.into();
+                self.send_away(&Subject::Session(*connection), &goodbye)
+            }
+        }
+    }
+
+    /// Makes the entries of a subject the same as these, which the shared store has. Sessions end when
+    /// one of them is new here.
+    pub fn align(&self, subject: &Subject, stored: &[Revocation]) {
+        let now = unix_now();
+        let counts = |entry: &&Revocation| entry.until.is_none_or(|until| now < until);
+        let stored: Vec<_> = stored.iter().filter(counts).collect();
+        let held = lock(&self.ledger).barred(subject, now);
+        let missing: Vec<_> = stored
+            .iter()
+            .filter(|entry| !held.iter().any(|held| is_as_strict(held, entry)))
+            .collect();
+        if missing.is_empty() && held.len() == stored.len() {
+            return;
+        }
+        self.change(subject, |ledger, now| {
+            ledger.restore(subject);
+            for entry in &stored {
+                note(ledger, (*entry).clone(), now);
+            }
+        });
+        for entry in missing {
+            self.bar(entry);
+        }
+    }
+
+    /// How many sessions of this user hold a place here.
+    pub fn held(&self, user: &crate::UserId) -> usize {
+        lock(&self.ledger).held(user)
+    }
+
+    fn bar(&self, entry: &Revocation) -> usize {
+        let found = self.change(&entry.subject, |ledger, now| {
+            let (found, listed) = ledger.revoke(entry.clone(), now);
+            if let Err(error) = listed {
+                tracing::error!(%error, "a revocation of another node only cuts here");
+            }
+            found
+        });
+        self.cut(&found, &goodbye_of(entry), true)
+    }
+
+    /// Changes the entries of a subject, and then again what we have decided since.
+    fn change<R>(&self, subject: &Subject, change: impl FnOnce(&mut Ledger, u64) -> R) -> R {
+        let now = unix_now();
+        let mut ledger = lock(&self.ledger);
+        let changed = change(&mut ledger, now);
+        for decision in self.journal.waiting_for(subject) {
+            match decision {
+                Decision::Bar(entry) => note(&mut ledger, entry, now),
+                Decision::Restore(subject) => ledger.restore(&subject),
+                Decision::Kick { .. } | Decision::Replace { .. } => {}
+            }
+        }
+        changed
+    }
+}
+
+fn note(ledger: &mut Ledger, entry: Revocation, now: u64) {
+    if let Err(error) = ledger.bar(entry, now) {
+        tracing::error!(%error, "a revocation of the shared store is not kept here");
+    }
+}
+
+/// Whether an entry bars everybody whom another one bars, for as long.
+fn is_as_strict(held: &Revocation, other: &Revocation) -> bool {
+    held.kind == other.kind
+        && held.issued_before.is_some() == other.issued_before.is_some()
+        && held.issued_before >= other.issued_before
+        && match (held.until, other.until) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(held), Some(other)) => held >= other,
+        }
+}

@@ -1,0 +1,295 @@
+//! Two nodes over a backplane within the process, which can be told to go wrong.
+
+#[path = "cluster/fleet.rs"]
+mod fleet;
+#[path = "support/mod.rs"]
+mod support;
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use bevy_bouncer::*;
+use fleet::*;
+use support::*;
+
+fn start(change: impl Fn(&mut Limits)) -> (Fleet, InProcessBackplane) {
+    let backplane = InProcessBackplane::new();
+    let fleet = Fleet::new(|| backplane.clone(), change);
+    (fleet, backplane)
+}
+
+fn late_and_twice() -> Faults {
+    Faults {
+        log_delay: Duration::from_millis(30),
+        log_twice: true,
+        frames_twice: 0.5,
+        frame_delay: Duration::ZERO..Duration::from_millis(20),
+        ..Faults::default()
+    }
+}
+
+#[test]
+fn p06_a_decision_holds_on_every_node() {
+    let (mut fleet, _) = start(|_| {});
+    a_decision_holds_on_every_node(&mut fleet);
+    every_kind_of_revocation_holds(&mut fleet);
+}
+
+#[test]
+fn p06_a_decision_holds_also_when_the_log_is_late_and_repeats_itself() {
+    let (mut fleet, backplane) = start(|_| {});
+    backplane.set_faults(late_and_twice());
+    a_decision_holds_on_every_node(&mut fleet);
+    every_kind_of_revocation_holds(&mut fleet);
+}
+
+#[test]
+fn p06_a_node_that_starts_later_knows_the_barred() {
+    let (mut fleet, backplane) = start(|_| {});
+    a_node_that_starts_later_knows_the_barred(&mut fleet, backplane);
+}
+
+#[test]
+fn p06_handshakes_race_revocations_over_nodes_and_nobody_survives() {
+    let (mut fleet, _) = start(|_| {});
+    handshakes_race_revocations_and_nobody_survives(&mut fleet, 200);
+}
+
+#[test]
+fn p06_the_race_is_lost_also_against_a_late_log() {
+    let (mut fleet, backplane) = start(|_| {});
+    backplane.set_faults(Faults {
+        log_delay: Duration::from_millis(15),
+        log_twice: true,
+        ..Faults::default()
+    });
+    handshakes_race_revocations_and_nobody_survives(&mut fleet, 60);
+}
+
+#[test]
+fn a_login_on_another_node_replaces() {
+    let (mut fleet, _) = start(|_| {});
+    a_login_elsewhere_replaces(&mut fleet);
+    of_many_logins_at_once_one_is_left(&mut fleet, 10);
+}
+
+#[test]
+fn a_login_on_another_node_is_rejected() {
+    let (mut fleet, _) = start(|limits| limits.duplicate_login = DuplicateLogin::RejectNew);
+    a_login_elsewhere_is_rejected(&mut fleet);
+}
+
+#[test]
+fn so_many_logins_are_allowed_over_all_nodes() {
+    let (mut fleet, _) = start(|limits| {
+        limits.duplicate_login = DuplicateLogin::Allow;
+        limits.connections_per_user = 3;
+    });
+    so_many_logins_are_allowed(&mut fleet);
+}
+
+#[test]
+fn who_goes_back_and_forth_between_nodes_is_slowed_down() {
+    let (mut fleet, _) = start(|limits| limits.replacements_per_minute = 2);
+    let _one = fleet.a.join("player-1");
+    let _two = fleet.b.join("player-1");
+    let _three = fleet.a.join("player-1");
+    let answer = fleet.b.connect(&token("player-1")).err().unwrap();
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (429, "too_many_attempts")
+    );
+}
+
+#[test]
+fn p10_a_kick_reaches_every_node() {
+    let (mut fleet, _) = start(|_| {});
+    a_kick_reaches_every_node(&mut fleet);
+}
+
+#[test]
+fn a_ticket_is_good_once_over_all_nodes() {
+    let (mut fleet, _) = start(|_| {});
+    a_ticket_is_good_once_on_any_node(&mut fleet, 10);
+}
+
+#[test]
+fn chat_goes_everywhere() {
+    let (mut fleet, _) = start(|_| {});
+    chat_reaches_every_node(&mut fleet);
+}
+
+#[test]
+fn chat_that_is_late_lost_or_repeated_comes_once_or_not_at_all() {
+    let (mut fleet, backplane) = start(|_| {});
+    let mut ann = fleet.a.join("player-1");
+    let mut ben = fleet.b.join("player-2");
+    backplane.set_faults(Faults {
+        frames_lost: 0.2,
+        frames_twice: 0.5,
+        frame_delay: Duration::ZERO..Duration::from_millis(30),
+        ..Faults::default()
+    });
+    const SENT: usize = 50;
+    for number in 0..SENT {
+        ann.send(&format!("number {number}"));
+    }
+    let mut heard = std::collections::HashSet::new();
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
+        fleet.a.tick();
+        fleet.b.tick();
+        if let Heard::Text(text) = ben.hear_within(Duration::from_millis(2)) {
+            assert!(heard.insert(text.clone()), "{text} came twice");
+        }
+    }
+    assert!(
+        heard.len() > SENT / 3 && heard.len() < SENT,
+        "{}",
+        heard.len()
+    );
+    let counters = fleet.b.app.world().resource::<Cluster>().counters();
+    assert!(counters.duplicates > 0 && counters.received == heard.len() as u64);
+}
+
+#[test]
+fn who_is_online_is_known() {
+    let (mut fleet, _) = start(|_| {});
+    who_is_online_is_known_everywhere(&mut fleet);
+}
+
+#[test]
+fn p06_a_node_that_is_behind_lets_nobody_in_and_keeps_who_is_in() {
+    let (mut fleet, backplane) = start(|_| {});
+    for fault in [
+        Faults {
+            silent: true,
+            ..Faults::default()
+        },
+        Faults {
+            unreachable: true,
+            ..Faults::default()
+        },
+    ] {
+        let mut inside = fleet.b.join("player-1");
+        backplane.set_faults(fault);
+        let answer = fleet.b.connect(&token("player-2")).err().unwrap();
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (503, "unavailable")
+        );
+        fleet.until("it is known to be behind", |fleet| {
+            !fleet.b.bouncer.is_ready()
+        });
+        let asked = Instant::now();
+        let answer = fleet.b.connect(&token("player-2")).err().unwrap();
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (503, "unavailable")
+        );
+        assert!(
+            asked.elapsed() < Duration::from_millis(400),
+            "it does not try"
+        );
+        let health = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        assert_eq!(fleet.b.raw(health).unwrap().status, 200, "it lives");
+        inside.send("still here");
+        fleet.until("chat goes on here", |_| {
+            matches!(inside.hear_within(Duration::from_millis(2)), Heard::Text(_))
+        });
+        // What is decided now is fenced here, not stored, and holds everywhere afterwards.
+        let receipt = fleet.a.bouncer.revoke(user("player-1"));
+        assert!(block_on(receipt).is_err());
+        backplane.set_faults(Faults::default());
+        assert_eq!(inside.close_code(), 4101);
+        fleet.until("it has caught up", |fleet| fleet.b.bouncer.is_ready());
+        fleet.b.join("player-2");
+        assert_eq!(
+            fleet.b.connect(&token("player-1")).err().unwrap().status,
+            401
+        );
+        block_on(fleet.a.bouncer.restore(user("player-1"))).expect("stored");
+        fleet.until("restored", |fleet| {
+            fleet.b.connect(&token("player-1")).is_ok()
+        });
+    }
+}
+
+#[test]
+fn p06_a_node_without_its_list_is_not_healthy_and_lets_nobody_in() {
+    let backplane = InProcessBackplane::new();
+    backplane.set_faults(Faults {
+        silent: true,
+        ..Faults::default()
+    });
+    let mut game = node(backplane.clone(), "a", |_| {});
+    let health = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert_eq!(game.raw(health).unwrap().status, 503);
+    assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 503);
+    assert!(!game.bouncer.is_ready());
+    backplane.set_faults(Faults::default());
+    ready(&mut game);
+    assert_eq!(game.raw(health).unwrap().status, 200);
+    game.join("player-1");
+}
+
+#[test]
+fn p06_a_restoration_elsewhere_does_not_undo_what_waits_to_be_stored() {
+    let (mut fleet, backplane) = start(|_| {});
+    backplane.set_faults(Faults {
+        log_delay: Duration::from_millis(300),
+        ..Faults::default()
+    });
+    let restored = fleet.b.bouncer.restore(user("player-1"));
+    block_on(async { tokio::time::timeout(Duration::from_secs(1), restored).await })
+        .expect("in time")
+        .expect("stored");
+    block_on(fleet.a.bouncer.revoke(user("player-1"))).expect("stored");
+    let until = Instant::now() + Duration::from_millis(700);
+    while Instant::now() < until {
+        for game in [&mut fleet.a, &mut fleet.b] {
+            assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 401);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn lists_are_compared_now_and_then() {
+    let backplane = InProcessBackplane::new();
+    let mut options = options("a");
+    options.reconcile_interval = Duration::from_millis(100);
+    let mut game = node_with(backplane.clone(), options, |_| {});
+    ready(&mut game);
+    let mut client = game.join("player-1");
+    block_on(game.bouncer.revoke(user("player-2"))).expect("stored");
+    thread::sleep(Duration::from_millis(500));
+    client.settle();
+    assert_eq!(game.connect(&token("player-2")).err().unwrap().status, 401);
+    block_on(game.bouncer.restore(user("player-2"))).expect("stored");
+    thread::sleep(Duration::from_millis(300));
+    game.join("player-2");
+    assert!(game.bouncer.is_ready());
+}
+
+#[test]
+fn a_bad_option_is_named() {
+    let door = || BouncerPlugin::bind(config(), authenticator()).unwrap();
+    let mut options = ClusterOptions::default();
+    options.frame_bytes = 0;
+    let error = door()
+        .cluster(InProcessBackplane::new(), options)
+        .err()
+        .unwrap();
+    assert!(
+        error.to_string().starts_with("cluster.frame_bytes"),
+        "{error}"
+    );
+    let both = door()
+        .cluster(InProcessBackplane::new(), ClusterOptions::default())
+        .unwrap()
+        .revocations(MemoryRevocations);
+    assert!(both.err().unwrap().to_string().starts_with("revocations"));
+}

@@ -137,6 +137,8 @@ pub use auth::{
     Algorithm, Authenticator, Claims, DirectoryError, IssueError, JwtAuthenticator, KeyError,
     KeySet, MapDirectory, Standing, Ticket, TokenIssuer, UserDirectory,
 };
+#[cfg(feature = "redis")]
+pub use cluster::RedisBackplane;
 pub use cluster::{
     Audience, Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Cluster, ClusterCounters,
     ClusterFrame, ClusterOptions, ClusterOutbox, Faults, InProcessBackplane, Issue, ListPage,

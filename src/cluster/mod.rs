@@ -24,6 +24,8 @@ mod in_process;
 mod keeper;
 mod node;
 mod options;
+#[cfg(feature = "redis")]
+mod redis;
 mod seats;
 mod ticket;
 
@@ -38,6 +40,8 @@ pub use in_process::{Faults, InProcessBackplane};
 pub(crate) use keeper::ControlLog;
 pub(crate) use node::Node;
 pub use options::ClusterOptions;
+#[cfg(feature = "redis")]
+pub use redis::RedisBackplane;
 pub(crate) use seats::SeatGuard;
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! Two nodes that share a backplane, and what must be true of them whatever the backplane is.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::{
     net::SocketAddr,
@@ -303,6 +304,17 @@ pub fn a_login_elsewhere_replaces(fleet: &mut Fleet) {
     fleet.until("the first node has it", |fleet| fleet.b.entities() == 0);
     third.settle();
     assert_eq!(fleet.a.entities(), 1);
+}
+
+pub fn going_back_and_forth_is_slowed_down(fleet: &mut Fleet) {
+    let _one = fleet.a.join("player-1");
+    let _two = fleet.b.join("player-1");
+    let _three = fleet.a.join("player-1");
+    let answer = fleet.b.connect(&token("player-1")).err().unwrap();
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (429, "too_many_attempts")
+    );
 }
 
 /// Many log in on both nodes at once: one session is left.

@@ -1,0 +1,361 @@
+//! Redis or Valkey as what the nodes share.
+//!
+//! | key | what |
+//! |---|---|
+//! | `<prefix>list` | hash: subject → its entries |
+//! | `<prefix>log` | stream: what was decided |
+//! | `<prefix>note:<node>:<number>` | where in the log an issue is |
+//! | `<prefix>seats:<user>` | sorted set: node and connection, by their end |
+//! | `<prefix>replaced:<user>` | replacements in this minute |
+//! | `<prefix>players:<node>`, `<prefix>nodes` | players of each node |
+//! | `<prefix>ticket:<hash>` | a ticket |
+//! | `<prefix>frames` | channel: frames between nodes |
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use redis::{Client, aio::MultiplexedConnection, cmd, pipe};
+use tokio::time::timeout;
+
+use super::{
+    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
+    LogPosition, NodeId, Seat,
+};
+use crate::{
+    DuplicateLogin, UserId,
+    identity::unix_now,
+    revocation::{Revocation, Subject},
+    short_lived::Digest,
+    sync::Mutex,
+};
+
+mod link;
+mod log;
+mod scripts;
+
+use link::Link;
+use scripts::Scripts;
+
+/// For a subscription to be made.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A [`Backplane`] over Redis (7 or later) or Valkey.
+///
+/// Acknowledged decisions survive what Redis survives: have it write each change to the disk
+/// (`appendonly yes`, `appendfsync always`) where a power failure must not lose a ban. When a replica takes
+/// over, what it had not received is lost; see the README. The log must not be evicted
+/// (`maxmemory-policy noeviction`).
+///
+/// ```
+/// use bevy_bouncer::RedisBackplane;
+///
+/// let backplane = RedisBackplane::open("redis://127.0.0.1:6379/0")?.key_prefix("game:");
+/// # Ok::<(), bevy_bouncer::BackplaneError>(())
+/// ```
+pub struct RedisBackplane {
+    client: Client,
+    link: Link,
+    /// The connection on which the log is read, between two reads.
+    reader: Mutex<Option<MultiplexedConnection>>,
+    scripts: Scripts,
+    keys: Keys,
+    log_length: usize,
+}
+
+impl RedisBackplane {
+    /// Takes the address, `redis://[user:password@]host[:port][/database]`. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`BackplaneError`], without the address, when it cannot be read.
+    pub fn open(url: &str) -> Result<Self, BackplaneError> {
+        let client = Client::open(url)
+            .map_err(|_| BackplaneError("this is not a redis:// address".to_owned()))?;
+        Ok(Self {
+            link: Link::new(client.clone()),
+            client,
+            reader: Mutex::new(None),
+            scripts: Scripts::new(),
+            keys: Keys::new("bevy_bouncer:"),
+            log_length: 100_000,
+        })
+    }
+
+    /// The same with this at the start of all keys, which all nodes of a fleet have in common. Default
+    /// `bevy_bouncer:`.
+    pub fn key_prefix(mut self, prefix: &str) -> Self {
+        self.keys = Keys::new(prefix);
+        self
+    }
+
+    /// The same with about so many entries kept in the log. A node that was behind by more reads the
+    /// whole list again. Default 100 000, at least 1000.
+    pub fn log_length(mut self, entries: usize) -> Self {
+        self.log_length = entries.max(1000);
+        self
+    }
+}
+
+impl fmt::Debug for RedisBackplane {
+    /// Without the address, which may have a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBackplane")
+            .field("prefix", &self.keys.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The names of keys.
+struct Keys {
+    prefix: String,
+    list: String,
+    log: String,
+    nodes: String,
+    frames: String,
+}
+
+impl Keys {
+    fn new(prefix: &str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            list: format!("{prefix}list"),
+            log: format!("{prefix}log"),
+            nodes: format!("{prefix}nodes"),
+            frames: format!("{prefix}frames"),
+        }
+    }
+
+    fn note(&self, issue: &Issue) -> String {
+        format!("{}note:{}:{}", self.prefix, issue.node, issue.number)
+    }
+
+    fn seats(&self, user: &UserId) -> String {
+        format!("{}seats:{user}", self.prefix)
+    }
+
+    fn replaced(&self, user: &UserId) -> String {
+        format!("{}replaced:{user}", self.prefix)
+    }
+
+    fn players(&self, node: &str) -> String {
+        format!("{}players:{node}", self.prefix)
+    }
+
+    fn ticket(&self, hash: &Digest) -> String {
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}ticket:{hash}", self.prefix)
+    }
+}
+
+fn member(seat: &Seat) -> String {
+    format!("{}:{}", seat.node, seat.connection)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+impl RedisBackplane {
+    /// One command.
+    async fn ask<T: redis::FromRedisValue>(
+        &self,
+        command: &redis::Cmd,
+    ) -> Result<T, BackplaneError> {
+        self.link
+            .with(async |mut redis| Ok(command.query_async(&mut redis).await?))
+            .await
+    }
+
+    /// Several commands in one go, whose answers do not matter.
+    async fn tell(&self, commands: &redis::Pipeline) -> Result<(), BackplaneError> {
+        self.link
+            .with(async |mut redis| Ok(commands.query_async(&mut redis).await?))
+            .await
+    }
+
+    async fn run<T: redis::FromRedisValue>(
+        &self,
+        call: &redis::ScriptInvocation<'_>,
+    ) -> Result<T, BackplaneError> {
+        self.link
+            .with(async |mut redis| Ok(call.invoke_async(&mut redis).await?))
+            .await
+    }
+
+    async fn take_seat(&self, claim: &Claim) -> Result<Claimed, BackplaneError> {
+        let user = &claim.seat.user;
+        let mut call = self.scripts.claim.prepare_invoke();
+        call.key(self.keys.seats(user));
+        call.key(self.keys.replaced(user)).key(&self.keys.log);
+        call.arg(claim.seat.node.as_str());
+        call.arg(claim.seat.connection.as_u64());
+        call.arg(match (claim.policy, claim.entered) {
+            (DuplicateLogin::KickOld, false) => "ask",
+            (DuplicateLogin::KickOld, true) => "replace",
+            (DuplicateLogin::RejectNew | DuplicateLogin::Allow, _) => "limit",
+        });
+        call.arg(claim.sessions).arg(claim.held_here);
+        call.arg(claim.replacements_per_minute);
+        call.arg(millis(claim.lifetime)).arg(self.log_length);
+        let answer: String = self.run(&call).await?;
+        match (answer.as_str(), answer.parse()) {
+            ("yes", _) => Ok(Claimed::Yes),
+            ("full", _) => Ok(Claimed::Full),
+            (_, Ok(wait)) => Ok(Claimed::TooOften(Duration::from_millis(wait))),
+            _ => Err(BackplaneError("an answer cannot be read".to_owned())),
+        }
+    }
+
+    async fn count_players(&self) -> Result<usize, BackplaneError> {
+        let nodes: Vec<String> = self
+            .ask(cmd("ZRANGE").arg(&self.keys.nodes).arg(0).arg(-1))
+            .await?;
+        if nodes.is_empty() {
+            return Ok(0);
+        }
+        let keys: Vec<String> = nodes.iter().map(|node| self.keys.players(node)).collect();
+        let counts: Vec<Option<usize>> = self.ask(cmd("MGET").arg(keys)).await?;
+        Ok(counts.into_iter().flatten().sum())
+    }
+
+    async fn hear(&self, hear: &(dyn Fn(Bytes) + Send + Sync)) -> Result<(), BackplaneError> {
+        let subscribed = async {
+            let mut subscription = self.client.get_async_pubsub().await?;
+            subscription.subscribe(&self.keys.frames).await?;
+            Ok::<_, BackplaneError>(subscription)
+        };
+        let mut subscription = timeout(SUBSCRIBE_TIMEOUT, subscribed)
+            .await
+            .map_err(|_| BackplaneError("subscribing took too long".to_owned()))??;
+        let mut messages = subscription.on_message();
+        while let Some(message) = messages.next().await {
+            hear(Bytes::copy_from_slice(message.get_payload_bytes()));
+        }
+        Err(BackplaneError("the subscription has ended".to_owned()))
+    }
+}
+
+impl Backplane for RedisBackplane {
+    fn issue<'a>(&'a self, issue: &'a Issue) -> BackplaneFuture<'a, LogPosition> {
+        Box::pin(self.issue(issue))
+    }
+
+    fn tail(&self) -> BackplaneFuture<'_, LogPosition> {
+        Box::pin(self.tail())
+    }
+
+    fn list(&self, cursor: Option<u64>) -> BackplaneFuture<'_, ListPage> {
+        Box::pin(self.list(cursor))
+    }
+
+    fn barred<'a>(&'a self, subjects: &'a [Subject]) -> BackplaneFuture<'a, Vec<Revocation>> {
+        Box::pin(self.barred(subjects))
+    }
+
+    fn read(&self, after: LogPosition, wait: Duration) -> BackplaneFuture<'_, LogBatch> {
+        Box::pin(self.read(after, wait))
+    }
+
+    fn claim<'a>(&'a self, claim: &'a Claim) -> BackplaneFuture<'a, Claimed> {
+        Box::pin(self.take_seat(claim))
+    }
+
+    fn renew<'a>(&'a self, seats: &'a [Seat], lifetime: Duration) -> BackplaneFuture<'a, ()> {
+        Box::pin(async move {
+            let mut call = self.scripts.renew.prepare_invoke();
+            call.arg(millis(lifetime));
+            for seat in seats {
+                call.key(self.keys.seats(&seat.user)).arg(member(seat));
+            }
+            self.run(&call).await
+        })
+    }
+
+    fn release<'a>(&'a self, seats: &'a [Seat]) -> BackplaneFuture<'a, ()> {
+        Box::pin(async move {
+            let mut commands = pipe();
+            for seat in seats {
+                let remove = commands.cmd("ZREM").arg(self.keys.seats(&seat.user));
+                remove.arg(member(seat)).ignore();
+            }
+            self.tell(&commands).await
+        })
+    }
+
+    fn report<'a>(
+        &'a self,
+        node: &'a NodeId,
+        players: usize,
+        lifetime: Duration,
+    ) -> BackplaneFuture<'a, ()> {
+        Box::pin(async move {
+            let (now, nodes) = (unix_now(), &self.keys.nodes);
+            // Only to forget the names of old nodes: twice as long is long enough.
+            let until = now + lifetime.as_secs().saturating_mul(2) + 60;
+            let mut commands = pipe();
+            let set = commands.cmd("SET").arg(self.keys.players(node.as_str()));
+            set.arg(players).arg("PX").arg(millis(lifetime)).ignore();
+            let add = commands.cmd("ZADD").arg(nodes).arg(until);
+            add.arg(node.as_str()).ignore();
+            let forget = commands.cmd("ZREMRANGEBYSCORE").arg(nodes);
+            forget.arg("-inf").arg(now).ignore();
+            self.tell(&commands).await
+        })
+    }
+
+    fn sessions_of<'a>(&'a self, user: &'a UserId) -> BackplaneFuture<'a, usize> {
+        Box::pin(async move {
+            let mut call = self.scripts.sessions.prepare_invoke();
+            call.key(self.keys.seats(user));
+            self.run(&call).await
+        })
+    }
+
+    fn players(&self) -> BackplaneFuture<'_, usize> {
+        Box::pin(self.count_players())
+    }
+
+    fn put_ticket<'a>(
+        &'a self,
+        hash: &'a Digest,
+        ticket: Bytes,
+        lifetime: Duration,
+    ) -> BackplaneFuture<'a, ()> {
+        Box::pin(async move {
+            let mut set = cmd("SET");
+            set.arg(self.keys.ticket(hash)).arg(&ticket[..]);
+            set.arg("PX").arg(millis(lifetime)).arg("NX");
+            self.ask(&set).await
+        })
+    }
+
+    fn take_ticket<'a>(&'a self, hash: &'a Digest) -> BackplaneFuture<'a, Option<Bytes>> {
+        Box::pin(async move {
+            let found: Option<Vec<u8>> =
+                self.ask(cmd("GETDEL").arg(self.keys.ticket(hash))).await?;
+            Ok(found.map(Bytes::from))
+        })
+    }
+
+    fn look_at_ticket<'a>(&'a self, hash: &'a Digest) -> BackplaneFuture<'a, Option<Bytes>> {
+        Box::pin(async move {
+            let found: Option<Vec<u8>> = self.ask(cmd("GET").arg(self.keys.ticket(hash))).await?;
+            Ok(found.map(Bytes::from))
+        })
+    }
+
+    fn publish<'a>(&'a self, frames: &'a [Bytes]) -> BackplaneFuture<'a, ()> {
+        Box::pin(async move {
+            let mut commands = pipe();
+            for frame in frames {
+                let publish = commands.cmd("PUBLISH").arg(&self.keys.frames);
+                publish.arg(&frame[..]).ignore();
+            }
+            self.tell(&commands).await
+        })
+    }
+
+    fn listen<'a>(&'a self, hear: &'a (dyn Fn(Bytes) + Send + Sync)) -> BackplaneFuture<'a, ()> {
+        Box::pin(self.hear(hear))
+    }
+}

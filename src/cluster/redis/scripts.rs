@@ -1,0 +1,105 @@
+//! What Redis does in one step.
+
+use redis::Script;
+
+/// The scripts, by their hash.
+pub(super) struct Scripts {
+    pub issue: Script,
+    pub expire: Script,
+    pub claim: Script,
+    pub renew: Script,
+    pub sessions: Script,
+}
+
+impl Scripts {
+    pub fn new() -> Self {
+        Self {
+            issue: Script::new(ISSUE),
+            expire: Script::new(EXPIRE),
+            claim: Script::new(CLAIM),
+            renew: Script::new(RENEW),
+            sessions: Script::new(SESSIONS),
+        }
+    }
+}
+
+/// Changes a subject's entries from what the caller has read, appends to the log, and notes the issue.
+/// Keys: list, log, note. Arguments: field or nothing, entries before, entries after, log entry, length
+/// of the log, seconds to keep the note. Answers the position, or nothing when the entries are others.
+const ISSUE: &str = r"
+local known = redis.call('GET', KEYS[3])
+if known then return known end
+if ARGV[1] ~= '' then
+  if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return '' end
+  if ARGV[3] == '' then
+    redis.call('HDEL', KEYS[1], ARGV[1])
+  else
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+  end
+end
+local position = redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], '*', 'issue', ARGV[4])
+redis.call('SET', KEYS[3], position, 'EX', ARGV[6])
+return position
+";
+
+/// Removes entries that have all ended, unless they changed. Keys: list. Arguments: fields and entries.
+const EXPIRE: &str = r"
+for i = 1, #ARGV, 2 do
+  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
+    redis.call('HDEL', KEYS[1], ARGV[i])
+  end
+end
+";
+
+/// Takes a seat. Keys: the user's seats, the user's replacements, log. Arguments: node, connection,
+/// policy (`ask`, `replace` or `limit`), sessions, sessions of this node, replacements per minute,
+/// milliseconds to keep the seat, length of the log. Answers `yes`, `full`, or milliseconds to wait.
+const CLAIM: &str = r#"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local node, member = ARGV[1], ARGV[1] .. ':' .. ARGV[2]
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local others, elsewhere = {}, 0
+for _, held in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  if held ~= member then
+    table.insert(others, held)
+    if string.sub(held, 1, #node + 1) ~= node .. ':' then elsewhere = elsewhere + 1 end
+  end
+end
+if ARGV[3] == 'limit' and elsewhere + tonumber(ARGV[5]) > tonumber(ARGV[4]) then return 'full' end
+if ARGV[3] == 'ask' then
+  if elsewhere > 0 and tonumber(redis.call('GET', KEYS[2]) or '0') >= tonumber(ARGV[6]) then
+    return tostring(math.max(redis.call('PTTL', KEYS[2]), 1))
+  end
+  return 'yes'
+end
+if ARGV[3] == 'replace' then
+  if elsewhere > 0 and redis.call('INCR', KEYS[2]) == 1 then redis.call('PEXPIRE', KEYS[2], 60000) end
+  for _, held in ipairs(others) do
+    redis.call('ZREM', KEYS[1], held)
+    local their_node, connection = string.match(held, '^(.*):(%d+)$')
+    local replace = '{"replace":{"node":"' .. their_node .. '","connection":' .. connection .. '}}'
+    local issue = '{"number":0,"node":"' .. node .. '","decision":' .. replace .. '}'
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[8], '*', 'issue', issue)
+  end
+end
+redis.call('ZADD', KEYS[1], now + tonumber(ARGV[7]), member)
+redis.call('PEXPIRE', KEYS[1], ARGV[7])
+return 'yes'
+"#;
+
+/// Keeps seats for longer. Keys: the users' seats. Arguments: milliseconds, and the seats.
+const RENEW: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for i, key in ipairs(KEYS) do
+  redis.call('ZADD', key, now + tonumber(ARGV[1]), ARGV[i + 1])
+  redis.call('PEXPIRE', key, ARGV[1])
+end
+";
+
+/// How many seats a user has. Keys: the user's seats.
+const SESSIONS: &str = r"
+local time = redis.call('TIME')
+return redis.call('ZCOUNT', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')
+";

@@ -1,0 +1,110 @@
+//! A Redis server of the test's own.
+
+use std::{
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::support::PATIENCE;
+
+/// A running server that has everything on the disk before it answers. Ends with the test.
+pub struct Server {
+    process: Child,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Server {
+    /// Starts one, or says that there is none on this machine, which CI does not accept.
+    pub fn start() -> Option<Self> {
+        let programs = ["redis-server", "valkey-server"];
+        let found = programs.into_iter().any(|name| runs(name));
+        if !found {
+            assert!(
+                std::env::var_os("CI").is_none_or(|value| value != "true"),
+                "redis-server is missing: install Debian's redis-server"
+            );
+            println!("skipped: there is no redis-server");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let process = launch(folder.path(), port);
+        let server = Self {
+            process,
+            folder,
+            port,
+        };
+        server.wait();
+        Some(server)
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    pub fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        let done = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(done.unwrap().success());
+    }
+
+    /// Ends it as a power failure does.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again with what is on the disk.
+    pub fn restart(&mut self) {
+        self.process = launch(self.folder.path(), self.port);
+        self.wait();
+    }
+
+    fn wait(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < deadline, "the server does not start");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn runs(program: &str) -> bool {
+    let version = Command::new(program).arg("--version").output();
+    version.is_ok_and(|output| output.status.success())
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn launch(folder: &Path, port: u16) -> Child {
+    let program = ["redis-server", "valkey-server"]
+        .into_iter()
+        .find(|name| runs(name))
+        .unwrap();
+    Command::new(program)
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(["--appendonly", "yes", "--appendfsync", "always"])
+        .args(["--save", "", "--dir"])
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}

@@ -1,0 +1,277 @@
+//! Two nodes over a real Redis server, which is stopped, killed and started again.
+
+#[path = "cluster/fleet.rs"]
+mod fleet;
+#[path = "cluster/server.rs"]
+mod server;
+#[path = "support/mod.rs"]
+mod support;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use bevy_bouncer::*;
+use fleet::*;
+use server::Server;
+use support::*;
+
+fn backplane(server: &Server) -> RedisBackplane {
+    RedisBackplane::open(&server.url()).unwrap()
+}
+
+fn start(change: impl Fn(&mut Limits)) -> Option<(Fleet, Server)> {
+    let server = Server::start()?;
+    let fleet = Fleet::new(|| backplane(&server), change);
+    Some((fleet, server))
+}
+
+#[test]
+fn p06_a_decision_holds_on_every_node() {
+    let Some((mut fleet, server)) = start(|_| {}) else {
+        return;
+    };
+    a_decision_holds_on_every_node(&mut fleet);
+    every_kind_of_revocation_holds(&mut fleet);
+    a_node_that_starts_later_knows_the_barred(&mut fleet, backplane(&server));
+}
+
+#[test]
+fn p06_handshakes_race_revocations_over_nodes_and_nobody_survives() {
+    let Some((mut fleet, _server)) = start(|_| {}) else {
+        return;
+    };
+    handshakes_race_revocations_and_nobody_survives(&mut fleet, 150);
+}
+
+#[test]
+fn a_login_on_another_node_replaces() {
+    let Some((mut fleet, _server)) = start(|_| {}) else {
+        return;
+    };
+    a_login_elsewhere_replaces(&mut fleet);
+    of_many_logins_at_once_one_is_left(&mut fleet, 10);
+}
+
+#[test]
+fn a_login_on_another_node_is_rejected() {
+    let Some((mut fleet, _server)) = start(|limits| {
+        limits.duplicate_login = DuplicateLogin::RejectNew;
+    }) else {
+        return;
+    };
+    a_login_elsewhere_is_rejected(&mut fleet);
+}
+
+#[test]
+fn so_many_logins_are_allowed_over_all_nodes() {
+    let Some((mut fleet, _server)) = start(|limits| {
+        limits.duplicate_login = DuplicateLogin::Allow;
+        limits.connections_per_user = 3;
+    }) else {
+        return;
+    };
+    so_many_logins_are_allowed(&mut fleet);
+}
+
+#[test]
+fn who_goes_back_and_forth_between_nodes_is_slowed_down() {
+    let Some((mut fleet, _server)) = start(|limits| limits.replacements_per_minute = 2) else {
+        return;
+    };
+    going_back_and_forth_is_slowed_down(&mut fleet);
+}
+
+#[test]
+fn kicks_tickets_chat_and_presence_work_over_nodes() {
+    let Some((mut fleet, _server)) = start(|_| {}) else {
+        return;
+    };
+    a_kick_reaches_every_node(&mut fleet);
+    a_ticket_is_good_once_on_any_node(&mut fleet, 10);
+    who_is_online_is_known_everywhere(&mut fleet);
+    chat_reaches_every_node(&mut fleet);
+}
+
+#[test]
+fn p06_a_stopped_server_lets_nobody_in_and_everything_goes_on_afterwards() {
+    let Some((mut fleet, server)) = start(|_| {}) else {
+        return;
+    };
+    let mut inside = fleet.b.join("player-1");
+    server.signal("STOP");
+    let answer = fleet.b.connect(&token("player-2")).err().unwrap();
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (503, "unavailable")
+    );
+    fleet.until("it is known to be behind", |fleet| {
+        !fleet.b.bouncer.is_ready()
+    });
+    assert_eq!(
+        fleet.b.connect(&token("player-2")).err().unwrap().status,
+        503
+    );
+    inside.send("still here");
+    fleet.until("chat goes on here", |_| {
+        matches!(inside.hear_within(Duration::from_millis(2)), Heard::Text(_))
+    });
+    let not_stored = fleet.a.bouncer.revoke(user("player-1"));
+    assert!(fleet.during(move || block_on(not_stored)).is_err());
+    server.signal("CONT");
+    assert_eq!(
+        fleet.close_of(&mut inside).0,
+        4101,
+        "it was stored in the end"
+    );
+    fleet.until("it has caught up", |fleet| fleet.b.bouncer.is_ready());
+    assert_eq!(
+        fleet.b.connect(&token("player-1")).err().unwrap().status,
+        401
+    );
+    chat_reaches_every_node_but_the_barred(&mut fleet);
+}
+
+/// Chat between two who are not barred.
+fn chat_reaches_every_node_but_the_barred(fleet: &mut Fleet) {
+    block_on(fleet.a.bouncer.restore(user("player-1"))).expect("stored");
+    fleet.until("restored", |fleet| {
+        fleet.a.connect(&token("player-1")).is_ok()
+    });
+    chat_reaches_every_node(fleet);
+}
+
+/// Players come and go on both nodes and are revoked, while the server is stopped and killed. What was
+/// acknowledged holds on both nodes afterwards.
+#[test]
+fn p06_no_acknowledged_revocation_is_lost_when_the_server_dies() {
+    const USERS: usize = 400;
+    let Some((mut fleet, mut server)) = start(|_| {}) else {
+        return;
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let next = Arc::new(AtomicUsize::new(100));
+    let acknowledged = Arc::new(Mutex::new(HashMap::new()));
+    let mut threads = Vec::new();
+    for bouncer in [fleet.a.bouncer.clone(), fleet.b.bouncer.clone()] {
+        let (stop, next, acknowledged) = (stop.clone(), next.clone(), acknowledged.clone());
+        threads.push(thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let name = format!("player-{}", 100 + number % USERS);
+                let outcome = block_on(bouncer.revoke(user(&name)));
+                let is_stored = outcome.is_ok();
+                if is_stored {
+                    acknowledged.lock().unwrap().insert(name, Instant::now());
+                }
+                thread::sleep(Duration::from_millis(if is_stored { 2 } else { 20 }));
+            }
+        }));
+    }
+    for address in [fleet.a.address, fleet.b.address] {
+        let stop = stop.clone();
+        threads.push(thread::spawn(move || {
+            let mut number = 0;
+            while !stop.load(Ordering::Relaxed) {
+                number += 7;
+                let name = format!("player-{}", 100 + number % USERS);
+                if let Ok(mut client) = Client::connect(address, &token(&name)) {
+                    client.hear_within(Duration::from_millis(5));
+                }
+            }
+        }));
+    }
+    let ticking = |fleet: &mut Fleet, time: Duration| {
+        let until = Instant::now() + time;
+        fleet.until("time passes", |_| Instant::now() > until);
+    };
+    ticking(&mut fleet, Duration::from_millis(300));
+    for _ in 0..2 {
+        server.signal("STOP");
+        ticking(&mut fleet, Duration::from_millis(800));
+        server.signal("CONT");
+        ticking(&mut fleet, Duration::from_millis(500));
+        server.kill();
+        ticking(&mut fleet, Duration::from_millis(700));
+        server.restart();
+        fleet.until("both are back", |fleet| {
+            fleet.a.bouncer.is_ready() && fleet.b.bouncer.is_ready()
+        });
+        ticking(&mut fleet, Duration::from_millis(500));
+    }
+    stop.store(true, Ordering::Relaxed);
+    for one in threads {
+        fleet.until("the load ends", |_| one.is_finished());
+        one.join().unwrap();
+    }
+    fleet.until("both are current", |fleet| {
+        fleet.a.bouncer.is_ready() && fleet.b.bouncer.is_ready()
+    });
+    catch_up(&mut fleet.a);
+    catch_up(&mut fleet.b);
+    let acknowledged = Arc::into_inner(acknowledged).unwrap().into_inner().unwrap();
+    println!("{} acknowledged", acknowledged.len());
+    assert!(acknowledged.len() > 20, "{}", acknowledged.len());
+    for game in [&mut fleet.a, &mut fleet.b] {
+        game.tick();
+        for player in game.bouncer.players() {
+            let name = player.user.id().as_str();
+            assert!(!acknowledged.contains_key(name), "{name} is in");
+        }
+    }
+    // Also a node that knows only what Redis has kept.
+    let mut fresh = node(backplane(&server), "fresh", |_| {});
+    ready(&mut fresh);
+    for name in acknowledged.keys() {
+        for game in [&mut fleet.a, &mut fleet.b, &mut fresh] {
+            let answer = game.connect(&token(name)).err().expect("barred");
+            assert_eq!(answer.status, 401, "{name}");
+        }
+    }
+    drop(fresh);
+    chat_reaches_every_node(&mut fleet);
+}
+
+#[test]
+fn p12_the_password_of_the_server_is_nowhere() {
+    let url = "redis://:very-secret-password@127.0.0.1:1/";
+    let backplane = RedisBackplane::open(url).unwrap();
+    assert!(!format!("{backplane:?}").contains("very-secret"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let error = runtime.block_on(backplane.tail()).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("very-secret"));
+    let error = RedisBackplane::open("http://:very-secret-password@host/").unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("very-secret"));
+}
+
+#[test]
+fn ended_entries_leave_the_shared_list() {
+    let Some((mut fleet, server)) = start(|_| {}) else {
+        return;
+    };
+    let short = Revocation::user(user("player-1")).until(unix_now() + 1);
+    block_on(fleet.a.bouncer.revoke(short)).unwrap();
+    block_on(fleet.a.bouncer.revoke(user("player-2"))).unwrap();
+    thread::sleep(Duration::from_millis(1100));
+    fleet.a.join("player-1");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let page = runtime.block_on(backplane(&server).list(None)).unwrap();
+    let subjects: Vec<_> = page
+        .subjects
+        .into_iter()
+        .map(|(subject, _)| subject)
+        .collect();
+    assert_eq!(subjects, [Subject::User(user("player-2"))]);
+}

@@ -17,6 +17,9 @@ use clap::{Parser, Subcommand};
 use config::Settings;
 use problem::Problem;
 
+#[cfg(feature = "redis")]
+#[path = "headless/cluster.rs"]
+mod cluster;
 #[path = "headless/config.rs"]
 mod config;
 #[path = "headless/file.rs"]

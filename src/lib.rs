@@ -100,10 +100,16 @@
 //! default, unit and range, and with what happens when it is reached. A value out of range is an error
 //! of [`BouncerPlugin::bind`] that names the field.
 //!
+//! # Many nodes
+//!
+//! [`BouncerPlugin::cluster`] makes a process one of many that share a [`Backplane`], such as Redis:
+//! whoever is revoked on one is out on all. [`ClusterOutbox`] reaches the players of every node.
+//!
 //! # Features
 //!
 //! - `sqlite` (default): [`SqliteDirectory`] and [`SqliteRevocations`].
 //! - `admin` (default): [`AdminPlugin`], the operator's HTTP API.
+//! - `redis`: `RedisBackplane`, many nodes over Redis or Valkey.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

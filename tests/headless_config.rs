@@ -223,7 +223,17 @@ fn a_refusal_names_the_field() {
             "limits.head_timeout_seconds: ",
         ),
         (add("[tls]"), "tls: not built yet"),
-        (add("[cluster]"), "cluster: not built yet"),
+        (
+            add("[cluster]"),
+            match cfg!(feature = "redis") {
+                true => "cluster.redis_url_env: is required",
+                false => "cluster: this server was built without the feature redis",
+            },
+        ),
+        (
+            add("[revocations]\nsqlite = \"r.db\"\n[cluster]"),
+            "revocations: the nodes of a cluster share theirs",
+        ),
         (
             add("[limits]\nticket_lifetime_seconds = 31"),
             "limits.ticket_lifetime_seconds: ",

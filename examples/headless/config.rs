@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use bevy_bouncer::{BouncerConfig, User};
+use bevy_bouncer::{BouncerConfig, ClusterOptions, User};
 
 use super::{
     file,
@@ -28,6 +28,7 @@ pub struct Settings {
     /// The database of revocations. `None`: they last as long as the process.
     pub revocations: Option<PathBuf>,
     pub admin: Option<AdminSettings>,
+    pub cluster: Option<ClusterSettings>,
 }
 
 /// What a token must say, and whose key verifies it.
@@ -64,6 +65,17 @@ pub struct AdminSettings {
     pub token_env: String,
 }
 
+/// One of many nodes.
+#[derive(Debug)]
+pub struct ClusterSettings {
+    /// The environment variable with the address of Redis, which may have a password.
+    pub redis_url_env: String,
+    /// What this node is called.
+    pub node: String,
+    /// What the keys begin with, unless the default is fine.
+    pub key_prefix: Option<String>,
+}
+
 impl Settings {
     /// Reads and checks a file. Paths in it are relative to it.
     pub fn read(path: &Path) -> Result<Self, Problem> {
@@ -83,6 +95,10 @@ impl Settings {
             door = door.path(path);
         }
         let address = door.validate()?;
+        if shape.cluster.is_some() && shape.revocations.is_some() {
+            let reason = "the nodes of a cluster share theirs: remove this section";
+            return Err(Problem::config("revocations", reason));
+        }
         Ok(Self {
             door,
             tick: tick(shape.tick_hz.unwrap_or(60))?,
@@ -100,6 +116,7 @@ impl Settings {
                 Some(section) => Some(admin(section, address)?),
                 None => None,
             },
+            cluster: shape.cluster.map(cluster).transpose()?,
         })
     }
 }
@@ -192,6 +209,21 @@ fn admin(section: shape::Admin, game: SocketAddr) -> Result<AdminSettings, Probl
     Ok(AdminSettings {
         listen,
         token_env: not_empty("admin.token_env", token_env)?,
+    })
+}
+
+fn cluster(section: shape::Cluster) -> Result<ClusterSettings, Problem> {
+    if !cfg!(feature = "redis") {
+        let reason = "this server was built without the feature redis";
+        return Err(Problem::config("cluster", reason));
+    }
+    let variable = required("cluster.redis_url_env", section.redis_url_env)?;
+    let node = required("cluster.node", section.node)?;
+    ClusterOptions::named(node.clone()).validate()?;
+    Ok(ClusterSettings {
+        redis_url_env: not_empty("cluster.redis_url_env", variable)?,
+        node,
+        key_prefix: section.key_prefix,
     })
 }
 

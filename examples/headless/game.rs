@@ -35,11 +35,16 @@ pub fn relay(
         let (Some(text), Ok(user)) = (frame.payload.as_text(), users.get(frame.entity)) else {
             continue;
         };
-        let from = From {
-            id: user.id().as_str(),
-            name: user.name(),
-        };
-        outbox.broadcast(serde_json::to_string(&Relayed { from, text })?);
+        outbox.broadcast(relayed(user, text)?);
     }
     Ok(())
+}
+
+/// What a user wrote, for everybody.
+pub fn relayed(user: &User, text: &str) -> serde_json::Result<String> {
+    let from = From {
+        id: user.id().as_str(),
+        name: user.name(),
+    };
+    serde_json::to_string(&Relayed { from, text })
 }

@@ -28,6 +28,10 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
             .map_err(|error| Problem::runtime("revocations.sqlite", error))?;
         door = door.revocations(store).map_err(door_problem)?;
     }
+    #[cfg(feature = "redis")]
+    if let Some(settings) = &settings.cluster {
+        door = super::cluster::join(door, settings)?;
+    }
     let admin = match &settings.admin {
         Some(admin) => Some(bind_admin(admin, door.bouncer())?),
         None => None,
@@ -40,7 +44,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
         stop,
     ));
     info!("listening on {}", door.local_addr());
-    if settings.revocations.is_none() {
+    if settings.revocations.is_none() && settings.cluster.is_none() {
         warn!("revocations are kept in memory only and end with this process");
     }
     app.add_plugins(door);
@@ -50,6 +54,9 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
     }
     if settings.echo {
         app.add_systems(Update, game::echo);
+    } else if settings.cluster.is_some() {
+        #[cfg(feature = "redis")]
+        app.add_systems(Update, super::cluster::relay);
     } else {
         app.add_systems(Update, game::relay);
     }

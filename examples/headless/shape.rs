@@ -9,9 +9,8 @@ use toml::Table;
 use super::problem::Problem;
 
 /// Fields of the file's format that this server does not offer yet.
-const NOT_BUILT: [&str; 5] = [
+const NOT_BUILT: [&str; 4] = [
     "tls",
-    "cluster",
     "auth.jwks_url",
     "auth.discovery",
     "revocations.redis",
@@ -38,6 +37,7 @@ pub struct Shape {
     #[serde(default)]
     pub limits: Limits,
     pub admin: Option<Admin>,
+    pub cluster: Option<Cluster>,
 }
 
 /// `[auth]`
@@ -82,6 +82,15 @@ pub struct Revocations {
 pub struct Admin {
     pub listen: Option<String>,
     pub token_env: Option<String>,
+}
+
+/// `[cluster]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    pub redis_url_env: Option<String>,
+    pub node: Option<String>,
+    pub key_prefix: Option<String>,
 }
 
 impl Shape {

@@ -12,7 +12,6 @@ use crate::{
     UserId,
     payload::Payload,
     registry::Receipt,
-    revocation::Decision,
     world::{Bouncer, Outbox, Players},
 };
 
@@ -43,13 +42,7 @@ impl Cluster {
     /// of this node leave at once; await the [`Receipt`], which counts these, to know that the other
     /// nodes will hear of it.
     pub fn kick_everywhere(&self, user: &UserId, message: Option<&str>) -> Receipt {
-        let cut = self.bouncer.kick(user, message);
-        let decision = Decision::Kick {
-            user: user.clone(),
-            message: message.map(Arc::from),
-        };
-        let registry = &self.bouncer.shared().registry;
-        Receipt::new(cut, registry.journal.append(decision))
+        self.bouncer.kick_everywhere(user, message)
     }
 
     /// Sends something to the game on the other nodes, where it is a [`ClusterFrame`] for

@@ -20,7 +20,7 @@ use crate::{
     identity::{ConnectionId, User, UserId},
     refusal::{Refusal, RefusalKind},
     registry::{Receipt, Registry},
-    revocation::{Revocation, Subject},
+    revocation::{Decision, Revocation, Storing, Subject},
     token::TokenFacts,
 };
 
@@ -156,8 +156,14 @@ impl Bouncer {
     }
 
     /// Sends a user's sessions away with 4004 and these words. Nothing is barred. What was sent
-    /// before still goes out. Returns how many sessions it ended.
+    /// before still goes out. Returns how many sessions it ended; on one of many nodes, those of the
+    /// others end soon, and are not counted.
     pub fn kick(&self, user: &UserId, message: Option<&str>) -> usize {
+        self.kick_everywhere(user, message).cut()
+    }
+
+    /// The same with the word that the other nodes will hear of it.
+    pub(crate) fn kick_everywhere(&self, user: &UserId, message: Option<&str>) -> Receipt {
         let goodbye = Goodbye {
             reason: DisconnectReason::Kicked,
             message: message.map(Arc::from),
@@ -165,7 +171,14 @@ impl Bouncer {
         let subject = Subject::User(user.clone());
         let cut = self.0.registry.send_away(&subject, &goodbye);
         tracing::info!(%user, cut, "kicked");
-        cut
+        let storing = match self.0.node() {
+            None => Storing::done(),
+            Some(_) => self.0.registry.journal.append(Decision::Kick {
+                user: user.clone(),
+                message: message.map(Arc::from),
+            }),
+        };
+        Receipt::new(cut, storing)
     }
 
     /// Exchanges a player's token for a single-use ticket, which the player's page brings as

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::support::PATIENCE;
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server that has everything on the disk before it answers. Ends with the test.
 pub struct Server {
@@ -23,7 +23,7 @@ impl Server {
     /// Starts one, or says that there is none on this machine, which CI does not accept.
     pub fn start() -> Option<Self> {
         let programs = ["redis-server", "valkey-server"];
-        let found = programs.into_iter().any(|name| runs(name));
+        let found = programs.into_iter().any(runs);
         if !found {
             assert!(
                 std::env::var_os("CI").is_none_or(|value| value != "true"),

@@ -1,6 +1,8 @@
 //! The headless server from outside: the built example as a process, real sockets, real signals.
 #![cfg(all(unix, feature = "admin", feature = "sqlite"))]
 
+#[cfg(feature = "redis")]
+mod cluster;
 mod config;
 mod database;
 #[expect(dead_code, reason = "the tests of the admin API look closer")]

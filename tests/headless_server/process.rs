@@ -105,8 +105,14 @@ impl Folder {
 
     /// The same, and its log has everything from this level on.
     pub fn start_logging(&self, level: &str) -> Headless {
+        self.start_with(level, &[])
+    }
+
+    /// The same with these environment variables.
+    pub fn start_with(&self, level: &str, variables: &[(&str, &str)]) -> Headless {
         let mut child = self
             .command()
+            .envs(variables.iter().copied())
             .env("RUST_LOG", level)
             .arg("--config")
             .arg(self.path("server.toml"))

@@ -167,7 +167,8 @@ pub trait Backplane: Send + Sync + 'static {
     /// The log after a position. Waits this long for an entry; an empty answer says that there was none.
     fn read(&self, after: LogPosition, wait: Duration) -> BackplaneFuture<'_, LogBatch>;
 
-    /// Takes a seat, atomically over the fleet. Whoever is replaced is told by the log
+    /// Takes a seat, atomically over the fleet. Other seats of the same node do not count: each node has
+    /// an eye on its own. Whoever is replaced is told by the log
     /// ([`Decision::Replace`]).
     fn claim<'a>(&'a self, claim: &'a Claim) -> BackplaneFuture<'a, Claimed>;
 

@@ -113,8 +113,10 @@ impl State {
         let seats = self.seats.entry(user.clone()).or_default();
         seats.retain(|_, until| *until > now);
         let own = (claim.seat.node.clone(), claim.seat.connection);
-        let others: Vec<_> = seats.keys().filter(|seat| **seat != own).cloned().collect();
-        let elsewhere = others.iter().filter(|seat| seat.0 != own.0).count();
+        // What happens on one node is that node's own affair.
+        let is_elsewhere = |seat: &&(NodeId, ConnectionId)| seat.0 != own.0;
+        let others: Vec<_> = seats.keys().filter(is_elsewhere).cloned().collect();
+        let elsewhere = others.len();
         if claim.policy != DuplicateLogin::KickOld {
             if elsewhere + claim.held_here > claim.sessions {
                 return Claimed::Full;
@@ -135,7 +137,7 @@ impl State {
         if elsewhere > 0 {
             replaced.push(now);
         }
-        seats.clear();
+        seats.retain(|seat, _| !others.contains(seat));
         seats.insert(own, now + claim.lifetime);
         for (node, connection) in others {
             self.append(Issue {

@@ -85,11 +85,12 @@ impl Node {
     }
 
     /// The player is in: sessions of the same user on other nodes leave, where they are to be replaced.
-    pub async fn take_over(&self, guard: &SeatGuard) -> Result<(), Refusal> {
-        match self.limits.duplicate_login {
-            DuplicateLogin::KickOld => self.claim(guard.seat.clone(), 1, true).await,
-            DuplicateLogin::RejectNew | DuplicateLogin::Allow => Ok(()),
+    pub async fn take_over(&self, handle: &Handle, guard: &SeatGuard) -> Result<(), Refusal> {
+        // Who was replaced meanwhile replaces nobody.
+        if self.limits.duplicate_login == DuplicateLogin::KickOld && handle.is_live() {
+            self.claim(guard.seat.clone(), 1, true).await?;
         }
+        Ok(())
     }
 
     async fn claim(&self, seat: Seat, held_here: usize, entered: bool) -> Result<(), Refusal> {

@@ -335,7 +335,7 @@ async fn enter(
     }
     wait_for_game(door, stream, &place, answered, deadline).await?;
     if let (Some(node), Some(seat)) = (door.shared.node(), &place.seat) {
-        node.take_over(seat).await?;
+        node.take_over(&handle, seat).await?;
     }
     Ok(place)
 }

@@ -51,7 +51,7 @@ for i = 1, #ARGV, 2 do
 end
 ";
 
-/// Takes a seat. Keys: the user's seats, the user's replacements, log. Arguments: node, connection,
+/// Takes a seat. Seats of the same node are that node's own affair. Keys: the user's seats, the user's replacements, log. Arguments: node, connection,
 /// policy (`ask`, `replace` or `limit`), sessions, sessions of this node, replacements per minute,
 /// milliseconds to keep the seat, length of the log. Answers `yes`, `full`, or milliseconds to wait.
 const CLAIM: &str = r#"
@@ -59,13 +59,11 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local node, member = ARGV[1], ARGV[1] .. ':' .. ARGV[2]
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-local others, elsewhere = {}, 0
+local others = {}
 for _, held in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  if held ~= member then
-    table.insert(others, held)
-    if string.sub(held, 1, #node + 1) ~= node .. ':' then elsewhere = elsewhere + 1 end
-  end
+  if string.sub(held, 1, #node + 1) ~= node .. ':' then table.insert(others, held) end
 end
+local elsewhere = #others
 if ARGV[3] == 'limit' and elsewhere + tonumber(ARGV[5]) > tonumber(ARGV[4]) then return 'full' end
 if ARGV[3] == 'ask' then
   if elsewhere > 0 and tonumber(redis.call('GET', KEYS[2]) or '0') >= tonumber(ARGV[6]) then

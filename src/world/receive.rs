@@ -84,7 +84,9 @@ pub(crate) fn cut(world: &mut World) {
 
 fn take_departures(world: &mut World, incoming: &mut Incoming) {
     while let Ok(Departure { handle, goodbye }) = incoming.end.departures.try_recv() {
-        if leaves_at_once(goodbye.reason) {
+        // Somebody who was cut while joining has no entity yet: that is told after the spawn.
+        let is_here = world.resource::<Roster>().get(handle.id).is_some();
+        if is_here && leaves_at_once(goodbye.reason) {
             dismiss(world, handle.id, goodbye);
         } else {
             incoming.ending.push_back((handle.id, goodbye));

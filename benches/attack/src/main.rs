@@ -1,0 +1,51 @@
+//! Attacks a server and prints in Markdown what it cost the server and its good players.
+
+use std::{env, error::Error, time::Duration};
+
+mod client;
+mod floods;
+mod logins;
+mod players;
+mod server;
+mod silent;
+mod statistics;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// How long each attack goes on.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    rounds: usize,
+    /// Of each half of a round: quiet, then under attack.
+    half: Duration,
+}
+
+fn main() -> Outcome<()> {
+    let mut effort = Effort {
+        rounds: 3,
+        half: Duration::from_secs(15),
+    };
+    let mut only = String::from("silent,floods,logins");
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--quick" => {
+                effort = Effort {
+                    rounds: 1,
+                    half: Duration::from_secs(4),
+                }
+            }
+            "--only" => only = arguments.next().ok_or("--only needs a list")?,
+            other => return Err(format!("what is {other}?").into()),
+        }
+    }
+    for part in only.split(',') {
+        match part {
+            "silent" => silent::run()?,
+            "floods" => floods::run(effort)?,
+            "logins" => logins::run(effort)?,
+            other => return Err(format!("there is no part {other}").into()),
+        }
+    }
+    Ok(())
+}

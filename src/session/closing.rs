@@ -77,7 +77,7 @@ impl<S: Transport> Session<S> {
     /// Writes what the game sends until it has said that this was the last, within `close_timeout`. A
     /// fence overtakes it, and brings its own reason and time.
     async fn write_queued(&mut self, goodbye: Goodbye) -> Goodbye {
-        let (handle, outlet) = (self.handle.clone(), self.outlet.clone());
+        let handle = self.handle.clone();
         let deadline = Instant::now() + self.limits.close_timeout;
         while handle.fenced().is_none() {
             let write =
@@ -92,8 +92,7 @@ impl<S: Transport> Session<S> {
                 );
             tokio::select! {
                 biased;
-                () = handle.changed() => {}
-                () = outlet.changed() => {}
+                () = handle.woken() => {}
                 () = write => break,
                 () = tokio::time::sleep_until(deadline) => break,
             }

@@ -36,6 +36,8 @@ pub(crate) mod frame;
 mod meter;
 mod outlet;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod transport;
 mod utf8;
@@ -52,7 +54,7 @@ use wire::Wire;
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.
 const READ_BYTES: usize = 8 * 1024;
 /// The protocol's own read buffer.
-const PROTOCOL_BUFFER_BYTES: usize = 1024;
+const PROTOCOL_BUFFER_BYTES: usize = 256;
 
 /// One live connection.
 pub(crate) struct Session<S> {
@@ -91,7 +93,7 @@ enum Ending {
 }
 
 enum Io {
-    Read(usize),
+    Read,
     Fenced,
     TooSlow,
     Lost,
@@ -141,7 +143,7 @@ impl<S: Transport> Session<S> {
 
     /// Runs until the connection is over. The departure is reported as soon as it is certain, before
     /// the closing handshake.
-    pub async fn run(mut self) {
+    pub async fn run(mut self: Box<Self>) {
         let ending = self.live().await;
         let goodbye = match &ending {
             Ending::ByClient => DisconnectReason::ClientClosed.into(),
@@ -166,6 +168,11 @@ impl<S: Transport> Session<S> {
             if let Some(ending) = self.collect() {
                 return ending;
             }
+            if self.stalled.is_some()
+                && let Some(ending) = self.pass_on()
+            {
+                return ending;
+            }
             let now = Instant::now();
             let paused = self.paused_until(now);
             if let Some(ending) = self.check_clocks(paused.is_some(), now) {
@@ -175,23 +182,22 @@ impl<S: Transport> Session<S> {
             let wake = paused.map_or(next, |until| until.min(next));
             sleep.as_mut().reset(wake.into());
 
-            let (handle, inlet, outlet) =
-                (self.handle.clone(), self.inlet.clone(), self.outlet.clone());
-            let stalled = self.stalled.is_some();
-            let reading = paused.is_none() && !stalled && self.broken.is_none();
+            let handle = self.handle.clone();
+            let reading = paused.is_none() && self.stalled.is_none() && self.broken.is_none();
             let io = tokio::task::unconstrained(std::future::poll_fn(|context| {
                 self.poll_io(reading, context)
             }));
             let io = tokio::select! {
                 biased;
-                () = handle.changed() => continue,
-                () = outlet.changed() => continue,
+                () = handle.woken() => continue,
                 io = io => io,
-                () = inlet.taken(), if stalled => Io::Read(0),
                 () = &mut sleep => continue,
             };
             let ending = match io {
-                Io::Read(count) => self.received(count),
+                Io::Read => {
+                    self.timers.heard();
+                    self.pass_on()
+                }
                 Io::Fenced => continue,
                 Io::TooSlow => Some(Ending::Cut(DisconnectReason::SlowConsumer.into())),
                 Io::Lost => Some(Ending::Lost),
@@ -260,7 +266,7 @@ impl<S: Transport> Session<S> {
                 self.broken = metered.broken;
                 let sound = &buffer.filled()[..metered.sound];
                 self.protocol.get_mut().feed(sound);
-                Poll::Ready(Io::Read(buffer.filled().len()))
+                Poll::Ready(Io::Read)
             }
             _ => Poll::Ready(Io::Lost),
         }
@@ -284,10 +290,7 @@ impl<S: Transport> Session<S> {
     }
 
     /// Passes on what has arrived, as far as the game has room.
-    fn received(&mut self, count: usize) -> Option<Ending> {
-        if count > 0 {
-            self.timers.heard();
-        }
+    fn pass_on(&mut self) -> Option<Ending> {
         if let Some(payload) = self.stalled.take()
             && let Err(payload) = self.inlet.push(payload)
         {

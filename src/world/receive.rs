@@ -183,19 +183,24 @@ fn spawn(world: &mut World, arrival: Arrival) {
         outlet,
     });
     let mut player = world.entity_mut(entity);
-    player.insert((
+    let about = (
         Name::new(handle.user.name().to_owned()),
         Connection::new(handle.id, handle.peer, since),
-    ));
-    for insert in admission.extras {
-        // An observer of what was inserted before may have despawned the player.
-        if player.is_despawned() {
-            break;
+    );
+    if admission.extras.is_empty() {
+        player.insert((about, admission.user));
+    } else {
+        player.insert(about);
+        for insert in admission.extras {
+            // An observer of what was inserted before may have despawned the player.
+            if player.is_despawned() {
+                break;
+            }
+            insert(&mut player);
         }
-        insert(&mut player);
-    }
-    if !player.is_despawned() {
-        player.insert(admission.user);
+        if !player.is_despawned() {
+            player.insert(admission.user);
+        }
     }
     tracing::debug!(user = %handle.user.id(), connection = %handle.id, "a player joined");
     // The handshake may have been dropped: then its departure follows.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// All player entities.
-#[derive(Resource, Default)]
+#[derive(Resource)]
 pub(crate) struct Roster {
     by_connection: HashMap<ConnectionId, Place>,
 }
@@ -26,6 +26,13 @@ pub(crate) struct Place {
 }
 
 impl Roster {
+    /// With room for so many from the start.
+    pub fn new(room: usize) -> Self {
+        Self {
+            by_connection: HashMap::with_capacity(room),
+        }
+    }
+
     pub fn insert(&mut self, entity: Entity, inlet: Arc<Inlet>) {
         let place = Place {
             entity,

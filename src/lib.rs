@@ -101,6 +101,7 @@
 //!
 //! - `sqlite` (default): [`SqliteDirectory`] and [`SqliteRevocations`].
 //! - `admin` (default): [`AdminPlugin`], the operator's HTTP API.
+//! - `jwks-url` (default): [`RemoteKeys`], the keys of a key set at a URL or of an OpenID provider.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -132,6 +133,8 @@ pub use auth::{
     Algorithm, Authenticator, Claims, DirectoryError, IssueError, JwtAuthenticator, KeyError,
     KeySet, MapDirectory, Standing, TokenIssuer, UserDirectory,
 };
+#[cfg(feature = "jwks-url")]
+pub use auth::{RemoteKeyOptions, RemoteKeys};
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use door::{Credential, HandshakeRequest};
 pub use goodbye::DisconnectReason;

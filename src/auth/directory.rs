@@ -33,6 +33,12 @@ impl Claims {
         self.token.id.as_deref()
     }
 
+    /// The `kid` of the key that the token was verified with. `None` for a key without a name: a secret,
+    /// a PEM key.
+    pub fn key_id(&self) -> Option<&str> {
+        self.token.key.as_deref()
+    }
+
     /// The `exp` claim in unix seconds.
     pub fn expires_at(&self) -> Option<u64> {
         self.token.expires_at

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use super::{
     Authenticator,
     directory::{Claims, Standing, UserDirectory},
+    key_source::KeySource,
     keys::{KeyError, KeySet},
     rules::TokenRules,
 };
@@ -27,7 +28,8 @@ use crate::{
 /// With [`users`](Self::users) it is an [`Authenticator`]. Besides the signature it checks what
 /// follows; all of it is on from the start:
 ///
-/// - the algorithm is that of the key, whatever the token says; an unknown `kid` is refused;
+/// - the algorithm is that of the key, whatever the token says; an unknown `kid` is refused (after a
+///   look for new keys, when they come from a URL);
 /// - no `crit`, `b64`, `zip`, `enc`, `cty`, `jwk`, `jku`, `x5u` or `x5c` in the header; `typ` absent,
 ///   `JWT` or `at+jwt`;
 /// - `exp` and `sub` are there; `exp`, `nbf` and `iat` fit the clock, give or take 5 s; no token is
@@ -48,7 +50,7 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct JwtAuthenticator<D = ()> {
-    keys: Arc<KeySet>,
+    keys: KeySource,
     rules: TokenRules,
     /// How many signatures with public keys are verified at once.
     verifications: Arc<Semaphore>,
@@ -58,10 +60,14 @@ pub struct JwtAuthenticator<D = ()> {
 impl JwtAuthenticator {
     /// Tokens that are signed with one of these keys.
     pub fn new(keys: KeySet) -> Self {
+        Self::with_keys(KeySource::Fixed(keys))
+    }
+
+    fn with_keys(keys: KeySource) -> Self {
         install_cryptography();
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
-            keys: Arc::new(keys),
+            keys,
             rules: TokenRules::default(),
             verifications: Arc::new(Semaphore::new(cores)),
             directory: (),
@@ -90,6 +96,36 @@ impl JwtAuthenticator {
     /// [`KeyError`].
     pub fn jwks(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         KeySet::from_jwks(json).map(Self::new)
+    }
+
+    /// Tokens signed for the JSON Web Key Set at this URL, which is fetched again and again: see
+    /// [`RemoteKeys`](crate::RemoteKeys).
+    ///
+    /// # Errors
+    /// [`ConfigError`](crate::ConfigError) about `jwks_url`.
+    #[cfg(feature = "jwks-url")]
+    pub fn jwks_url(url: &str) -> Result<Self, crate::ConfigError> {
+        crate::RemoteKeys::jwks_url(url, Default::default()).map(Self::remote)
+    }
+
+    /// Tokens of this OpenID provider, whose keys are found by OpenID Connect Discovery and fetched again
+    /// and again: see [`RemoteKeys`](crate::RemoteKeys). Requires `iss` to be this issuer.
+    ///
+    /// # Errors
+    /// [`ConfigError`](crate::ConfigError) about `issuer`.
+    #[cfg(feature = "jwks-url")]
+    pub fn discover(issuer: &str) -> Result<Self, crate::ConfigError> {
+        crate::RemoteKeys::discover(issuer, Default::default()).map(Self::remote)
+    }
+
+    /// Tokens that are signed with keys from elsewhere. Keys that were found by discovery require `iss`
+    /// to be their issuer.
+    #[cfg(feature = "jwks-url")]
+    pub fn remote(keys: crate::RemoteKeys) -> Self {
+        let issuer = keys.issuer().map(str::to_owned);
+        let mut tokens = Self::with_keys(KeySource::Remote(keys));
+        tokens.rules.issuers.extend(issuer);
+        tokens
     }
 
     /// Who the tokens are about. This makes it an [`Authenticator`].
@@ -150,30 +186,32 @@ impl<D> JwtAuthenticator<D> {
     /// Verifies a token and reads its claims. The cause of a refusal is for the operator.
     ///
     /// # Errors
-    /// 401 for every token that breaks a rule; 503 when it could not be verified.
+    /// 401 for every token that breaks a rule; 503 when it could not be verified, also because its keys
+    /// have not been fetched.
     pub async fn verify(&self, token: &str) -> Result<Claims, Refusal> {
-        let unverified = self
-            .rules
-            .read(token, &self.keys)
+        let unverified = self.rules.read(token).map_err(Refusal::unauthorized)?;
+        let key = self.keys.find(unverified.key_id()).await?;
+        unverified
+            .check_algorithm(&key)
             .map_err(Refusal::unauthorized)?;
-        let algorithm = unverified.key.algorithm;
+        let algorithm = key.algorithm;
         let genuine = if algorithm.family() == jsonwebtoken::AlgorithmFamily::Hmac {
             crypto::verify(
                 unverified.signature,
                 unverified.message.as_bytes(),
-                &unverified.key.key,
+                &key.key,
                 algorithm,
             )
         } else {
             // Thousands of times dearer than an HMAC: off the threads that serve connections, and
             // not more of it at once than there are cores.
             let permit = self.verifications.clone().acquire_owned().await;
-            let key = unverified.key.key.clone();
+            let key = key.clone();
             let signature = unverified.signature.to_owned();
             let message = unverified.message.to_owned();
             tokio::task::spawn_blocking(move || {
                 let _permit = permit;
-                crypto::verify(&signature, message.as_bytes(), &key, algorithm)
+                crypto::verify(&signature, message.as_bytes(), &key.key, algorithm)
             })
             .await
             .map_err(|_| Refusal::unavailable("the verification of a signature failed"))?
@@ -183,12 +221,16 @@ impl<D> JwtAuthenticator<D> {
             return Err(Refusal::unauthorized("the signature is wrong"));
         }
         self.rules
-            .check_claims(&unverified, unix_now())
+            .check_claims(&unverified, &key, unix_now())
             .map_err(Refusal::unauthorized)
     }
 }
 
 impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
+    fn start(&self) {
+        self.keys.start();
+    }
+
     async fn authenticate(&self, request: &HandshakeRequest) -> Result<Admission, Refusal> {
         let credential = request
             .credential()

@@ -8,7 +8,10 @@ mod directory;
 mod issuer;
 mod jwks;
 mod jwt;
+mod key_source;
 mod keys;
+#[cfg(feature = "jwks-url")]
+mod remote_keys;
 mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -20,6 +23,8 @@ pub use issuer::{IssueError, TokenIssuer};
 pub use jsonwebtoken::Algorithm;
 pub use jwt::JwtAuthenticator;
 pub use keys::{KeyError, KeySet};
+#[cfg(feature = "jwks-url")]
+pub use remote_keys::{RemoteKeyOptions, RemoteKeys};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteDirectory;
 
@@ -53,6 +58,11 @@ pub trait Authenticator: Send + Sync + 'static {
         &self,
         request: &HandshakeRequest,
     ) -> impl Future<Output = Result<Admission, Refusal>> + Send;
+
+    /// Called once, when the door opens and before it lets anybody in, on the network's runtime: here
+    /// begins work that goes on beside the checks, such as fetching keys. Does nothing by default. An
+    /// authenticator that asks another one passes it on.
+    fn start(&self) {}
 }
 
 /// [`Authenticator`] as a trait object.
@@ -61,6 +71,8 @@ pub(crate) trait ErasedAuthenticator: Send + Sync {
         &'a self,
         request: &'a HandshakeRequest,
     ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>>;
+
+    fn start(&self);
 }
 
 impl<A: Authenticator> ErasedAuthenticator for A {
@@ -69,5 +81,9 @@ impl<A: Authenticator> ErasedAuthenticator for A {
         request: &'a HandshakeRequest,
     ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>> {
         Box::pin(Authenticator::authenticate(self, request))
+    }
+
+    fn start(&self) {
+        Authenticator::start(self);
     }
 }

@@ -77,6 +77,7 @@ impl Door {
 
     /// Accepts and serves connections until the app is about to end.
     pub async fn open(self, listener: TcpListener) {
+        self.authenticator.start();
         let stopping = self.shared.stopping.subscribe();
         let gate = Gate::new(&self.limits);
         let door = Arc::new(self);

@@ -77,6 +77,7 @@ impl Settings {
         let mut door = BouncerConfig::new(required("listen", shape.listen)?)
             .origins(shape.origins)
             .subprotocols(shape.subprotocols)
+            .trusted_proxies(shape.trusted_proxies)
             .limits(shape.limits);
         if let Some(path) = shape.path {
             door = door.path(path);

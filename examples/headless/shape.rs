@@ -9,11 +9,9 @@ use toml::Table;
 use super::problem::Problem;
 
 /// Fields of the file's format that this server does not offer yet.
-const NOT_BUILT: [&str; 7] = [
+const NOT_BUILT: [&str; 5] = [
     "tls",
     "cluster",
-    "tickets",
-    "proxy",
     "auth.jwks_url",
     "auth.discovery",
     "revocations.redis",
@@ -29,6 +27,8 @@ pub struct Shape {
     pub origins: Vec<String>,
     #[serde(default)]
     pub subprotocols: Vec<String>,
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
     pub tick_hz: Option<u32>,
     #[serde(default)]
     pub echo: bool,

@@ -215,6 +215,7 @@ const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 limits! {
     counts {
@@ -313,6 +314,14 @@ limits! {
         head_timeout, "head_timeout_seconds" = 5 * SECOND, in 10 * MILLI..=HOUR;
         /// For the authenticator with its user lookup; longer gets 503. Default 3 s.
         lookup_timeout, "lookup_timeout_seconds" = 3 * SECOND, in 10 * MILLI..=HOUR;
+        /// How long before a session's token expires the game is told, so that the client can bring another
+        /// one; up to half as long again, so that not all are told together. Default 60 s, 0 for never.
+        expiry_warning, "expiry_warning_seconds" = 60 * SECOND, in Duration::ZERO..=DAY;
+        /// Between two tokens that one session brings; sooner gets 429. Default 1 s.
+        refresh_pause, "refresh_pause_seconds" = SECOND, in Duration::ZERO..=HOUR;
+        /// How long a session may last whatever its tokens say; then 4100. Default 0, which is for ever;
+        /// at most a year.
+        longest_session, "longest_session_seconds" = Duration::ZERO, in Duration::ZERO..=YEAR;
         /// How often everybody who is in is checked again, give or take a fifth: whether the user still
         /// exists and the token's key is still valid. Default 300 s, 0 for never, at most a day.
         recheck_interval, "recheck_interval_seconds" = 300 * SECOND, in Duration::ZERO..=DAY;

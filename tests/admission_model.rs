@@ -111,6 +111,46 @@ fn p06_model_an_admission_sees_the_revocation_or_the_revocation_sees_the_handle(
     });
 }
 
+/// A session that goes on with another token while that token, or the one before, is revoked.
+#[test]
+fn p06_model_a_refresh_and_a_revocation_of_its_token_leave_nobody() {
+    let token = |id: &str| TokenFacts {
+        id: Some(id.into()),
+        ..TokenFacts::default()
+    };
+    for (revoked, stays) in [("old", false), ("new", false), ("other", true)] {
+        loom::model(move || {
+            let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+            let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+            let admitted = lock(&ledger).admit(ann(), token("old"), peer, None, 0);
+            let handle = admitted.unwrap();
+            lock(&ledger).enter(&handle).unwrap();
+            let revoker = thread::spawn({
+                let ledger = ledger.clone();
+                move || {
+                    let (found, _) = lock(&ledger).revoke(Revocation::token(revoked), 0);
+                    for handle in found {
+                        handle.leave(DisconnectReason::Revoked.into(), true, || ());
+                    }
+                }
+            });
+            let renewed = lock(&ledger).renew(&handle, token("new"), 0);
+            revoker.join().unwrap();
+            let lasts_on = handle.token().id.unwrap();
+            assert_eq!(&*lasts_on, if renewed.is_ok() { "new" } else { "old" });
+            if handle.is_live() {
+                assert_ne!(&*lasts_on, revoked, "a player survived");
+            }
+            if stays {
+                assert!(renewed.is_ok() && handle.is_live());
+            }
+            // Whichever came first, a later revocation finds the token that counts, and no other.
+            let later = lock(&ledger).revoke(Revocation::token(&*lasts_on), 0).0;
+            assert_eq!(!later.is_empty(), handle.is_live());
+        });
+    }
+}
+
 /// The same with the two questions asked one after the other: the model finds the survivor.
 #[test]
 #[should_panic(expected = "a player survived")]

@@ -11,7 +11,11 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -29,8 +33,13 @@ use crate::{
 pub(crate) struct Handle {
     pub id: ConnectionId,
     pub user: User,
-    pub token: TokenFacts,
     pub peer: SocketAddr,
+    /// The token that the session lasts on.
+    token: Mutex<TokenFacts>,
+    /// When the session may bring another one.
+    next_refresh: Mutex<Option<Instant>>,
+    /// Whether it is another one than the session's task knows.
+    renewed: AtomicBool,
     phase: Mutex<Phase>,
     wake: Notify,
     /// When it is checked again, by the clock of the [`rounds`](super::rounds); 0 is not known yet.
@@ -69,8 +78,10 @@ impl Handle {
         Arc::new(Self {
             id,
             user,
-            token,
             peer,
+            token: Mutex::new(token),
+            next_refresh: Mutex::new(None),
+            renewed: AtomicBool::new(false),
             phase: Mutex::new(Phase::Pending),
             wake: Notify::new(),
             recheck_at: AtomicU64::new(0),
@@ -180,6 +191,39 @@ impl Handle {
     /// Whether the player came in, also when the session has ended since.
     pub fn is_entered(&self) -> bool {
         matches!(*lock(&self.phase), Phase::Live | Phase::Leaving { .. })
+    }
+
+    /// What is known about the token that the session lasts on.
+    pub fn token(&self) -> TokenFacts {
+        lock(&self.token).clone()
+    }
+
+    /// From now on the session lasts on this token. Returns the one before. Only under the ledger's lock,
+    /// whose index by token has to follow.
+    pub fn renew(&self, token: TokenFacts) -> TokenFacts {
+        let before = std::mem::replace(&mut *lock(&self.token), token);
+        self.renewed.store(true, Ordering::Release);
+        self.wake();
+        before
+    }
+
+    /// Takes the right to bring another token, which is there again after the pause; or tells how long to
+    /// wait.
+    pub fn may_refresh(&self, pause: Duration) -> Result<(), Duration> {
+        let now = Instant::now();
+        let mut next = lock(&self.next_refresh);
+        match *next {
+            Some(at) if at > now => Err(at - now),
+            _ => {
+                *next = Some(now + pause);
+                Ok(())
+            }
+        }
+    }
+
+    /// For the session's task: whether the token is another one since the last time.
+    pub fn take_renewed(&self) -> bool {
+        self.renewed.load(Ordering::Relaxed) && self.renewed.swap(false, Ordering::Acquire)
     }
 
     /// Tells the one task that owns the connection that there is something to look after: another phase,

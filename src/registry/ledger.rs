@@ -108,12 +108,7 @@ impl Ledger {
             .entry(handle.user.id().clone())
             .or_default()
             .push(handle.clone());
-        if let Some(id) = &handle.token.id {
-            self.by_token
-                .entry(id.clone())
-                .or_default()
-                .push(handle.clone());
-        }
+        self.index_token(&handle);
         Ok(handle)
     }
 
@@ -155,8 +150,35 @@ impl Ledger {
             return;
         }
         remove_from(&mut self.by_user, handle.user.id(), handle.id);
-        if let Some(token) = &handle.token.id {
+        if let Some(token) = &handle.token().id {
             remove_from(&mut self.by_token, token, handle.id);
+        }
+    }
+
+    /// The session lasts on this token from now on: a revocation of the one before does not find it any
+    /// more, one of this one does.
+    pub fn renew(
+        &mut self,
+        handle: &Arc<Handle>,
+        token: TokenFacts,
+        unix_now: u64,
+    ) -> Result<(), Refusal> {
+        if !self.sessions.contains_key(&handle.id) || !handle.is_live() {
+            return Err(Refusal::unauthorized("the session has ended"));
+        }
+        if let Some(entry) = self.barred.verdict(handle.user.id(), &token, unix_now) {
+            return Err(barred(entry, unix_now));
+        }
+        if let Some(before) = handle.renew(token).id {
+            remove_from(&mut self.by_token, &before, handle.id);
+        }
+        self.index_token(handle);
+        Ok(())
+    }
+
+    fn index_token(&mut self, handle: &Arc<Handle>) {
+        if let Some(id) = handle.token().id {
+            self.by_token.entry(id).or_default().push(handle.clone());
         }
     }
 

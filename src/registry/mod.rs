@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    bridge::{Departure, Departures},
+    bridge::{Departure, Departures, Notices},
     config::Limits,
     goodbye::{DisconnectReason, Goodbye},
     identity::{ConnectionId, User, UserId, unix_now},
@@ -36,17 +36,20 @@ pub(crate) struct Registry {
     seats: Arc<Semaphore>,
     places: usize,
     departures: Departures,
+    /// For what the game should know besides.
+    pub notices: Notices,
     pub journal: Journal,
 }
 
 impl Registry {
     /// An empty registry.
-    pub fn new(limits: &Limits, departures: Departures) -> Self {
+    pub fn new(limits: &Limits, departures: Departures, notices: Notices) -> Self {
         Self {
             ledger: Mutex::new(Ledger::new(limits)),
             seats: Arc::new(Semaphore::new(limits.connections)),
             places: limits.connections,
             departures,
+            notices,
             journal: Journal::new(limits.unsaved_revocations),
         }
     }
@@ -118,6 +121,16 @@ impl Registry {
     /// The player is in, in the stead of those returned. `None` when the handshake was abandoned.
     pub fn enter(&self, handle: &Handle) -> Option<Vec<Arc<Handle>>> {
         lock(&self.ledger).enter(handle)
+    }
+
+    /// A session by the number of its connection.
+    pub fn session(&self, id: ConnectionId) -> Option<Arc<Handle>> {
+        lock(&self.ledger).find(&Subject::Session(id)).pop()
+    }
+
+    /// The session lasts on this verified token of its user from now on, or the refusal says why not.
+    pub fn renew(&self, handle: &Arc<Handle>, token: TokenFacts) -> Result<(), Refusal> {
+        lock(&self.ledger).renew(handle, token, unix_now())
     }
 
     /// Ends a session and reports the departure, if nobody has done so before. Without a fence the

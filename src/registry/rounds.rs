@@ -79,7 +79,7 @@ async fn check(
     interval: Duration,
 ) -> Result<(), Refusal> {
     let mut admission = Admission::new(handle.user.clone());
-    admission.token = handle.token.clone();
+    admission.token = handle.token();
     let Err(refusal) = shared.examiner.readmit(admission).await else {
         return Ok(());
     };

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    bridge::Inlet,
+    bridge::{Inlet, Notice},
     config::Limits,
     goodbye::{DisconnectReason, Goodbye},
     payload::Payload,
@@ -129,7 +129,7 @@ impl<S: Transport> Session<S> {
                 limits.inbound_bytes_per_second,
                 now,
             ),
-            timers: Timers::new(&limits, handle.token.expires_at, now),
+            timers: Timers::new(&limits, handle.token().expires_at, now),
             stalled: None,
             broken: None,
             spoken: false,
@@ -239,9 +239,19 @@ impl<S: Transport> Session<S> {
         if flooding && paused {
             return Some(Ending::Cut(DisconnectReason::RateLimited.into()));
         }
+        if self.handle.take_renewed() {
+            self.timers
+                .renew(&self.limits, self.handle.token().expires_at);
+        }
         match self.timers.due(&self.limits, now)? {
             Due::Ping => {
                 self.outlet.push_urgent(frame::PING);
+                None
+            }
+            Due::Warning(ends_at) => {
+                let id = self.handle.id;
+                let notice = Notice::Expiring { id, ends_at };
+                self.registry.notices.put(notice);
                 None
             }
             Due::End(reason) => Some(Ending::Cut(reason.into())),

@@ -15,7 +15,7 @@ use crate::{
     bridge::Tally,
     config::BouncerConfig,
     door::{Credential, HandshakeRequest, credential},
-    identity::{ConnectionId, User, UserId},
+    identity::{Admission, ConnectionId, User, UserId},
     refusal::{Refusal, RefusalKind},
     registry::{Receipt, Registry},
     revocation::{Revocation, Subject},
@@ -40,6 +40,22 @@ impl Shared {
     /// Closes the door. False when it was closed already.
     pub fn stop(&self) -> bool {
         !self.stopping.send_replace(true)
+    }
+
+    /// Has a token checked that does not come with a handshake.
+    pub async fn authenticate(
+        &self,
+        token: &Credential,
+        peer: SocketAddr,
+    ) -> Result<Admission, Refusal> {
+        let token = credential::check(token.expose(), self.config.limits.token_bytes)?;
+        let request = HandshakeRequest {
+            peer,
+            path: self.config.path.clone(),
+            headers: HeaderMap::new(),
+            credential: Some(token),
+        };
+        self.examiner.authenticate(&request).await
     }
 
     /// The cheap look whether somebody could come in; the place itself is taken at the end.
@@ -94,6 +110,8 @@ pub struct Counters {
     pub refused_sends: u64,
     /// Ticks whose output had to wait for the network.
     pub merged_ticks: u64,
+    /// Events like [`TokenExpiring`](crate::TokenExpiring) that the game was too busy to take.
+    pub dropped_notices: u64,
 }
 
 impl Bouncer {
@@ -158,14 +176,8 @@ impl Bouncer {
     pub async fn issue_ticket(&self, token: &Credential) -> Result<Ticket, Refusal> {
         let shared = &*self.0;
         shared.check_room()?;
-        let token = credential::check(token.expose(), shared.config.limits.token_bytes)?;
-        let request = HandshakeRequest {
-            peer: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-            path: shared.config.path.clone(),
-            headers: HeaderMap::new(),
-            credential: Some(token),
-        };
-        let admission = shared.examiner.authenticate(&request).await?;
+        let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let admission = shared.authenticate(token, nobody).await?;
         shared
             .registry
             .check(admission.user.id(), &admission.token)?;
@@ -206,6 +218,7 @@ impl Bouncer {
             refused: read(&self.0.tally.refused),
             refused_sends: read(&self.0.tally.refused_sends),
             merged_ticks: read(&self.0.tally.merged_ticks),
+            dropped_notices: read(&self.0.tally.dropped_notices),
         }
     }
 }

@@ -6,6 +6,7 @@ mod events;
 mod group;
 mod outbox;
 pub(crate) mod receive;
+mod refresh;
 mod roster;
 pub(crate) mod send;
 mod waking_runner;
@@ -17,5 +18,7 @@ pub use events::{Arriving, ClientFrame, Disconnect, Disconnected, RevocationNotS
 pub use group::Group;
 pub use outbox::Outbox;
 pub(crate) use outbox::Outgoing;
+pub(crate) use refresh::on_refresh;
+pub use refresh::{Refresh, Refreshed, TokenExpiring};
 pub(crate) use roster::{RegistryRef, Roster, on_disconnect, on_remove};
 pub use waking_runner::WakingRunnerPlugin;

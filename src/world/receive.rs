@@ -9,12 +9,12 @@ use std::collections::VecDeque;
 use bevy_ecs::{message::Messages, name::Name, prelude::*};
 
 use super::{
-    Arriving, ClientFrame, Connection, Players, RevocationNotStored,
+    Arriving, ClientFrame, Connection, Players, Refreshed, RevocationNotStored, TokenExpiring,
     outbox::Outgoing,
     roster::{RegistryRef, Roster, dismiss, farewell},
 };
 use crate::{
-    bridge::{Arrival, Command, Departure, GameEnd},
+    bridge::{Arrival, Command, Departure, GameEnd, Notice},
     config::Limits,
     goodbye::{DisconnectReason, Goodbye},
     identity::{ConnectionId, UserId},
@@ -25,6 +25,8 @@ use crate::{
 const TURN_MESSAGES: usize = 16;
 /// Bytes likewise.
 const TURN_BYTES: usize = 64 * 1024;
+/// Notices that are told in one tick.
+const NOTICES_PER_TICK: usize = 1024;
 
 /// The game's end of the bridge, and what is left for a later tick.
 #[derive(Resource)]
@@ -68,11 +70,7 @@ pub(crate) fn receive(world: &mut World) {
         take_arrivals(world, &mut incoming);
         take_messages(world, &incoming);
         tell_endings(world, &mut incoming);
-        let failures = incoming.end.store_failures.try_iter();
-        let failures: Vec<_> = failures
-            .map(|error| RevocationNotStored { error })
-            .collect();
-        world.write_message_batch(failures);
+        take_notices(world, &incoming);
     });
 }
 
@@ -97,7 +95,7 @@ fn leaves_at_once(reason: DisconnectReason) -> bool {
     use DisconnectReason::*;
     matches!(
         reason,
-        Revoked | Banned | Kicked | Replaced | Shutdown | Draining
+        Revoked | Banned | UserGone | Kicked | Replaced | Shutdown | Draining
     )
 }
 
@@ -251,6 +249,27 @@ fn tell(world: &mut World, incoming: &mut Incoming, id: ConnectionId, goodbye: G
         incoming.told.push(place.entity);
         if farewell(world, id, goodbye.reason) {
             incoming.leaving.push(Command::Leave { id, goodbye });
+        }
+    }
+}
+
+fn take_notices(world: &mut World, incoming: &Incoming) {
+    let entity_of = |world: &World, id| Some(world.resource::<Roster>().get(id)?.entity);
+    for notice in incoming.end.notices.try_iter().take(NOTICES_PER_TICK) {
+        match notice {
+            Notice::NotStored(error) => {
+                world.write_message(RevocationNotStored { error });
+            }
+            Notice::Expiring { id, ends_at } => {
+                if let Some(entity) = entity_of(world, id) {
+                    world.trigger(TokenExpiring { entity, ends_at });
+                }
+            }
+            Notice::Refreshed { id, result } => {
+                if let Some(entity) = entity_of(world, id) {
+                    world.trigger(Refreshed { entity, result });
+                }
+            }
         }
     }
 }

@@ -119,9 +119,16 @@ impl BouncerPlugin {
         let local_addr = listener.local_addr().map_err(bind_error)?;
         let tally = Arc::default();
         let (network, game, departures, notices, ticks) = bridge(&config.limits, &tally);
+        let examiner = Examiner::new(authenticator, &config.limits);
+        let registry = Registry::new(
+            &config.limits,
+            departures,
+            notices,
+            examiner.tokens_end_within,
+        );
         let shared = Shared {
-            registry: Arc::new(Registry::new(&config.limits, departures, notices)),
-            examiner: Examiner::new(authenticator, &config.limits),
+            registry: Arc::new(registry),
+            examiner,
             tickets: Tickets::new(&config.limits),
             config: Arc::new(config),
             tally,

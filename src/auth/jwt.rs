@@ -7,6 +7,7 @@ use std::{
 };
 
 use jsonwebtoken::{AlgorithmFamily, crypto};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{
@@ -134,6 +135,13 @@ impl<D> JwtAuthenticator<D> {
         self
     }
 
+    /// Whether a token must have an `iat`. Default false. With it, revocations of tokens are forgotten once
+    /// every token that they could match has ended, instead of never.
+    pub fn require_issued_at(mut self, require: bool) -> Self {
+        self.rules.require_issued_at = require;
+        self
+    }
+
     /// Whether the header must have a `typ`. Default false.
     pub fn require_type(mut self, require: bool) -> Self {
         self.rules.require_type = require;
@@ -219,6 +227,13 @@ impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
         self.keep_to(limits);
     }
 
+    fn tokens_end_within(&self) -> Option<Duration> {
+        let rules = &self.rules;
+        // Two clocks may differ by the leeway: at the issue and now.
+        let longest = rules.longest_lifetime.saturating_add(rules.leeway * 2);
+        rules.require_issued_at.then_some(longest)
+    }
+
     async fn authenticate(&self, request: &HandshakeRequest) -> Result<Admission, Refusal> {
         let credential = request
             .credential()
@@ -245,6 +260,15 @@ impl<D: UserDirectory> JwtAuthenticator<D> {
         })?;
         let user = match standing {
             Standing::Active(user) => user,
+            Standing::Versioned {
+                user,
+                token_version,
+            } => {
+                if claims.get("ver").and_then(Value::as_u64) != Some(token_version) {
+                    return Err(Refusal::unauthorized("ver is not the user's"));
+                }
+                user
+            }
             Standing::Missing => {
                 return Err(Refusal::unauthorized("there is no such user")
                     .goodbye(DisconnectReason::UserGone));

@@ -1,6 +1,6 @@
 //! Who are you? From a request to an [`Admission`] or a [`Refusal`](crate::Refusal).
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::{Admission, Limits, Refusal, door::HandshakeRequest};
 
@@ -77,6 +77,12 @@ pub trait Authenticator: Send + Sync + 'static {
         admission: Admission,
     ) -> impl Future<Output = Result<Admission, Refusal>> + Send {
         async { Ok(admission) }
+    }
+
+    /// How long from now on every token that exists now has ended, when that is known. A revocation that is
+    /// about tokens (by `jti`, or *issued before*) is forgotten after that; by default never.
+    fn tokens_end_within(&self) -> Option<Duration> {
+        None
     }
 
     /// Told once, before the door opens, within which limits to work. By default it does not matter.

@@ -33,6 +33,7 @@ pub(super) struct TokenRules {
     pub leeway: Duration,
     pub longest_lifetime: Duration,
     pub require_type: bool,
+    pub require_issued_at: bool,
     pub longest_token: usize,
 }
 
@@ -44,6 +45,7 @@ impl Default for TokenRules {
             leeway: Duration::from_secs(5),
             longest_lifetime: Duration::from_secs(24 * 3600),
             require_type: false,
+            require_issued_at: false,
             longest_token: 4096,
         }
     }
@@ -180,6 +182,9 @@ impl TokenRules {
             return Err(Rejected::for_now("not valid yet"));
         }
         let issued_at = date(claims, "iat")?;
+        if self.require_issued_at && issued_at.is_none() {
+            return Err("iat is missing".into());
+        }
         if issued_at.is_some_and(|(_, late)| late > now.saturating_add(leeway)) {
             return Err(Rejected::for_now("issued in the future"));
         }

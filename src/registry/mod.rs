@@ -8,12 +8,13 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::sync::Semaphore;
 
 use crate::{
-    bridge::{Departure, Departures, Notices},
+    bridge::{Departure, Departures, Notice, Notices},
     config::Limits,
     goodbye::{DisconnectReason, Goodbye},
     identity::{ConnectionId, User, UserId, unix_now},
@@ -39,11 +40,18 @@ pub(crate) struct Registry {
     /// For what the game should know besides.
     pub notices: Notices,
     pub journal: Journal,
+    /// How long a revocation that is about tokens can matter, when that is known.
+    tokens_end_within: Option<Duration>,
 }
 
 impl Registry {
     /// An empty registry.
-    pub fn new(limits: &Limits, departures: Departures, notices: Notices) -> Self {
+    pub fn new(
+        limits: &Limits,
+        departures: Departures,
+        notices: Notices,
+        tokens_end_within: Option<Duration>,
+    ) -> Self {
         Self {
             ledger: Mutex::new(Ledger::new(limits)),
             seats: Arc::new(Semaphore::new(limits.connections)),
@@ -51,6 +59,7 @@ impl Registry {
             departures,
             notices,
             journal: Journal::new(limits.unsaved_revocations),
+            tokens_end_within,
         }
     }
 
@@ -153,7 +162,8 @@ impl Registry {
     }
 
     /// Bars a subject, fences its sessions, and has the entry stored.
-    pub fn revoke(&self, entry: Revocation) -> Receipt {
+    pub fn revoke(&self, mut entry: Revocation) -> Receipt {
+        entry.forget_with_tokens(self.tokens_end_within, unix_now());
         let goodbye = Goodbye {
             reason: match entry.kind {
                 RevocationKind::Revoke => DisconnectReason::Revoked,
@@ -175,6 +185,9 @@ impl Registry {
             };
             (found, storing)
         };
+        if let Some(error) = storing.failure() {
+            self.notices.put(Notice::NotStored(error.clone()));
+        }
         let cut = self.cut(&found, &goodbye, true);
         Receipt { cut, storing }
     }

@@ -16,7 +16,7 @@ use crate::{
     goodbye::Goodbye,
     identity::{Admission, ConnectionId},
     refusal::{Refusal, RefusalKind},
-    world::Shared,
+    world::{AUDIT, Shared},
 };
 
 /// Sessions that are looked at in one go.
@@ -92,6 +92,7 @@ async fn check(
         message: None,
     };
     tracing::info!(
+        target: AUDIT,
         user = %handle.user.id(), connection = %handle.id, reason = %goodbye.reason,
         cause = refusal.cause(), "a player does not pass the check any more"
     );

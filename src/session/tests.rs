@@ -60,7 +60,7 @@ async fn p10_without_direct_writes_the_task_writes_everything_in_order_up_to_the
     let (server, peer) = listener.accept().await.unwrap();
     let limits = Arc::new(Limits::default());
     let (network, _game, departures, notices, _ticks) = bridge(&limits, &Arc::default());
-    let registry = Arc::new(Registry::new(&limits, departures, notices));
+    let registry = Arc::new(Registry::new(&limits, departures, notices, None));
     let user = User::new("player-1", "Ann").unwrap();
     let handle = registry
         .admit(user.clone(), TokenFacts::default(), peer)

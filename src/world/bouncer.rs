@@ -24,6 +24,9 @@ use crate::{
 /// When to come back after a 503 that has to do with this server's state.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// The target of the log's lines about decisions who may be in.
+pub(crate) const AUDIT: &str = "bevy_bouncer::audit";
+
 /// What the plugin, the network and every [`Bouncer`] share.
 pub(crate) struct Shared {
     pub config: Arc<BouncerConfig>,
@@ -131,16 +134,24 @@ impl Bouncer {
     /// `PostUpdate` calls it. Await the [`Receipt`] to know that the entry is stored.
     pub fn revoke(&self, revocation: impl Into<Revocation>) -> Receipt {
         let revocation = revocation.into();
-        let (subject, kind) = (revocation.subject.clone(), revocation.kind);
-        let receipt = self.0.registry.revoke(revocation);
-        tracing::info!(?subject, ?kind, cut = receipt.cut(), "revoked");
+        let receipt = self.0.registry.revoke(revocation.clone());
+        tracing::info!(
+            target: AUDIT,
+            subject = ?revocation.subject,
+            kind = ?revocation.kind,
+            issued_before = revocation.issued_before,
+            until = revocation.until,
+            reason = revocation.reason,
+            cut = receipt.cut(),
+            "revoked"
+        );
         receipt
     }
 
     /// Lets a subject come in again: removes all its entries.
     pub fn restore(&self, subject: impl Into<Subject>) -> Receipt {
         let subject = subject.into();
-        tracing::info!(?subject, "restored");
+        tracing::info!(target: AUDIT, ?subject, "restored");
         self.0.registry.restore(subject)
     }
 
@@ -148,7 +159,7 @@ impl Bouncer {
     /// before still goes out. Returns how many sessions it ended.
     pub fn kick(&self, user: &UserId, message: Option<&str>) -> usize {
         let cut = self.0.registry.kick(&Subject::User(user.clone()), message);
-        tracing::info!(%user, cut, "kicked");
+        tracing::info!(target: AUDIT, %user, reason = message, cut, "kicked");
         cut
     }
 

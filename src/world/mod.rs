@@ -11,7 +11,7 @@ mod roster;
 pub(crate) mod send;
 mod waking_runner;
 
-pub(crate) use bouncer::Shared;
+pub(crate) use bouncer::{AUDIT, Shared};
 pub use bouncer::{Bouncer, BouncerCommands, Counters, PlayerInfo};
 pub use components::{Connection, Players};
 pub use events::{Arriving, ClientFrame, Disconnect, Disconnected, RevocationNotStored};

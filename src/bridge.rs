@@ -44,10 +44,14 @@ pub(crate) struct Arrival {
     pub answer: oneshot::Sender<Result<(), Refusal>>,
 }
 
-/// A session that has ended. Each live session sends exactly one.
+/// A session that has ended. Each live session sends exactly one, and perhaps one before it that it may come
+/// back.
 pub(crate) struct Departure {
     pub handle: Arc<Handle>,
     pub goodbye: Goodbye,
+    /// Only the connection is lost; the player is kept for a while, and what becomes of it is another
+    /// departure.
+    pub may_come_back: bool,
 }
 
 /// A line towards the game, with the bell that wakes a game which sleeps between its ticks.
@@ -77,7 +81,7 @@ impl<T> Clone for Line<T> {
 
 /// Where departures are reported.
 ///
-/// There is one slot for each place in the registry, and a departure holds its place (through its
+/// There are two slots for each place in the registry, and a departure holds its place (through its
 /// handle) until the game has taken it out. So there is always room.
 #[derive(Clone)]
 pub(crate) struct Departures(Line<Departure>);
@@ -292,7 +296,7 @@ pub(crate) fn bridge(
 ) {
     let (ring, bell) = crossbeam_channel::bounded(1);
     let (arrivals, arrivals_end) = line(limits.pending_handshakes, &ring);
-    let (departures, departures_end) = line(limits.connections, &ring);
+    let (departures, departures_end) = line(limits.connections.saturating_mul(2), &ring);
     let (ready, ready_end) = line(limits.connections, &ring);
     // Two for each session: its token expires, and another one was given.
     let (notices, notices_end) = line(limits.connections.saturating_mul(2).max(16), &ring);

@@ -163,6 +163,9 @@ pub enum DuplicateLogin {
     /// One session per user: the new one replaces the old one, which is closed with 4409.
     #[default]
     KickOld,
+    /// One session per user: the old connection is closed with 4409, and the player goes on as the same entity
+    /// with the new one ([`LinkRestored`](crate::LinkRestored)).
+    TakeOver,
     /// One session per user: the new one gets 409.
     RejectNew,
     /// Up to [`Limits::connections_per_user`] sessions per user; one more gets 409.
@@ -308,6 +311,9 @@ limits! {
         unsaved_revocations = 65_536, in 1..=10_000_000;
     }
     durations {
+        /// How long a player whose connection was lost stays, so that the same user can go on as the same
+        /// entity. Default 0, which is not at all; at most an hour.
+        resume_window, "resume_window_seconds" = Duration::ZERO, in Duration::ZERO..=HOUR;
         /// From accept to `101`; longer gets 408. Default 10 s.
         handshake_timeout, "handshake_timeout_seconds" = 10 * SECOND, in 10 * MILLI..=HOUR;
         /// For the request head; longer gets 408. Default 5 s.

@@ -246,7 +246,8 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
+/// Inserts a component of the game's own.
+pub(crate) type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
 
 /// What an [`Authenticator`](crate::Authenticator) answers about a request that it accepts.
 ///

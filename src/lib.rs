@@ -95,6 +95,9 @@
 //! one, and [`Refresh`] takes it; so does [`Bouncer::refresh`] outside of the ECS. Everybody is looked up
 //! again every [`Limits::recheck_interval`].
 //!
+//! With [`Limits::resume_window`], a player whose connection was lost stays an entity for a while
+//! ([`LinkLost`]), and goes on when the user is back ([`LinkRestored`]), after a full check.
+//!
 //! # When systems run
 //!
 //! [`BouncerSystems::Receive`] runs in `PreUpdate`, [`BouncerSystems::Send`] in `PostUpdate`, and
@@ -161,8 +164,8 @@ pub use revocation::{
 };
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Connection, Counters, Disconnect,
-    Disconnected, Group, Outbox, PlayerInfo, Players, Refresh, Refreshed, RevocationNotStored,
-    TokenExpiring, WakingRunnerPlugin,
+    Disconnected, Group, LinkLost, LinkRestored, Outbox, PlayerInfo, Players, Refresh, Refreshed,
+    RevocationNotStored, TokenExpiring, WakingRunnerPlugin,
 };
 
 /// What most servers need.

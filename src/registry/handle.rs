@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! Pending ──enter──► Live ──leave──► Leaving(polite) ──fence──► Leaving(fenced)
-//!    └─────abandon──► Abandoned      └──────────────fence──────────────┘
+//!    │                │ └─────────────────fence────────────────────┘ ▲
+//!    │                └──lose──► Absent ──leave or take over─────────┘
+//!    └─abandon──► Abandoned
 //! ```
 //!
 //! Whoever makes a transition does what follows from it; everybody else finds it made. This is what
@@ -53,7 +55,12 @@ enum Phase {
     Pending,
     Abandoned(Refusal),
     Live,
-    Leaving { goodbye: Goodbye, fenced: bool },
+    /// The connection is lost, and its player is kept for a while. No task owns the connection.
+    Absent,
+    Leaving {
+        goodbye: Goodbye,
+        fenced: bool,
+    },
 }
 
 /// What [`Handle::leave`] found.
@@ -61,6 +68,8 @@ enum Phase {
 pub(crate) enum Left {
     /// The player was live and this call ended it: the caller reports the departure.
     Now,
+    /// The same for a player whose connection was lost: nobody else takes it out of the indexes.
+    WhileAbsent,
     /// The handshake was under way and will answer with a refusal.
     BeforeEntering,
     /// Somebody else had ended it.
@@ -110,6 +119,32 @@ impl Handle {
         pending
     }
 
+    /// Live → Absent: the connection is lost. `report` as for [`leave`](Self::leave). False when the session
+    /// has ended.
+    pub fn lose(&self, report: impl FnOnce()) -> bool {
+        let mut phase = lock(&self.phase);
+        let live = matches!(*phase, Phase::Live);
+        if live {
+            *phase = Phase::Absent;
+            report();
+        }
+        live
+    }
+
+    /// Absent → Leaving, without a word: the player goes on with another connection. False when the session
+    /// has ended.
+    pub fn take_over(&self) -> bool {
+        let mut phase = lock(&self.phase);
+        let absent = matches!(*phase, Phase::Absent);
+        if absent {
+            *phase = Phase::Leaving {
+                goodbye: DisconnectReason::Replaced.into(),
+                fenced: true,
+            };
+        }
+        absent
+    }
+
     /// Ends it. A fence also stops everything that is still queued, even of somebody who was already
     /// leaving politely; when this returns, no frame but Close is written any more. `report` runs when
     /// this call ended a live session, before anybody else can find it ended.
@@ -127,6 +162,14 @@ impl Handle {
                 };
                 report();
                 Left::Now
+            }
+            Phase::Absent => {
+                *phase = Phase::Leaving {
+                    goodbye,
+                    fenced: true,
+                };
+                report();
+                Left::WhileAbsent
             }
             Phase::Leaving {
                 goodbye: first,
@@ -178,7 +221,17 @@ impl Handle {
         matches!(*lock(&self.phase), Phase::Live)
     }
 
-    /// Whether the player is in or about to be.
+    /// Whether the player is in, and its connection is lost.
+    pub fn is_absent(&self) -> bool {
+        matches!(*lock(&self.phase), Phase::Absent)
+    }
+
+    /// Whether the player is in, with a connection or without.
+    pub fn is_in(&self) -> bool {
+        matches!(*lock(&self.phase), Phase::Live | Phase::Absent)
+    }
+
+    /// Whether the player is in with a connection, or about to be.
     pub fn holds_place(&self) -> bool {
         matches!(*lock(&self.phase), Phase::Live | Phase::Pending)
     }
@@ -190,7 +243,10 @@ impl Handle {
 
     /// Whether the player came in, also when the session has ended since.
     pub fn is_entered(&self) -> bool {
-        matches!(*lock(&self.phase), Phase::Live | Phase::Leaving { .. })
+        matches!(
+            *lock(&self.phase),
+            Phase::Live | Phase::Absent | Phase::Leaving { .. }
+        )
     }
 
     /// What is known about the token that the session lasts on.

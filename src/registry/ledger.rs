@@ -42,6 +42,15 @@ pub(crate) struct Ledger {
     next_id: u64,
 }
 
+/// What a player who has entered does to those who were in.
+#[derive(Debug, Default)]
+pub(crate) struct Entered {
+    /// Sessions that end for it.
+    pub replaced: Vec<Arc<Handle>>,
+    /// The lost connection whose player it goes on as. It is out of the indexes already.
+    pub resumed: Option<Arc<Handle>>,
+}
+
 impl Ledger {
     pub fn new(limits: &Limits) -> Self {
         let room = limits.connections.min(ROOM_MAX);
@@ -54,7 +63,7 @@ impl Ledger {
             duplicate_login: limits.duplicate_login,
             sessions_per_user: match limits.duplicate_login {
                 DuplicateLogin::Allow => limits.connections_per_user,
-                DuplicateLogin::KickOld | DuplicateLogin::RejectNew => 1,
+                DuplicateLogin::KickOld | DuplicateLogin::TakeOver | DuplicateLogin::RejectNew => 1,
             },
             replacements_per_minute: limits.replacements_per_minute,
             tracked_users: limits.connections,
@@ -75,7 +84,7 @@ impl Ledger {
                     return Err(RefusalKind::AlreadyConnected.into());
                 }
             }
-            DuplicateLogin::KickOld => {
+            DuplicateLogin::KickOld | DuplicateLogin::TakeOver => {
                 if held.iter().any(|handle| handle.is_live()) {
                     self.check_flapping(user)?;
                 }
@@ -114,7 +123,7 @@ impl Ledger {
 
     /// The live sessions that would end if another one of this user entered.
     pub fn would_replace(&self, user: &UserId) -> Vec<Arc<Handle>> {
-        if self.duplicate_login != DuplicateLogin::KickOld {
+        if !self.replaces_live() {
             return Vec::new();
         }
         let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
@@ -124,8 +133,21 @@ impl Ledger {
             .collect()
     }
 
+    /// The player whose connection was lost that would go on if another session of this user entered.
+    pub fn would_resume(&self, user: &UserId) -> Option<Arc<Handle>> {
+        let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
+        held.iter().find(|handle| handle.is_absent()).cloned()
+    }
+
+    fn replaces_live(&self) -> bool {
+        matches!(
+            self.duplicate_login,
+            DuplicateLogin::KickOld | DuplicateLogin::TakeOver
+        )
+    }
+
     /// Pending → Live, and whom that replaces. `None` when the handshake was abandoned meanwhile.
-    pub fn enter(&mut self, handle: &Handle) -> Option<Vec<Arc<Handle>>> {
+    pub fn enter(&mut self, handle: &Handle) -> Option<Entered> {
         let replaced = self.would_replace(handle.user.id());
         // Looked at again: several handshakes of this user may have been admitted together.
         if !replaced.is_empty()
@@ -141,7 +163,12 @@ impl Ledger {
         if !replaced.is_empty() {
             self.note_replacement(handle.user.id());
         }
-        Some(replaced)
+        let absent = self.would_resume(handle.user.id());
+        let resumed = absent.filter(|absent| absent.take_over());
+        if let Some(resumed) = &resumed {
+            self.forget(resumed);
+        }
+        Some(Entered { replaced, resumed })
     }
 
     /// Takes a session out of the indexes.

@@ -29,6 +29,7 @@ mod ledger;
 pub(crate) mod rounds;
 
 pub(crate) use handle::{Handle, Left, refusal_for};
+pub(crate) use ledger::Entered;
 use ledger::Ledger;
 
 /// See the module's documentation.
@@ -127,8 +128,13 @@ impl Registry {
         lock(&self.ledger).would_replace(user)
     }
 
+    /// The player whose connection was lost that would go on if another session of this user entered.
+    pub fn would_resume(&self, user: &UserId) -> Option<Arc<Handle>> {
+        lock(&self.ledger).would_resume(user)
+    }
+
     /// The player is in, in the stead of those returned. `None` when the handshake was abandoned.
-    pub fn enter(&self, handle: &Handle) -> Option<Vec<Arc<Handle>>> {
+    pub fn enter(&self, handle: &Handle) -> Option<Entered> {
         lock(&self.ledger).enter(handle)
     }
 
@@ -148,17 +154,31 @@ impl Registry {
         let departure = Departure {
             handle: handle.clone(),
             goodbye: goodbye.clone(),
+            may_come_back: false,
         };
         let left = handle.leave(goodbye, fence, || self.departures.report(departure));
-        if fence {
+        if fence || left == Left::WhileAbsent {
             lock(&self.ledger).forget(handle);
         }
         left
     }
 
+    /// The connection is lost; its player stays, until somebody ends it or the user is back. False when the
+    /// session has ended already.
+    pub fn lose(&self, handle: &Arc<Handle>, goodbye: Goodbye) -> bool {
+        let departure = Departure {
+            handle: handle.clone(),
+            goodbye,
+            may_come_back: true,
+        };
+        handle.lose(|| self.departures.report(departure))
+    }
+
     /// Ends a session politely for a caller that tells the game itself.
     pub fn end(&self, handle: &Arc<Handle>, goodbye: Goodbye) {
-        handle.leave(goodbye, false, || ());
+        if handle.leave(goodbye, false, || ()) == Left::WhileAbsent {
+            lock(&self.ledger).forget(handle);
+        }
     }
 
     /// Bars a subject, fences its sessions, and has the entry stored.
@@ -209,15 +229,15 @@ impl Registry {
             message: message.map(Arc::from),
         };
         let mut found = lock(&self.ledger).find(subject);
-        found.retain(|handle| handle.is_live());
+        found.retain(|handle| handle.is_in());
         self.cut(&found, &goodbye, false)
     }
 
-    /// All live sessions.
-    pub fn live(&self) -> Vec<Arc<Handle>> {
-        let mut live = lock(&self.ledger).find(&Subject::Everyone);
-        live.retain(|handle| handle.is_live());
-        live
+    /// Everybody who is in, with a connection or without.
+    pub fn everybody(&self) -> Vec<Arc<Handle>> {
+        let mut everybody = lock(&self.ledger).find(&Subject::Everyone);
+        everybody.retain(|handle| handle.is_in());
+        everybody
     }
 
     /// Up to `count` sessions that came after this one, in the order of arrival.
@@ -229,7 +249,10 @@ impl Registry {
     fn cut(&self, found: &[Arc<Handle>], goodbye: &Goodbye, fence: bool) -> usize {
         found
             .iter()
-            .filter(|handle| self.leave(handle, goodbye.clone(), fence) == Left::Now)
+            .filter(|handle| {
+                let left = self.leave(handle, goodbye.clone(), fence);
+                matches!(left, Left::Now | Left::WhileAbsent)
+            })
             .count()
     }
 }

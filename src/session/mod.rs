@@ -68,6 +68,8 @@ pub(crate) struct Session<S> {
     stalled: Option<Payload>,
     /// Why nothing more can be read. What was read before is still passed on.
     broken: Option<DisconnectReason>,
+    /// Whether the connection is lost and its player stays.
+    absent: bool,
     /// Whether the game was given anything that it may answer.
     spoken: bool,
     inlet: Arc<Inlet>,
@@ -132,6 +134,7 @@ impl<S: Transport> Session<S> {
             timers: Timers::new(&limits, handle.token().expires_at, now),
             stalled: None,
             broken: None,
+            absent: false,
             spoken: false,
             inlet,
             outlet,
@@ -152,8 +155,16 @@ impl<S: Transport> Session<S> {
                 goodbye.clone()
             }
         };
-        let fence = !matches!(ending, Ending::Polite(_) | Ending::Broken(_));
-        self.registry.leave(&self.handle, goodbye, fence);
+        let may_come_back = !self.limits.resume_window.is_zero()
+            && matches!(
+                goodbye.reason,
+                DisconnectReason::ConnectionLost | DisconnectReason::HeartbeatTimeout
+            );
+        self.absent = may_come_back && self.registry.lose(&self.handle, goodbye.clone());
+        if !self.absent {
+            let fence = !matches!(ending, Ending::Polite(_) | Ending::Broken(_));
+            self.registry.leave(&self.handle, goodbye, fence);
+        }
         self.close(ending).await;
     }
 
@@ -335,8 +346,10 @@ impl<S> Drop for Session<S> {
     /// Also when the task panicked or was aborted.
     fn drop(&mut self) {
         self.outlet.shut();
-        self.registry
-            .leave(&self.handle, DisconnectReason::InternalError.into(), true);
+        if !self.absent {
+            let goodbye = DisconnectReason::InternalError.into();
+            self.registry.leave(&self.handle, goodbye, true);
+        }
     }
 }
 

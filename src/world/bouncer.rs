@@ -99,6 +99,9 @@ pub struct PlayerInfo {
     pub user: User,
     /// The address of the client, as in [`Connection::peer`](crate::Connection::peer).
     pub peer: SocketAddr,
+    /// False while the connection is lost and the player is kept for
+    /// [`Limits::resume_window`](crate::Limits::resume_window).
+    pub is_connected: bool,
 }
 
 /// How often something happened since the start.
@@ -201,8 +204,9 @@ impl Bouncer {
             connection: handle.id,
             user: handle.user.clone(),
             peer: handle.peer,
+            is_connected: handle.is_live(),
         };
-        self.0.registry.live().into_iter().map(info).collect()
+        self.0.registry.everybody().into_iter().map(info).collect()
     }
 
     /// How many of the [`Limits::connections`](crate::Limits::connections) places are taken: players,

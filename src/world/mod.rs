@@ -4,6 +4,7 @@ mod bouncer;
 mod components;
 mod events;
 mod group;
+mod link;
 mod outbox;
 pub(crate) mod receive;
 mod refresh;
@@ -14,7 +15,9 @@ mod waking_runner;
 pub(crate) use bouncer::{AUDIT, Shared};
 pub use bouncer::{Bouncer, BouncerCommands, Counters, PlayerInfo};
 pub use components::{Connection, Players};
-pub use events::{Arriving, ClientFrame, Disconnect, Disconnected, RevocationNotStored};
+pub use events::{
+    Arriving, ClientFrame, Disconnect, Disconnected, LinkLost, LinkRestored, RevocationNotStored,
+};
 pub use group::Group;
 pub use outbox::Outbox;
 pub(crate) use outbox::Outgoing;

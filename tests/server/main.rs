@@ -22,5 +22,6 @@ mod p13_clients_learn_what_to_do;
 mod preflight;
 mod rechecks;
 mod refresh;
+mod resume;
 mod sessions;
 mod waking_runner;

@@ -89,6 +89,15 @@
 //! }
 //! ```
 //!
+//! # Sessions that last
+//!
+//! A session ends with its token. [`TokenExpiring`] tells the game in time to ask the client for another
+//! one, and [`Refresh`] takes it; so does [`Bouncer::refresh`] outside of the ECS. Everybody is looked up
+//! again every [`Limits::recheck_interval`].
+//!
+//! With [`Limits::resume_window`], a player whose connection was lost stays an entity for a while
+//! ([`LinkLost`]), and goes on when the user is back ([`LinkRestored`]), after a full check.
+//!
 //! # When systems run
 //!
 //! [`BouncerSystems::Receive`] runs in `PreUpdate`, [`BouncerSystems::Send`] in `PostUpdate`, and
@@ -158,7 +167,8 @@ pub use revocation::{
 };
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Connection, Counters, Disconnect,
-    Disconnected, Group, Outbox, PlayerInfo, Players, RevocationNotStored, WakingRunnerPlugin,
+    Disconnected, Group, LinkLost, LinkRestored, Outbox, PlayerInfo, Players, Refresh, Refreshed,
+    RevocationNotStored, TokenExpiring, WakingRunnerPlugin,
 };
 
 /// What most servers need.
@@ -166,8 +176,8 @@ pub mod prelude {
     pub use crate::{
         Arriving, Bouncer, BouncerCommands, BouncerConfig, BouncerPlugin, BouncerSystems,
         ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, Group,
-        JwtAuthenticator, MapDirectory, Outbox, Payload, Players, Refusal, Revocation, Subject,
-        User, UserId,
+        JwtAuthenticator, MapDirectory, Outbox, Payload, Players, Refresh, Refreshed, Refusal,
+        Revocation, Subject, TokenExpiring, User, UserId,
     };
     #[cfg(feature = "sqlite")]
     pub use crate::{SqliteDirectory, SqliteRevocations};

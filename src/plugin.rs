@@ -18,15 +18,15 @@ use tokio::{
 
 use crate::{
     auth::{Authenticator, Examiner, Tickets},
-    bridge::{Command, GameEnd, NetworkEnd, bridge},
+    bridge::{Command, GameEnd, NetworkEnd, Notice, bridge},
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
-    registry::Registry,
+    registry::{Registry, rounds},
     revocation::{MemoryRevocations, RevocationStore, StoreError},
     session::fanout,
     world::{
         Bouncer, ClientFrame, Connection, Disconnected, Outgoing, Players, RegistryRef,
-        RevocationNotStored, Roster, Shared, on_disconnect, on_remove, receive, send,
+        RevocationNotStored, Roster, Shared, on_disconnect, on_refresh, on_remove, receive, send,
     },
 };
 
@@ -117,13 +117,21 @@ impl BouncerPlugin {
         let bind_error = |source| BouncerError::Bind { address, source };
         let listener = listener::bind(address, &config.limits).map_err(bind_error)?;
         let local_addr = listener.local_addr().map_err(bind_error)?;
-        let (network, game, departures, ticks) = bridge(&config.limits);
+        let tally = Arc::default();
+        let (network, game, departures, notices, ticks) = bridge(&config.limits, &tally);
+        let examiner = Examiner::new(authenticator, &config.limits);
+        let registry = Registry::new(
+            &config.limits,
+            departures,
+            notices,
+            examiner.tokens_end_within,
+        );
         let shared = Shared {
-            registry: Arc::new(Registry::new(&config.limits, departures)),
-            examiner: Examiner::new(authenticator, &config.limits),
+            registry: Arc::new(registry),
+            examiner,
             tickets: Tickets::new(&config.limits),
             config: Arc::new(config),
-            tally: Arc::default(),
+            tally,
             local_addr,
             stopping: watch::Sender::new(false),
         };
@@ -206,6 +214,7 @@ impl Plugin for BouncerPlugin {
             .insert_resource(Outgoing::new(limits, self.shared.tally.clone()))
             .insert_resource(receive::Incoming::new(game, limits.clone()))
             .add_observer(on_disconnect)
+            .add_observer(on_refresh)
             .add_observer(on_remove)
             .add_systems(PreUpdate, receive::receive.in_set(BouncerSystems::Receive))
             .add_systems(
@@ -223,19 +232,19 @@ impl Plugin for BouncerPlugin {
             let _guard = runtime.enter();
             tokio::net::TcpListener::from_std(listener)
         };
-        let door = Door::new(self.shared.clone(), network.clone());
+        let door = Door::new(self.shared.clone(), network);
         let (listener, door) = match (opened, door) {
             (Ok(listener), Ok(door)) => (listener, door),
             (Err(error), _) => return fail(app, error),
             (_, Err(error)) => return fail(app, error),
         };
+        runtime.spawn(rounds::run(self.shared.clone()));
         runtime.spawn(fanout::run(ticks, limits.fan_out_shards));
         let (shared, store) = (self.shared.clone(), self.store.clone());
         runtime.spawn(async move {
-            let journal = &shared.registry.journal;
-            journal
-                .run(store, |error| network.store_failed(error))
-                .await;
+            let (journal, notices) = (&shared.registry.journal, &shared.registry.notices);
+            let failed = |error| notices.put(Notice::NotStored(error));
+            journal.run(store, failed).await;
         });
         runtime.spawn(door.open(listener));
     }

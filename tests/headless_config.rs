@@ -169,12 +169,26 @@ fn a_refusal_names_the_field() {
             "auth.secert: ",
         ),
         (
-            changed(auth, r#"auth = { jwks_url = "https://a.example" }"#),
-            "auth.jwks_url: not built yet",
+            changed(
+                auth,
+                r#"auth = { jwks_url = "https://a.example", discovery = true }"#,
+            ),
+            "auth: needs exactly one of",
         ),
         (
             changed(auth, r#"auth = { discovery = "https://a.example" }"#),
-            "auth.discovery: not built yet",
+            "auth.discovery: ",
+        ),
+        (
+            changed(auth, r#"auth = { discovery = true }"#),
+            "auth.issuer: is required",
+        ),
+        (
+            changed(
+                auth,
+                r#"auth = { jwks_url = "https://a.example", remote_keys = { timeout = 1 } }"#,
+            ),
+            "auth.remote_keys.timeout: ",
         ),
         (changed(users, ""), "users: is required"),
         (changed(users, "users = {}"), "users: needs exactly one of"),

@@ -9,13 +9,7 @@ use toml::Table;
 use super::problem::Problem;
 
 /// Fields of the file's format that this server does not offer yet.
-const NOT_BUILT: [&str; 5] = [
-    "tls",
-    "cluster",
-    "auth.jwks_url",
-    "auth.discovery",
-    "revocations.redis",
-];
+const NOT_BUILT: [&str; 3] = ["tls", "cluster", "revocations.redis"];
 
 /// The whole file.
 #[derive(Deserialize)]
@@ -47,6 +41,12 @@ pub struct Auth {
     pub issuer: Option<String>,
     pub audience: Option<String>,
     pub jwks_file: Option<PathBuf>,
+    pub jwks_url: Option<String>,
+    #[serde(default)]
+    pub discovery: bool,
+    #[cfg(feature = "jwks-url")]
+    #[serde(default)]
+    pub remote_keys: bevy_bouncer::RemoteKeyOptions,
     pub public_key_file: Option<PathBuf>,
     pub secret_env: Option<String>,
 }

@@ -102,6 +102,7 @@ struct Player {
     name: String,
     roles: Vec<String>,
     peer: SocketAddr,
+    connected: bool,
 }
 
 impl From<PlayerInfo> for Player {
@@ -112,6 +113,7 @@ impl From<PlayerInfo> for Player {
             name: info.user.name().to_owned(),
             roles: info.user.roles().to_vec(),
             peer: info.peer,
+            connected: info.is_connected,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use jsonwebtoken::{AlgorithmFamily, crypto};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     Limits,
     door::HandshakeRequest,
+    goodbye::DisconnectReason,
     identity::{Admission, User, unix_now},
     refusal::Refusal,
     short_lived::Digest,
@@ -169,6 +171,13 @@ impl<D> JwtAuthenticator<D> {
         self
     }
 
+    /// Whether a token must have an `iat`. Default false. With it, revocations of tokens are forgotten once
+    /// every token that they could match has ended, instead of never.
+    pub fn require_issued_at(mut self, require: bool) -> Self {
+        self.rules.require_issued_at = require;
+        self
+    }
+
     /// Whether the header must have a `typ`. Default false.
     pub fn require_type(mut self, require: bool) -> Self {
         self.rules.require_type = require;
@@ -268,23 +277,29 @@ impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
         self.keep_to(limits);
     }
 
+    fn tokens_end_within(&self) -> Option<Duration> {
+        let rules = &self.rules;
+        // Two clocks may differ by the leeway: at the issue and now.
+        let longest = rules.longest_lifetime.saturating_add(rules.leeway * 2);
+        rules.require_issued_at.then_some(longest)
+    }
+
     async fn authenticate(&self, request: &HandshakeRequest) -> Result<Admission, Refusal> {
         let credential = request
             .credential()
             .ok_or_else(|| Refusal::unauthorized("no credential"))?;
         let claims = self.verify(credential.expose()).await?;
         let mut admission = Admission::new(self.find(&claims).await?);
-        admission.token = claims.token.clone();
-        admission.claims = Some(claims);
+        admission.token = claims.token;
         Ok(admission)
     }
 
     async fn readmit(&self, mut admission: Admission) -> Result<Admission, Refusal> {
-        let claims = admission
-            .claims
-            .as_ref()
+        let key = admission.token.key.as_deref();
+        self.keys.check_still_known(key)?;
+        let claims = Claims::again(admission.user.id(), &admission.token)
             .ok_or_else(|| Refusal::unavailable("this authenticator did not make the admission"))?;
-        admission.user = self.find(claims).await?;
+        admission.user = self.find(&claims).await?;
         Ok(admission)
     }
 }
@@ -297,7 +312,19 @@ impl<D: UserDirectory> JwtAuthenticator<D> {
         })?;
         let user = match standing {
             Standing::Active(user) => user,
-            Standing::Missing => return Err(Refusal::unauthorized("there is no such user")),
+            Standing::Versioned {
+                user,
+                token_version,
+            } => {
+                if claims.get("ver").and_then(Value::as_u64) != Some(token_version) {
+                    return Err(Refusal::unauthorized("ver is not the user's"));
+                }
+                user
+            }
+            Standing::Missing => {
+                return Err(Refusal::unauthorized("there is no such user")
+                    .goodbye(DisconnectReason::UserGone));
+            }
             Standing::Barred => return Err(Refusal::banned("this account is disabled")),
         };
         if user.id() != &claims.subject {

@@ -25,6 +25,20 @@ impl KeySource {
         }
     }
 
+    /// Refuses a session whose token was verified with a key that is gone by now. Keys without a name
+    /// cannot be told apart.
+    pub fn check_still_known(&self, id: Option<&str>) -> Result<(), Refusal> {
+        let is_known = match self {
+            Self::Fixed(keys) => id.is_none() || keys.find(id).is_some(),
+            #[cfg(feature = "jwks-url")]
+            Self::Remote(keys) => id.is_none() || keys.is_known(id)?,
+        };
+        match is_known {
+            true => Ok(()),
+            false => Err(Refusal::unauthorized("its key was withdrawn")),
+        }
+    }
+
     /// The key that a token with this `kid` must be signed with. 401 when there is none, 503 when that
     /// cannot be told.
     pub async fn find(&self, id: Option<&str>) -> Result<Arc<VerifyingKey>, Refusal> {

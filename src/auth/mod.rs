@@ -1,6 +1,6 @@
 //! Who are you? From a request to an [`Admission`] or a [`Refusal`](crate::Refusal).
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::{Admission, Limits, Refusal, door::HandshakeRequest};
 
@@ -66,17 +66,28 @@ pub trait Authenticator: Send + Sync + 'static {
         request: &HandshakeRequest,
     ) -> impl Future<Output = Result<Admission, Refusal>> + Send;
 
-    /// Checks once more somebody whom it admitted a moment ago, with a ticket that is used now. Nobody
-    /// needs to look for revocations: the door does. By default nothing has changed;
-    /// [`JwtAuthenticator`] looks the user up again.
+    /// Checks once more somebody whom it admitted: when a ticket is used, and every
+    /// [`Limits::recheck_interval`] while a session lasts. Nobody needs to look for revocations: the
+    /// door does. By default nothing has changed; [`JwtAuthenticator`] looks the user up again.
+    ///
+    /// The admission has the user and what is known about the token, but none of the components. Of the
+    /// answer only the refusal matters to a session: its player stays who it was.
     ///
     /// # Errors
-    /// As [`authenticate`](Self::authenticate).
+    /// As [`authenticate`](Self::authenticate). A live session ends as
+    /// [`Refusal::goodbye`] says; a failure of the check itself
+    /// ([`Refusal::unavailable`]) does not end it, it is checked again soon.
     fn readmit(
         &self,
         admission: Admission,
     ) -> impl Future<Output = Result<Admission, Refusal>> + Send {
         async { Ok(admission) }
+    }
+
+    /// How long from now on every token that exists now has ended, when that is known. A revocation that is
+    /// about tokens (by `jti`, or *issued before*) is forgotten after that; by default never.
+    fn tokens_end_within(&self) -> Option<Duration> {
+        None
     }
 
     /// Told once, before the door opens, within which limits to work. By default it does not matter.

@@ -33,6 +33,7 @@ pub(super) struct TokenRules {
     pub leeway: Duration,
     pub longest_lifetime: Duration,
     pub require_type: bool,
+    pub require_issued_at: bool,
     pub longest_token: usize,
 }
 
@@ -44,6 +45,7 @@ impl Default for TokenRules {
             leeway: Duration::from_secs(5),
             longest_lifetime: Duration::from_secs(24 * 3600),
             require_type: false,
+            require_issued_at: false,
             longest_token: 4096,
         }
     }
@@ -143,6 +145,7 @@ impl TokenRules {
     ) -> Result<Claims, Rejected> {
         let payload = decode(token.payload).ok_or("the payload is not base64url")?;
         let all = parse_object(&payload).map_err(|_| "the payload is not a JSON object")?;
+        let text = String::from_utf8(payload).map_err(|_| "the payload is not UTF-8")?;
         let facts = self.check_times(&all, now)?;
         check_party(&all, "iss", &self.issuers, false).ok_or("iss is not accepted")?;
         check_party(&all, "aud", &self.audiences, true).ok_or("aud is not accepted")?;
@@ -163,6 +166,7 @@ impl TokenRules {
             token: TokenFacts {
                 id,
                 key: key.id.clone(),
+                claims: Some(text.into()),
                 ..facts
             },
             all,
@@ -180,6 +184,9 @@ impl TokenRules {
             return Err(Rejected::for_now("not valid yet"));
         }
         let issued_at = date(claims, "iat")?;
+        if self.require_issued_at && issued_at.is_none() {
+            return Err("iat is missing".into());
+        }
         if issued_at.is_some_and(|(_, late)| late > now.saturating_add(leeway)) {
             return Err(Rejected::for_now("issued in the future"));
         }
@@ -191,6 +198,7 @@ impl TokenRules {
         Ok(TokenFacts {
             id: None,
             key: None,
+            claims: None,
             issued_at: issued_at.map_or(0, |(early, _)| early),
             expires_at: Some(expires_at),
         })

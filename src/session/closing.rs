@@ -42,7 +42,9 @@ impl<S: Transport> Session<S> {
             Ending::Cut(goodbye) | Ending::Broken(goodbye)
                 if matches!(
                     goodbye.reason,
-                    DisconnectReason::Revoked | DisconnectReason::Banned
+                    DisconnectReason::Revoked
+                        | DisconnectReason::Banned
+                        | DisconnectReason::UserGone
                 ) =>
             {
                 self.limits.cut_timeout

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    bridge::Inlet,
+    bridge::{Inlet, Notice},
     config::Limits,
     goodbye::{DisconnectReason, Goodbye},
     payload::Payload,
@@ -68,6 +68,8 @@ pub(crate) struct Session<S> {
     stalled: Option<Payload>,
     /// Why nothing more can be read. What was read before is still passed on.
     broken: Option<DisconnectReason>,
+    /// Whether the connection is lost and its player stays.
+    absent: bool,
     /// Whether the game was given anything that it may answer.
     spoken: bool,
     inlet: Arc<Inlet>,
@@ -129,9 +131,10 @@ impl<S: Transport> Session<S> {
                 limits.inbound_bytes_per_second,
                 now,
             ),
-            timers: Timers::new(&limits, handle.token.expires_at, now),
+            timers: Timers::new(&limits, handle.token().expires_at, now),
             stalled: None,
             broken: None,
+            absent: false,
             spoken: false,
             inlet,
             outlet,
@@ -152,8 +155,16 @@ impl<S: Transport> Session<S> {
                 goodbye.clone()
             }
         };
-        let fence = !matches!(ending, Ending::Polite(_) | Ending::Broken(_));
-        self.registry.leave(&self.handle, goodbye, fence);
+        let may_come_back = !self.limits.resume_window.is_zero()
+            && matches!(
+                goodbye.reason,
+                DisconnectReason::ConnectionLost | DisconnectReason::HeartbeatTimeout
+            );
+        self.absent = may_come_back && self.registry.lose(&self.handle, goodbye.clone());
+        if !self.absent {
+            let fence = !matches!(ending, Ending::Polite(_) | Ending::Broken(_));
+            self.registry.leave(&self.handle, goodbye, fence);
+        }
         self.close(ending).await;
     }
 
@@ -239,9 +250,19 @@ impl<S: Transport> Session<S> {
         if flooding && paused {
             return Some(Ending::Cut(DisconnectReason::RateLimited.into()));
         }
+        if self.handle.take_renewed() {
+            self.timers
+                .renew(&self.limits, self.handle.token().expires_at);
+        }
         match self.timers.due(&self.limits, now)? {
             Due::Ping => {
                 self.outlet.push_urgent(frame::PING);
+                None
+            }
+            Due::Warning(ends_at) => {
+                let id = self.handle.id;
+                let notice = Notice::Expiring { id, ends_at };
+                self.registry.notices.put(notice);
                 None
             }
             Due::End(reason) => Some(Ending::Cut(reason.into())),
@@ -325,8 +346,10 @@ impl<S> Drop for Session<S> {
     /// Also when the task panicked or was aborted.
     fn drop(&mut self) {
         self.outlet.shut();
-        self.registry
-            .leave(&self.handle, DisconnectReason::InternalError.into(), true);
+        if !self.absent {
+            let goodbye = DisconnectReason::InternalError.into();
+            self.registry.leave(&self.handle, goodbye, true);
+        }
     }
 }
 

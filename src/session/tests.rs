@@ -59,8 +59,8 @@ async fn p10_without_direct_writes_the_task_writes_everything_in_order_up_to_the
         .unwrap();
     let (server, peer) = listener.accept().await.unwrap();
     let limits = Arc::new(Limits::default());
-    let (network, _game, departures, _ticks) = bridge(&limits);
-    let registry = Arc::new(Registry::new(&limits, departures));
+    let (network, _game, departures, notices, _ticks) = bridge(&limits, &Arc::default());
+    let registry = Arc::new(Registry::new(&limits, departures, notices, None));
     let user = User::new("player-1", "Ann").unwrap();
     let handle = registry
         .admit(user.clone(), TokenFacts::default(), peer)

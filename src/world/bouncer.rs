@@ -15,7 +15,7 @@ use crate::{
     bridge::Tally,
     config::BouncerConfig,
     door::{Credential, HandshakeRequest, credential},
-    identity::{ConnectionId, User, UserId},
+    identity::{Admission, ConnectionId, User, UserId},
     refusal::{Refusal, RefusalKind},
     registry::{Receipt, Registry},
     revocation::{Revocation, Subject},
@@ -23,6 +23,9 @@ use crate::{
 
 /// When to come back after a 503 that has to do with this server's state.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The target of the log's lines about decisions who may be in.
+pub(crate) const AUDIT: &str = "bevy_bouncer::audit";
 
 /// What the plugin, the network and every [`Bouncer`] share.
 pub(crate) struct Shared {
@@ -40,6 +43,22 @@ impl Shared {
     /// Closes the door. False when it was closed already.
     pub fn stop(&self) -> bool {
         !self.stopping.send_replace(true)
+    }
+
+    /// Has a token checked that does not come with a handshake.
+    pub async fn authenticate(
+        &self,
+        token: &Credential,
+        peer: SocketAddr,
+    ) -> Result<Admission, Refusal> {
+        let token = credential::check(token.expose(), self.config.limits.token_bytes)?;
+        let request = HandshakeRequest {
+            peer,
+            path: self.config.path.clone(),
+            headers: HeaderMap::new(),
+            credential: Some(token),
+        };
+        self.examiner.authenticate(&request).await
     }
 
     /// The cheap look whether somebody could come in; the place itself is taken at the end.
@@ -80,6 +99,9 @@ pub struct PlayerInfo {
     pub user: User,
     /// The address of the client, as in [`Connection::peer`](crate::Connection::peer).
     pub peer: SocketAddr,
+    /// False while the connection is lost and the player is kept for
+    /// [`Limits::resume_window`](crate::Limits::resume_window).
+    pub is_connected: bool,
 }
 
 /// How often something happened since the start.
@@ -94,6 +116,8 @@ pub struct Counters {
     pub refused_sends: u64,
     /// Ticks whose output had to wait for the network.
     pub merged_ticks: u64,
+    /// Events like [`TokenExpiring`](crate::TokenExpiring) that the game was too busy to take.
+    pub dropped_notices: u64,
 }
 
 impl Bouncer {
@@ -113,16 +137,24 @@ impl Bouncer {
     /// `PostUpdate` calls it. Await the [`Receipt`] to know that the entry is stored.
     pub fn revoke(&self, revocation: impl Into<Revocation>) -> Receipt {
         let revocation = revocation.into();
-        let (subject, kind) = (revocation.subject.clone(), revocation.kind);
-        let receipt = self.0.registry.revoke(revocation);
-        tracing::info!(?subject, ?kind, cut = receipt.cut(), "revoked");
+        let receipt = self.0.registry.revoke(revocation.clone());
+        tracing::info!(
+            target: AUDIT,
+            subject = ?revocation.subject,
+            kind = ?revocation.kind,
+            issued_before = revocation.issued_before,
+            until = revocation.until,
+            reason = revocation.reason,
+            cut = receipt.cut(),
+            "revoked"
+        );
         receipt
     }
 
     /// Lets a subject come in again: removes all its entries.
     pub fn restore(&self, subject: impl Into<Subject>) -> Receipt {
         let subject = subject.into();
-        tracing::info!(?subject, "restored");
+        tracing::info!(target: AUDIT, ?subject, "restored");
         self.0.registry.restore(subject)
     }
 
@@ -130,7 +162,7 @@ impl Bouncer {
     /// before still goes out. Returns how many sessions it ended.
     pub fn kick(&self, user: &UserId, message: Option<&str>) -> usize {
         let cut = self.0.registry.kick(&Subject::User(user.clone()), message);
-        tracing::info!(%user, cut, "kicked");
+        tracing::info!(target: AUDIT, %user, reason = message, cut, "kicked");
         cut
     }
 
@@ -158,14 +190,8 @@ impl Bouncer {
     pub async fn issue_ticket(&self, token: &Credential) -> Result<Ticket, Refusal> {
         let shared = &*self.0;
         shared.check_room()?;
-        let token = credential::check(token.expose(), shared.config.limits.token_bytes)?;
-        let request = HandshakeRequest {
-            peer: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-            path: shared.config.path.clone(),
-            headers: HeaderMap::new(),
-            credential: Some(token),
-        };
-        let admission = shared.examiner.authenticate(&request).await?;
+        let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let admission = shared.authenticate(token, nobody).await?;
         shared
             .registry
             .check(admission.user.id(), &admission.token)?;
@@ -178,8 +204,9 @@ impl Bouncer {
             connection: handle.id,
             user: handle.user.clone(),
             peer: handle.peer,
+            is_connected: handle.is_live(),
         };
-        self.0.registry.live().into_iter().map(info).collect()
+        self.0.registry.everybody().into_iter().map(info).collect()
     }
 
     /// How many of the [`Limits::connections`](crate::Limits::connections) places are taken: players,
@@ -206,6 +233,7 @@ impl Bouncer {
             refused: read(&self.0.tally.refused),
             refused_sends: read(&self.0.tally.refused_sends),
             merged_ticks: read(&self.0.tally.merged_ticks),
+            dropped_notices: read(&self.0.tally.dropped_notices),
         }
     }
 }

@@ -205,6 +205,38 @@ fn keys_of_a_login_service_come_from_a_file() {
 }
 
 #[test]
+fn keys_of_a_login_service_come_from_its_url() {
+    let secret = r#"secret_env = "TEST_SECRET""#;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            use std::io::{Read, Write};
+            let _ = stream.read(&mut [0; 4096]);
+            let keys = login_service::PUBLIC_JWKS;
+            let length = keys.len();
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{keys}");
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    let line = format!(r#"jwks_url = "http://{address}/keys""#);
+    let folder = Folder::new(&config(secret, &line));
+    let server = folder.start();
+    assert!(server.join(&login_service::token("player-1")).is_ok());
+    let unknown = login_service::token("nobody");
+    assert_eq!(server.join(&unknown).err(), Some(401));
+
+    let elsewhere = config(secret, r#"jwks_url = "http://login.example/keys""#);
+    let output = Folder::new(&elsewhere).run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        complaint.starts_with("error: auth.jwks_url: must be an https URL"),
+        "{complaint}"
+    );
+}
+
+#[test]
 fn users_of_a_database_are_looked_up() {
     let folder = Folder::new(&config(FIXED_USERS, r#"sqlite = "players.db""#));
     let server = folder.start();

@@ -100,6 +100,11 @@ impl RemoteKeys {
         }
     }
 
+    /// Whether there is a key of this name, as far as is known now. 503 when that cannot be told.
+    pub(super) fn is_known(&self, id: Option<&str>) -> Result<bool, Refusal> {
+        Ok(self.refresh.look_up(id)?.is_some())
+    }
+
     /// The key that a token with this `kid` must be signed with.
     pub(super) async fn find(&self, id: Option<&str>) -> Result<Arc<VerifyingKey>, Refusal> {
         self.start();

@@ -47,6 +47,12 @@ pub struct BouncerConfig {
     /// The application's subprotocols, in the server's order of preference (RFC 6455 §1.9). Default:
     /// none, and then no subprotocol is ever selected.
     pub subprotocols: Vec<String>,
+    /// The certificate. Default: none, and then tokens cross the network in plain text.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::TlsConfig>,
+    /// Whether to listen without TLS on an address that is not a loopback address, because a proxy with
+    /// TLS stands in front. Default: false.
+    pub allow_plaintext: bool,
     /// All limits and timeouts.
     pub limits: Limits,
 }
@@ -59,6 +65,9 @@ impl BouncerConfig {
             path: "/ws".to_owned(),
             origins: Vec::new(),
             subprotocols: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+            allow_plaintext: false,
             limits: Limits::default(),
         }
     }
@@ -84,13 +93,26 @@ impl BouncerConfig {
         self
     }
 
+    /// The same with TLS.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crate::TlsConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// The same, and plain text may cross the network, because a proxy with TLS stands in front.
+    pub fn allow_plaintext(mut self) -> Self {
+        self.allow_plaintext = true;
+        self
+    }
+
     /// The same with these limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Checks every field and resolves the address.
+    /// Checks every field and resolves the address. Files are not read.
     ///
     /// # Errors
     /// The first field that cannot be used, with the reason.
@@ -101,6 +123,7 @@ impl BouncerConfig {
                 "must be an IP address and a port, like 127.0.0.1:9000",
             )
         })?;
+        self.validate_privacy(address)?;
         self.validate_path()?;
         for subprotocol in &self.subprotocols {
             if !is_token(subprotocol) || subprotocol.starts_with("bearer.") {
@@ -113,6 +136,24 @@ impl BouncerConfig {
         crate::door::origin::AllowedOrigins::new(&self.origins)?;
         self.limits.validate()?;
         Ok(address)
+    }
+
+    fn validate_privacy(&self, address: SocketAddr) -> Result<(), ConfigError> {
+        #[cfg(feature = "tls")]
+        let is_encrypted = self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        let is_encrypted = false;
+        let is_local = address.ip().to_canonical().is_loopback();
+        if is_encrypted || is_local || self.allow_plaintext {
+            return Ok(());
+        }
+        Err(ConfigError::new(
+            "listen",
+            format!(
+                "{address} is not a loopback address, and tokens would cross the network in plain \
+                 text: configure tls, or allow_plaintext when a proxy with TLS stands in front"
+            ),
+        ))
     }
 
     fn validate_path(&self) -> Result<(), ConfigError> {
@@ -355,6 +396,32 @@ mod tests {
     #[test]
     fn the_defaults_are_valid() {
         assert!(BouncerConfig::new("127.0.0.1:0").validate().is_ok());
+    }
+
+    #[test]
+    fn plain_text_leaves_this_machine_only_when_that_is_allowed() {
+        for local in [
+            "127.0.0.1:0",
+            "127.1.2.3:0",
+            "[::1]:0",
+            "[::ffff:127.0.0.1]:0",
+        ] {
+            assert!(BouncerConfig::new(local).validate().is_ok(), "{local}");
+        }
+        for public in ["0.0.0.0:0", "192.0.2.1:0", "[::]:0", "[::ffff:192.0.2.1]:0"] {
+            let config = BouncerConfig::new(public);
+            let error = config.validate().unwrap_err();
+            assert_eq!(error.field, "listen", "{public}");
+            assert!(error.reason.contains("allow_plaintext"), "{error}");
+            assert!(config.clone().allow_plaintext().validate().is_ok());
+            #[cfg(feature = "tls")]
+            assert!(
+                config
+                    .tls(crate::TlsConfig::new("cert.pem", "key.pem"))
+                    .validate()
+                    .is_ok()
+            );
+        }
     }
 
     #[test]

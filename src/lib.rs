@@ -101,6 +101,7 @@
 //!
 //! - `sqlite` (default): [`SqliteDirectory`] and [`SqliteRevocations`].
 //! - `admin` (default): [`AdminPlugin`], the operator's HTTP API.
+//! - `tls` (default): [`TlsConfig`], TLS in the process.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -133,6 +134,8 @@ pub use auth::{
     KeySet, MapDirectory, Standing, TokenIssuer, UserDirectory,
 };
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
+#[cfg(feature = "tls")]
+pub use door::tls::TlsConfig;
 pub use door::{Credential, HandshakeRequest};
 pub use goodbye::DisconnectReason;
 pub use identity::{

@@ -12,6 +12,8 @@ use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
+#[cfg(feature = "tls")]
+use crate::door::tls::TlsAcceptor;
 use crate::{
     auth::{Authenticator, ErasedAuthenticator},
     bridge::{Command, GameEnd, NetworkEnd, bridge},
@@ -99,13 +101,19 @@ impl BouncerPlugin {
     /// built the plugin; until then they wait in the system's queue.
     ///
     /// # Errors
-    /// [`BouncerError::Config`] names the field that cannot be used; [`BouncerError::Bind`] says why
+    /// [`BouncerError::Config`] names the field that cannot be used, also when it names a file; [`BouncerError::Bind`] says why
     /// the address cannot be had, for instance because the port is in use.
     pub fn bind(
         config: BouncerConfig,
         authenticator: impl Authenticator,
     ) -> Result<Self, BouncerError> {
         let address = config.validate()?;
+        #[cfg(feature = "tls")]
+        let tls = config
+            .tls
+            .as_ref()
+            .map(|files| TlsAcceptor::load(files).map(Arc::new))
+            .transpose()?;
         let bind_error = |source| BouncerError::Bind { address, source };
         let listener = listener::bind(address, &config.limits).map_err(bind_error)?;
         let local_addr = listener.local_addr().map_err(bind_error)?;
@@ -116,6 +124,8 @@ impl BouncerPlugin {
             tally: Arc::default(),
             local_addr,
             stopping: watch::Sender::new(false),
+            #[cfg(feature = "tls")]
+            tls,
         };
         Ok(Self {
             shared: Arc::new(shared),

@@ -81,6 +81,10 @@ impl Settings {
         if let Some(path) = shape.path {
             door = door.path(path);
         }
+        door.allow_plaintext = shape.allow_plaintext;
+        if let Some(section) = shape.tls {
+            door = with_tls(door, section, folder)?;
+        }
         let address = door.validate()?;
         Ok(Self {
             door,
@@ -101,6 +105,24 @@ impl Settings {
             },
         })
     }
+}
+
+#[cfg(feature = "tls")]
+fn with_tls(
+    door: BouncerConfig,
+    section: shape::Tls,
+    folder: &Path,
+) -> Result<BouncerConfig, Problem> {
+    let file = |field, file| resolve(field, folder, required(field, file)?);
+    Ok(door.tls(bevy_bouncer::TlsConfig::new(
+        file("tls.cert_file", section.cert_file)?,
+        file("tls.key_file", section.key_file)?,
+    )))
+}
+
+#[cfg(not(feature = "tls"))]
+fn with_tls(_: BouncerConfig, _: shape::Tls, _: &Path) -> Result<BouncerConfig, Problem> {
+    Err(Problem::config("tls", "needs the feature `tls` of bevy_bouncer"))
 }
 
 fn tick(hertz: u32) -> Result<Duration, Problem> {

@@ -21,6 +21,8 @@ use super::{
 /// Runs until a signal comes.
 pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
     let stop = StopPlugin::new()?;
+    #[cfg(feature = "tls")]
+    let has_tls = settings.door.tls.is_some();
     let authenticator = players::authenticator(settings.tokens, settings.users)?;
     let mut door = BouncerPlugin::bind(settings.door, authenticator).map_err(door_problem)?;
     if let Some(file) = &settings.revocations {
@@ -40,6 +42,11 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
         stop,
     ));
     info!("listening on {}", door.local_addr());
+    #[cfg(feature = "tls")]
+    if has_tls {
+        super::reload::on_hang_up(door.bouncer())?;
+        info!("TLS is on; SIGHUP loads the certificate anew");
+    }
     if settings.revocations.is_none() {
         warn!("revocations are kept in memory only and end with this process");
     }

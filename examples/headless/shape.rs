@@ -9,8 +9,7 @@ use toml::Table;
 use super::problem::Problem;
 
 /// Fields of the file's format that this server does not offer yet.
-const NOT_BUILT: [&str; 7] = [
-    "tls",
+const NOT_BUILT: [&str; 6] = [
     "cluster",
     "tickets",
     "proxy",
@@ -37,6 +36,9 @@ pub struct Shape {
     pub revocations: Option<Revocations>,
     #[serde(default)]
     pub limits: Limits,
+    pub tls: Option<Tls>,
+    #[serde(default)]
+    pub allow_plaintext: bool,
     pub admin: Option<Admin>,
 }
 
@@ -74,6 +76,14 @@ pub struct FixedUser {
 #[serde(deny_unknown_fields)]
 pub struct Revocations {
     pub sqlite: Option<PathBuf>,
+}
+
+/// `[tls]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
 }
 
 /// `[admin]`

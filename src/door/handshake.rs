@@ -4,6 +4,8 @@
 //! handshake and is dropped with it; only an admitted player gets a [`Session`].
 
 use std::{
+    future::poll_fn,
+    io::ErrorKind,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -17,7 +19,9 @@ use tokio::{
 };
 
 use super::{
-    Credential, Door, HandshakeRequest, credential,
+    Credential, Door, HandshakeRequest,
+    acceptor::Acceptor,
+    credential,
     head::{self, Head, HeadError, Method},
     response::{self, Answer},
     upgrade,
@@ -28,7 +32,7 @@ use crate::{
     identity::Admission,
     refusal::{Refusal, RefusalKind},
     registry::{Handle, Registry, refusal_for},
-    session::{Outlet, Plain, Session, hung_up, reset_on_close},
+    session::{Outlet, Session, Transport},
 };
 
 /// When to come back after a 503 that has to do with this server's state.
@@ -44,12 +48,14 @@ enum Granted {
 
 /// From accept to the 101: the session of an admitted player, or nothing when the connection was
 /// answered otherwise.
-pub(super) async fn serve(
+pub(super) async fn serve<A: Acceptor>(
     door: &Door,
-    mut stream: TcpStream,
+    acceptor: A,
+    socket: TcpStream,
     peer: SocketAddr,
-) -> Option<Session<Plain>> {
+) -> Option<Session<A::Stream>> {
     let deadline = Instant::now() + door.limits.handshake_timeout;
+    let mut stream = accept(door, acceptor, socket, peer, deadline).await?;
     let mut origin = None;
     let checked = timeout_at(deadline, check(door, &mut stream, peer, &mut origin)).await;
     let refusal = match checked {
@@ -62,9 +68,9 @@ pub(super) async fn serve(
         }
         Ok(Ok(Granted::Player(player))) => {
             let (answer, admission) = *player;
-            match enter(door, &stream, peer, admission, deadline).await {
+            match enter(door, &mut stream, peer, admission, deadline).await {
                 Ok(place) => match welcome(door, &mut stream, &answer, &place, deadline).await {
-                    Ok(()) => return Some(place.begin_session(stream.into(), door)),
+                    Ok(()) => return Some(place.begin_session(stream, door)),
                     Err(None) => return None,
                     Err(Some(refusal)) => refusal,
                 },
@@ -83,11 +89,31 @@ pub(super) async fn serve(
     None
 }
 
+/// The TLS handshake, when TLS is configured. Whoever fails in it could not read an answer.
+async fn accept<A: Acceptor>(
+    door: &Door,
+    acceptor: A,
+    socket: TcpStream,
+    peer: SocketAddr,
+    deadline: Instant,
+) -> Option<A::Stream> {
+    let cause = match timeout_at(deadline, acceptor.accept(socket)).await {
+        Ok(Ok(stream)) => return Some(stream),
+        // What is not TLS is invalid data; anything else is a client that has gone.
+        Ok(Err(error)) if error.kind() != ErrorKind::InvalidData => return None,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "took too long".to_owned(),
+    };
+    Tally::count(&door.shared.tally.refused);
+    tracing::debug!(%peer, cause, "no TLS handshake");
+    None
+}
+
 /// Everything that can be known without the game: steps that cost little come first. `origin` is set
 /// to the page that may read the answer.
-async fn check(
+async fn check<S: Transport>(
     door: &Door,
-    stream: &mut TcpStream,
+    stream: &mut S,
     peer: SocketAddr,
     origin: &mut Option<String>,
 ) -> Result<Granted, HeadError> {
@@ -190,7 +216,7 @@ impl Place {
         &self.inlet.handle
     }
 
-    fn begin_session(mut self, stream: Plain, door: &Door) -> Session<Plain> {
+    fn begin_session<S: Transport>(mut self, stream: S, door: &Door) -> Session<S> {
         self.handed_over = true;
         Session::new(
             stream,
@@ -217,9 +243,9 @@ impl Drop for Place {
 }
 
 /// Takes a place in the registry and waits for the game's word.
-async fn enter(
+async fn enter<S: Transport>(
     door: &Door,
-    stream: &TcpStream,
+    stream: &mut S,
     peer: SocketAddr,
     admission: Admission,
     deadline: Instant,
@@ -252,9 +278,9 @@ async fn enter(
 
 /// Who wins decides: the game that lets the player in, or a deadline, a hang-up, a revocation or the
 /// end of the app, which abandon the place.
-async fn wait_for_game(
+async fn wait_for_game<S: Transport>(
     door: &Door,
-    stream: &TcpStream,
+    stream: &mut S,
     place: &Place,
     mut answered: oneshot::Receiver<Result<(), Refusal>>,
     deadline: Instant,
@@ -267,7 +293,7 @@ async fn wait_for_game(
         }
         () = place.handle().changed() => abandoned(place.handle()),
         _ = stopping.wait_for(|stopping| *stopping) => RefusalKind::Draining.into(),
-        () = hung_up(stream) => RefusalKind::Timeout.into(),
+        () = poll_fn(|context| stream.poll_hung_up(context)) => RefusalKind::Timeout.into(),
         () = tokio::time::sleep_until(deadline) => {
             Refusal::unavailable("the game did not take the player in")
         }
@@ -288,9 +314,9 @@ fn abandoned(handle: &Handle) -> Refusal {
 }
 
 /// The fence once more, then the 101. Fails with a refusal, or with nothing when the client is gone.
-async fn welcome(
+async fn welcome<S: Transport>(
     door: &Door,
-    stream: &mut TcpStream,
+    stream: &mut S,
     answer: &Answer,
     place: &Place,
     deadline: Instant,
@@ -298,9 +324,12 @@ async fn welcome(
     if let Some(goodbye) = place.handle().fenced() {
         return Err(Some(refusal_for(&goodbye)));
     }
-    let written = timeout_at(deadline, stream.write_all(answer.as_bytes())).await;
-    if !matches!(written, Ok(Ok(()))) {
-        reset_on_close(stream);
+    let write = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.flush().await
+    };
+    if !matches!(timeout_at(deadline, write).await, Ok(Ok(()))) {
+        stream.reset_on_close();
         return Err(None);
     }
     Tally::count(&door.shared.tally.admitted);

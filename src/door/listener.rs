@@ -11,11 +11,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tracing::{debug, warn};
 
 use super::{
+    acceptor::Acceptor,
     response,
     throttle::{AddressPermit, Occupancy},
 };
@@ -26,6 +27,9 @@ const BACKLOG: i32 = 1024;
 
 /// Sockets that are being told that there is no room. One more is dropped without a word.
 const REFUSALS_AT_ONCE: usize = 64;
+
+/// How long it may take until one of them can be told.
+const ACCEPT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// When to try again after there was no room.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -88,11 +92,19 @@ impl Gate {
     }
 
     /// Tells the client, unless too many are being told already.
-    fn turn_away(&self, stream: TcpStream, peer: SocketAddr, refusal: Refusal) {
+    fn turn_away<A: Acceptor>(
+        &self,
+        acceptor: A,
+        socket: TcpStream,
+        peer: SocketAddr,
+        refusal: Refusal,
+    ) {
         debug!(%peer, %refusal, "turned away");
         if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
             tokio::spawn(async move {
-                response::refuse(stream, &refusal.retry_after(RETRY_AFTER), None).await;
+                if let Ok(Ok(stream)) = timeout(ACCEPT_TIMEOUT, acceptor.accept(socket)).await {
+                    response::refuse(stream, &refusal.retry_after(RETRY_AFTER), None).await;
+                }
                 drop(permit);
             });
         }
@@ -101,27 +113,32 @@ impl Gate {
 
 /// Accepts until `stop` turns true or its sender is gone, and then closes the listener. Each socket
 /// that the gate lets in gets a task of its own.
-pub(crate) async fn accept_loop<F, Fut>(
+pub(crate) async fn accept_loop<A, F, Fut>(
     listener: TcpListener,
     gate: Gate,
+    acceptor: A,
     mut stop: watch::Receiver<bool>,
     on_connection: F,
 ) where
-    F: Fn(TcpStream, SocketAddr, Permits) -> Fut,
+    A: Acceptor,
+    F: Fn(A, TcpStream, SocketAddr, Permits) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
     let accept = async {
         let mut backoff = Backoff::default();
         loop {
             match listener.accept().await {
-                Ok((stream, peer)) => {
+                Ok((socket, peer)) => {
                     backoff.reset();
-                    if stream.set_nodelay(true).is_err() {
+                    if socket.set_nodelay(true).is_err() {
                         continue; // It is gone already.
                     }
+                    let acceptor = acceptor.clone();
                     match gate.enter(peer) {
-                        Ok(permits) => drop(tokio::spawn(on_connection(stream, peer, permits))),
-                        Err(refusal) => gate.turn_away(stream, peer, refusal),
+                        Ok(permits) => {
+                            tokio::spawn(on_connection(acceptor, socket, peer, permits));
+                        }
+                        Err(refusal) => gate.turn_away(acceptor, socket, peer, refusal),
                     }
                 }
                 Err(error) if concerns_one_connection(&error) => {
@@ -185,6 +202,7 @@ mod tests {
     use tokio::{io::AsyncReadExt, join, sync::mpsc, task::JoinHandle, time::timeout};
 
     use super::*;
+    use crate::door::acceptor::PlainAcceptor;
 
     const LOCAL: &str = "127.0.0.1:0";
 
@@ -205,8 +223,9 @@ mod tests {
         let task = tokio::spawn(accept_loop(
             listener,
             gate,
+            PlainAcceptor,
             stopped,
-            move |stream, _, permits| {
+            move |_, stream, _, permits| {
                 let sender = sender.clone();
                 async move { sender.send((stream, permits)).await.unwrap() }
             },
@@ -287,7 +306,7 @@ mod tests {
         let listener = TcpListener::from_std(listener).unwrap();
         let turn_away = async || {
             let (stream, peer) = listener.accept().await.unwrap();
-            gate.turn_away(stream, peer, RefusalKind::Capacity.into());
+            gate.turn_away(PlainAcceptor, stream, peer, RefusalKind::Capacity.into());
         };
         let others = u32::try_from(REFUSALS_AT_ONCE - 1).unwrap();
         let _others = gate.refusals.try_acquire_many(others).unwrap();

@@ -4,14 +4,15 @@
 //!
 //! 1. [`listener`] accepts, within the caps on pending handshakes and on connections per address
 //!    ([`throttle`]).
-//! 2. [`head`] reads one request head, strictly, with no byte after it.
-//! 3. [`throttle`] charges the handshake to its address (a health check is free).
-//! 4. [`upgrade`] checks that it is a WebSocket upgrade, [`origin`] that its page may connect.
-//! 5. [`subprotocol`] and [`credential`] settle the application's protocol and take the one
+//! 2. [`acceptor`] carries out the TLS handshake, when TLS is configured.
+//! 3. [`head`] reads one request head, strictly, with no byte after it.
+//! 4. [`throttle`] charges the handshake to its address (a health check is free).
+//! 5. [`upgrade`] checks that it is a WebSocket upgrade, [`origin`] that its page may connect.
+//! 6. [`subprotocol`] and [`credential`] settle the application's protocol and take the one
 //!    credential out of the request, which becomes a [`HandshakeRequest`].
-//! 6. The [`Authenticator`](crate::Authenticator) verifies it and looks the user up.
-//! 7. The registry reserves a place, and the game has its word.
-//! 8. The `101` is written, and the [session](crate::session) begins.
+//! 7. The [`Authenticator`](crate::Authenticator) verifies it and looks the user up.
+//! 8. The registry reserves a place, and the game has its word.
+//! 9. The `101` is written, and the [session](crate::session) begins.
 //!
 //! [`handshake`] has them one below the other, under one deadline.
 //!
@@ -29,6 +30,7 @@ use crate::{
     world::Shared,
 };
 
+mod acceptor;
 mod authority;
 mod credential;
 mod handshake;
@@ -39,8 +41,11 @@ mod request;
 mod response;
 mod subprotocol;
 mod throttle;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 mod upgrade;
 
+use acceptor::{Acceptor, PlainAcceptor};
 use listener::{Gate, Permits};
 use origin::AllowedOrigins;
 pub use request::{Credential, HandshakeRequest};
@@ -77,15 +82,23 @@ impl Door {
 
     /// Accepts and serves connections until the app is about to end.
     pub async fn open(self, listener: TcpListener) {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.shared.tls.clone() {
+            return self.serve(listener, tls).await;
+        }
+        self.serve(listener, PlainAcceptor).await;
+    }
+
+    async fn serve<A: Acceptor>(self, listener: TcpListener, acceptor: A) {
         let stopping = self.shared.stopping.subscribe();
         let gate = Gate::new(&self.limits);
         let door = Arc::new(self);
-        let serve = |stream: TcpStream, peer, permits: Permits| {
+        let serve = |acceptor: A, socket: TcpStream, peer, permits: Permits| {
             let door = door.clone();
             async move {
                 let Permits { pending, address } = permits;
                 // In a box that is freed with the handshake: a session is smaller.
-                let session = Box::pin(handshake::serve(&door, stream, peer)).await;
+                let session = Box::pin(handshake::serve(&door, acceptor, socket, peer)).await;
                 drop((door, pending));
                 if let Some(session) = session {
                     session.run().await;
@@ -93,6 +106,6 @@ impl Door {
                 drop(address);
             }
         };
-        listener::accept_loop(listener, gate, stopping, serve).await;
+        listener::accept_loop(listener, gate, acceptor, stopping, serve).await;
     }
 }

@@ -7,8 +7,9 @@
 
 use std::{
     mem::MaybeUninit,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Instant,
 };
 
@@ -35,6 +36,8 @@ pub(crate) mod frame;
 mod meter;
 mod outlet;
 mod timers;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 mod wire;
 
@@ -43,7 +46,9 @@ use meter::FrameMeter;
 pub(crate) use outlet::Outlet;
 use outlet::Written;
 use timers::{Due, Timers};
-pub(crate) use transport::{Plain, Transport, hung_up, reset_on_close};
+#[cfg(feature = "tls")]
+pub(crate) use tls::Tls;
+pub(crate) use transport::{Plain, Transport};
 use wire::Wire;
 
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.
@@ -85,6 +90,8 @@ enum Ending {
 
 enum Io {
     Read(usize),
+    /// Bytes came that bring nothing to read.
+    Paid,
     Fenced,
     TooSlow,
     Lost,
@@ -92,7 +99,7 @@ enum Io {
 
 impl<S: Transport> Session<S> {
     pub fn new(
-        stream: S,
+        mut stream: S,
         inlet: Arc<Inlet>,
         outlet: Arc<Outlet>,
         registry: Arc<Registry>,
@@ -100,6 +107,8 @@ impl<S: Transport> Session<S> {
     ) -> Self {
         let now = Instant::now();
         let handle = inlet.handle.clone();
+        // The door had limits of its own for these.
+        stream.take_received();
         let config = WebSocketConfig::default()
             .read_buffer_size(PROTOCOL_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -182,7 +191,7 @@ impl<S: Transport> Session<S> {
             };
             let ending = match io {
                 Io::Read(count) => self.received(count),
-                Io::Fenced => continue,
+                Io::Paid | Io::Fenced => continue,
                 Io::TooSlow => Some(Ending::Cut(DisconnectReason::SlowConsumer.into())),
                 Io::Lost => Some(Ending::Lost),
             };
@@ -241,16 +250,21 @@ impl<S: Transport> Session<S> {
         }
         let mut buffer = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut buffer);
-        match ready!(self.stream.poll_read(context, &mut buffer)) {
-            Ok(()) if !buffer.filled().is_empty() => {
-                let now = Instant::now();
+        let read = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
+        let received = self.stream.take_received();
+        if received > 0 {
+            self.bytes.spend(received, Instant::now());
+        }
+        match read {
+            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                 let begun = self.meter.feed(buffer.filled());
-                self.frames.spend(begun, now);
-                self.bytes.spend(buffer.filled().len(), now);
+                self.frames.spend(begun, Instant::now());
                 self.protocol.get_mut().feed(buffer.filled());
                 Poll::Ready(Io::Read(buffer.filled().len()))
             }
-            _ => Poll::Ready(Io::Lost),
+            Poll::Ready(_) => Poll::Ready(Io::Lost),
+            Poll::Pending if received > 0 => Poll::Ready(Io::Paid),
+            Poll::Pending => Poll::Pending,
         }
     }
 

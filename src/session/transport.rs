@@ -1,37 +1,31 @@
-//! What a session needs of a socket.
+//! What a session needs of a socket, and the plain one.
 
 use std::{
     io::{self, ErrorKind, IoSlice},
     net::Shutdown,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use socket2::SockRef;
-use tokio::{io::ReadBuf, net::TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 
-/// A byte stream that can be reset.
-pub(crate) trait Transport: Send + Sync + 'static {
-    /// Reads what is there. Nothing means the end.
-    fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>>;
-
-    /// Writes as much as the socket takes.
-    fn poll_write(
-        &mut self,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>>;
-
+/// A byte stream over a socket. What it writes is on its way once it is flushed.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
     /// The way around this object, for a stream whose bytes can be written from anywhere.
     fn direct(&self) -> Option<Arc<dyn DirectWrite>>;
 
-    /// Ends the writing side in order.
-    fn shut_down(&self) -> io::Result<()>;
+    /// How many bytes the socket gave since the last call, whatever they were good for.
+    fn take_received(&mut self) -> usize;
+
+    /// Ready when the client has hung up. Takes nothing out of the stream, and is never ready when
+    /// something is in it.
+    fn poll_hung_up(&mut self, context: &mut Context<'_>) -> Poll<()>;
 
     /// Makes the coming close a reset that throws away what the kernel has not sent yet.
     fn reset_on_close(&self);
@@ -53,65 +47,98 @@ impl DirectWrite for TcpStream {
 }
 
 /// Plain TCP.
-pub(crate) struct Plain(Arc<TcpStream>);
+pub(crate) struct Plain {
+    socket: Arc<TcpStream>,
+    received: usize,
+}
 
 impl From<TcpStream> for Plain {
-    fn from(stream: TcpStream) -> Self {
-        Self(Arc::new(stream))
+    fn from(socket: TcpStream) -> Self {
+        Self {
+            socket: Arc::new(socket),
+            received: 0,
+        }
     }
 }
 
-impl Transport for Plain {
+impl AsyncRead for Plain {
     fn poll_read(
-        &mut self,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.0.poll_read_ready(context))?;
-            match self.0.try_read_buf(buffer) {
+            ready!(self.socket.poll_read_ready(context))?;
+            match self.socket.try_read_buf(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                other => return Poll::Ready(other.map(|_| ())),
+                other => {
+                    self.received += other?;
+                    return Poll::Ready(Ok(()));
+                }
             }
         }
     }
+}
 
+impl AsyncWrite for Plain {
     fn poll_write(
-        &mut self,
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.0.poll_write_ready(context))?;
-            match DirectWrite::try_write(&*self.0, slices) {
+            ready!(self.socket.poll_write_ready(context))?;
+            match DirectWrite::try_write(&*self.socket, slices) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 other => return Poll::Ready(other),
             }
         }
     }
 
-    fn direct(&self) -> Option<Arc<dyn DirectWrite>> {
-        Some(self.0.clone())
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
-    fn shut_down(&self) -> io::Result<()> {
-        SockRef::from(&*self.0).shutdown(Shutdown::Write)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&*self.socket).shutdown(Shutdown::Write))
+    }
+}
+
+impl Transport for Plain {
+    fn direct(&self) -> Option<Arc<dyn DirectWrite>> {
+        Some(self.socket.clone())
+    }
+
+    fn take_received(&mut self) -> usize {
+        std::mem::take(&mut self.received)
+    }
+
+    fn poll_hung_up(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut byte = [0];
+        match ready!(self.socket.poll_peek(context, &mut ReadBuf::new(&mut byte))) {
+            Ok(1..) => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
     }
 
     fn reset_on_close(&self) {
-        reset_on_close(&self.0);
+        reset_on_close(&self.socket);
     }
 }
 
 /// Makes the coming close a reset. Fails only for a socket that is gone already.
-pub(crate) fn reset_on_close(stream: &TcpStream) {
-    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
-}
-
-/// Waits until the client hangs up. Takes nothing out of the stream, and waits for ever when something
-/// is in it.
-pub(crate) async fn hung_up(stream: &TcpStream) {
-    if matches!(stream.peek(&mut [0]).await, Ok(1..)) {
-        std::future::pending::<()>().await;
-    }
+pub(super) fn reset_on_close(socket: &TcpStream) {
+    let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }

@@ -1,0 +1,193 @@
+//! TLS over TCP, once its handshake is over.
+//!
+//! Each record depends on those before it, so only the task that owns the connection can write: the
+//! fan-out leaves its frames in the [`Outlet`](super::Outlet) and wakes the task.
+//!
+//! A record that was sealed cannot be taken back, so what is in it counts as written. Nothing more is
+//! sealed before it is out: at most [`SEALED_BYTES`] are ahead of a fence.
+
+use std::{
+    io::{self, BufRead, ErrorKind, IoSlice, Read, Write},
+    net::Shutdown,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::{rustls::ServerConnection, server::TlsStream};
+
+use super::transport::{DirectWrite, Transport, reset_on_close};
+
+/// Most bytes that are sealed and not written: one record. What arrives is bounded by rustls, with one
+/// record that is not whole and one that is not read, 16 KiB each.
+const SEALED_BYTES: usize = 16 * 1024;
+
+/// See the module's documentation.
+pub(crate) struct Tls {
+    socket: TcpStream,
+    connection: Box<ServerConnection>,
+    received: usize,
+}
+
+impl From<TlsStream<TcpStream>> for Tls {
+    fn from(stream: TlsStream<TcpStream>) -> Self {
+        let (socket, mut connection) = stream.into_inner();
+        connection.set_buffer_limit(Some(SEALED_BYTES));
+        Self {
+            socket,
+            connection: Box::new(connection),
+            received: 0,
+        }
+    }
+}
+
+impl Tls {
+    /// Whether something can be read; false at the end.
+    fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        if self.connection.wants_read() {
+            ready!(self.poll_receive(context))?;
+        }
+        match self.connection.reader().fill_buf() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                // A record that is not whole, or one without content. Not again at once: whoever
+                // sends only such ones pays for them first.
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            other => Poll::Ready(other.map(|bytes| !bytes.is_empty())),
+        }
+    }
+
+    /// Takes one piece out of the socket, and opens the records that are whole.
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let count = loop {
+            ready!(self.socket.poll_read_ready(context))?;
+            match self.connection.read_tls(&mut Raw(&self.socket)) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                other => break other?,
+            }
+        };
+        self.received += count;
+        let opened = self.connection.process_new_packets();
+        Poll::Ready(opened.map(drop).map_err(io::Error::other))
+    }
+
+    /// Writes what is sealed.
+    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.connection.wants_write() {
+            ready!(self.socket.poll_write_ready(context))?;
+            match self.connection.write_tls(&mut Raw(&self.socket)) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+                other => drop(other?),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Tls {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if ready!(self.poll_readable(context))? {
+            let count = self
+                .connection
+                .reader()
+                .read(buffer.initialize_unfilled())?;
+            buffer.advance(count);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Tls {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_send(context))?;
+        // Nothing is sealed for a socket that takes nothing.
+        ready!(self.socket.poll_write_ready(context))?;
+        let count = self.connection.writer().write_vectored(slices)?;
+        match self.poll_send(context) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            _ => Poll::Ready(Ok(count)),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_send(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Only the first one counts.
+        self.connection.send_close_notify();
+        ready!(self.poll_send(context))?;
+        Poll::Ready(SockRef::from(&self.socket).shutdown(Shutdown::Write))
+    }
+}
+
+impl Transport for Tls {
+    fn direct(&self) -> Option<Arc<dyn DirectWrite>> {
+        None
+    }
+
+    fn take_received(&mut self) -> usize {
+        std::mem::take(&mut self.received)
+    }
+
+    fn poll_hung_up(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match ready!(self.poll_readable(context)) {
+            Ok(true) => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    }
+
+    fn reset_on_close(&self) {
+        reset_on_close(&self.socket);
+    }
+}
+
+/// A socket as rustls wants it: what would wait is an error.
+struct Raw<'a>(&'a TcpStream);
+
+impl Read for Raw<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buffer)
+    }
+}
+
+impl Write for Raw<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        DirectWrite::try_write(self.0, slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

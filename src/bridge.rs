@@ -18,8 +18,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender};
-use tokio::sync::{Notify, mpsc, oneshot};
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     config::Limits,
@@ -50,16 +50,41 @@ pub(crate) struct Departure {
     pub goodbye: Goodbye,
 }
 
+/// A line towards the game, with the bell that wakes a game which sleeps between its ticks.
+struct Line<T> {
+    sender: Sender<T>,
+    bell: Sender<()>,
+}
+
+impl<T> Line<T> {
+    /// Puts something in, unless the line is full or the app is gone.
+    fn put(&self, value: T) -> Result<(), TrySendError<T>> {
+        self.sender.try_send(value)?;
+        // When it has rung already, once is enough.
+        let _ = self.bell.try_send(());
+        Ok(())
+    }
+}
+
+impl<T> Clone for Line<T> {
+    fn clone(&self) -> Self {
+        Self {
+            sender: self.sender.clone(),
+            bell: self.bell.clone(),
+        }
+    }
+}
+
 /// Where departures are reported.
 ///
 /// There is one slot for each place in the registry, and a departure holds its place (through its
 /// handle) until the game has taken it out. So there is always room.
 #[derive(Clone)]
-pub(crate) struct Departures(Sender<Departure>);
+pub(crate) struct Departures(Line<Departure>);
 
 impl Departures {
     pub fn report(&self, departure: Departure) {
-        if self.0.try_send(departure).is_err() {
+        if self.0.put(departure).is_err() {
             // Only when the app is gone, and then there is nobody to tell.
             tracing::debug!("a departure was not reported: the app is gone");
         }
@@ -90,13 +115,11 @@ pub(crate) enum Recipients {
 
 /// The messages of one client that wait for the game: the network puts them in, the game takes them
 /// out.
-#[derive(Debug)]
 pub(crate) struct Inlet {
     /// Holds the connection's place for as long as the inlet is in the line.
     pub handle: Arc<Handle>,
     queue: Mutex<Queue>,
-    taken: Notify,
-    ready: Sender<Arc<Inlet>>,
+    ready: Arc<Line<Arc<Inlet>>>,
     messages_limit: usize,
     bytes_limit: usize,
 }
@@ -105,13 +128,16 @@ pub(crate) struct Inlet {
 struct Queue {
     messages: VecDeque<Payload>,
     bytes: usize,
+    /// Whether a message waits outside for room.
+    full: bool,
     /// Whether the game knows that there is something. At most once in the channel of ready inlets.
     announced: bool,
     closed: bool,
 }
 
 impl Inlet {
-    /// Puts a message in, or gives it back when there is no room.
+    /// Puts a message in, or gives it back when there is no room. Then the connection's task is woken when
+    /// there is room again.
     pub fn push(self: &Arc<Self>, payload: Payload) -> Result<(), Payload> {
         let mut queue = lock(&self.queue);
         if queue.closed {
@@ -120,6 +146,7 @@ impl Inlet {
         let full = queue.messages.len() >= self.messages_limit
             || queue.bytes + payload.len() > self.bytes_limit;
         if full && !queue.messages.is_empty() {
+            queue.full = true;
             return Err(payload);
         }
         queue.bytes += payload.len();
@@ -152,11 +179,14 @@ impl Inlet {
         }
         queue.announced = !queue.messages.is_empty();
         let again = queue.announced;
+        let wake = std::mem::take(&mut queue.full);
         drop(queue);
         if again {
             self.announce();
         }
-        self.taken.notify_one();
+        if wake {
+            self.handle.wake();
+        }
         taken
     }
 
@@ -167,7 +197,7 @@ impl Inlet {
         queue.messages = VecDeque::new();
         queue.bytes = 0;
         drop(queue);
-        self.taken.notify_one();
+        self.handle.wake();
     }
 
     /// Whether the game has taken everything.
@@ -175,24 +205,19 @@ impl Inlet {
         lock(&self.queue).messages.is_empty()
     }
 
-    /// Waits until the game has taken something.
-    pub async fn taken(&self) {
-        self.taken.notified().await;
-    }
-
     fn announce(self: &Arc<Self>) {
         // There is one slot for each place, an inlet is in at most once, and it holds its place. So
         // there is always room, and an error only says that the app is gone.
-        let _ = self.ready.try_send(self.clone());
+        let _ = self.ready.put(self.clone());
     }
 }
 
 /// The network's end.
 #[derive(Clone)]
 pub(crate) struct NetworkEnd {
-    arrivals: Sender<Arrival>,
-    ready: Sender<Arc<Inlet>>,
-    store_failures: Sender<StoreError>,
+    arrivals: Line<Arrival>,
+    ready: Arc<Line<Arc<Inlet>>>,
+    store_failures: Line<StoreError>,
     messages_limit: usize,
     bytes_limit: usize,
 }
@@ -200,7 +225,7 @@ pub(crate) struct NetworkEnd {
 impl NetworkEnd {
     /// Hands somebody over to the game. False when too many wait already.
     pub fn arrive(&self, arrival: Arrival) -> bool {
-        self.arrivals.try_send(arrival).is_ok()
+        self.arrivals.put(arrival).is_ok()
     }
 
     /// The inbound queue of a new connection.
@@ -208,7 +233,6 @@ impl NetworkEnd {
         Arc::new(Inlet {
             handle,
             queue: Mutex::default(),
-            taken: Notify::new(),
             ready: self.ready.clone(),
             messages_limit: self.messages_limit,
             bytes_limit: self.bytes_limit,
@@ -217,7 +241,7 @@ impl NetworkEnd {
 
     /// Tells the game that a revocation is not stored. Some are dropped when it fails all the time.
     pub fn store_failed(&self, error: StoreError) {
-        let _ = self.store_failures.try_send(error);
+        let _ = self.store_failures.put(error);
     }
 }
 
@@ -227,6 +251,8 @@ pub(crate) struct GameEnd {
     pub departures: Receiver<Departure>,
     pub ready: Receiver<Arc<Inlet>>,
     pub store_failures: Receiver<StoreError>,
+    /// Rings when there is something in any of these.
+    pub bell: Receiver<()>,
     pub ticks: mpsc::Sender<Vec<Command>>,
 }
 
@@ -239,14 +265,15 @@ pub(crate) fn bridge(
     Departures,
     mpsc::Receiver<Vec<Command>>,
 ) {
-    let (arrivals, arrivals_end) = crossbeam_channel::bounded(limits.pending_handshakes);
-    let (departures, departures_end) = crossbeam_channel::bounded(limits.connections);
-    let (ready, ready_end) = crossbeam_channel::bounded(limits.connections);
-    let (store_failures, store_failures_end) = crossbeam_channel::bounded(16);
+    let (ring, bell) = crossbeam_channel::bounded(1);
+    let (arrivals, arrivals_end) = line(limits.pending_handshakes, &ring);
+    let (departures, departures_end) = line(limits.connections, &ring);
+    let (ready, ready_end) = line(limits.connections, &ring);
+    let (store_failures, store_failures_end) = line(16, &ring);
     let (ticks, ticks_end) = mpsc::channel(limits.queued_ticks);
     let network = NetworkEnd {
         arrivals,
-        ready,
+        ready: Arc::new(ready),
         store_failures,
         messages_limit: limits.inbound_queue_messages,
         bytes_limit: limits.inbound_queue_bytes,
@@ -256,9 +283,16 @@ pub(crate) fn bridge(
         departures: departures_end,
         ready: ready_end,
         store_failures: store_failures_end,
+        bell,
         ticks,
     };
     (network, game, Departures(departures), ticks_end)
+}
+
+fn line<T>(limit: usize, bell: &Sender<()>) -> (Line<T>, Receiver<T>) {
+    let (sender, end) = crossbeam_channel::bounded(limit);
+    let bell = bell.clone();
+    (Line { sender, bell }, end)
 }
 
 /// What happened since the start, for operators and diagnostics.

@@ -15,7 +15,7 @@ use bevy_reflect::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::token::TokenFacts;
+use crate::{auth::Claims, token::TokenFacts};
 
 /// Longest user id in bytes.
 pub const USER_ID_MAX_BYTES: usize = 128;
@@ -266,6 +266,8 @@ type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
 pub struct Admission {
     pub(crate) user: User,
     pub(crate) token: TokenFacts,
+    /// What the user was looked up by, to do it again when a ticket is used.
+    pub(crate) claims: Option<Claims>,
     pub(crate) extras: Vec<Extra>,
 }
 
@@ -275,6 +277,7 @@ impl Admission {
         Self {
             user,
             token: TokenFacts::default(),
+            claims: None,
             extras: Vec::new(),
         }
     }
@@ -304,6 +307,16 @@ impl Admission {
             entity.insert(bundle);
         }));
         self
+    }
+
+    /// The same without the components, which can be inserted only once.
+    pub(crate) fn without_components(&self) -> Self {
+        Self {
+            user: self.user.clone(),
+            token: self.token.clone(),
+            claims: self.claims.clone(),
+            extras: Vec::new(),
+        }
     }
 
     /// The user to admit.

@@ -69,6 +69,9 @@
 //! }
 //! ```
 //!
+//! For a room or a team, collect a [`Group`] once and send to it many times: it costs nothing for each
+//! message. A server that only reacts to its players can sleep in between, with [`WakingRunnerPlugin`].
+//!
 //! # Out with you
 //!
 //! [`Disconnect`] ends a session politely, after what was sent before. [`Bouncer::revoke`] is the other
@@ -119,6 +122,7 @@ mod refusal;
 mod registry;
 mod revocation;
 mod session;
+mod short_lived;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod sync;
@@ -131,7 +135,7 @@ pub use admin::{AdminError, AdminPlugin};
 pub use auth::SqliteDirectory;
 pub use auth::{
     Algorithm, Authenticator, Claims, DirectoryError, IssueError, JwtAuthenticator, KeyError,
-    KeySet, MapDirectory, Standing, TokenIssuer, UserDirectory,
+    KeySet, MapDirectory, Standing, Ticket, TokenIssuer, UserDirectory,
 };
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 #[cfg(feature = "tls")]
@@ -154,15 +158,16 @@ pub use revocation::{
 };
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Connection, Counters, Disconnect,
-    Disconnected, Outbox, PlayerInfo, Players, RevocationNotStored,
+    Disconnected, Group, Outbox, PlayerInfo, Players, RevocationNotStored, WakingRunnerPlugin,
 };
 
 /// What most servers need.
 pub mod prelude {
     pub use crate::{
         Arriving, Bouncer, BouncerCommands, BouncerConfig, BouncerPlugin, BouncerSystems,
-        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, JwtAuthenticator,
-        MapDirectory, Outbox, Payload, Players, Refusal, Revocation, Subject, User, UserId,
+        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, Group,
+        JwtAuthenticator, MapDirectory, Outbox, Payload, Players, Refusal, Revocation, Subject,
+        User, UserId,
     };
     #[cfg(feature = "sqlite")]
     pub use crate::{SqliteDirectory, SqliteRevocations};

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    num::NonZero,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -10,12 +11,15 @@ use bevy_app::{App, AppExit, Last, Plugin, PostUpdate, PreUpdate};
 use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{mpsc, watch},
+};
 
 #[cfg(feature = "tls")]
 use crate::door::tls::TlsAcceptor;
 use crate::{
-    auth::{Authenticator, ErasedAuthenticator},
+    auth::{Authenticator, Examiner, Tickets},
     bridge::{Command, GameEnd, NetworkEnd, bridge},
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
@@ -27,6 +31,10 @@ use crate::{
         RevocationNotStored, Roster, Shared, on_disconnect, on_remove, receive, send,
     },
 };
+
+/// Players for whom there is room from the start, as far as they are allowed: a map that grows takes a
+/// tick's time. Room that is not used takes no memory from the system.
+const ROOM_MAX: usize = 65_536;
 
 /// Why the door cannot open.
 #[derive(Debug, Error)]
@@ -64,7 +72,8 @@ pub enum BouncerSystems {
 
 /// Opens the door: a listener beside the ECS that lets verified players in.
 ///
-/// Adds [`TokioTasksPlugin`] unless the app has it already; to configure the runtime, add your own
+/// Adds [`TokioTasksPlugin`] unless the app has it already, with a thread for each core but one, which
+/// is the game's; to configure the runtime, add your own
 /// first.
 ///
 /// ```no_run
@@ -90,7 +99,6 @@ pub struct BouncerPlugin {
 /// What only one app can have.
 struct Opening {
     listener: TcpListener,
-    authenticator: Arc<dyn ErasedAuthenticator>,
     network: NetworkEnd,
     game: GameEnd,
     ticks: mpsc::Receiver<Vec<Command>>,
@@ -101,8 +109,8 @@ impl BouncerPlugin {
     /// built the plugin; until then they wait in the system's queue.
     ///
     /// # Errors
-    /// [`BouncerError::Config`] names the field that cannot be used, also when it names a file; [`BouncerError::Bind`] says why
-    /// the address cannot be had, for instance because the port is in use.
+    /// [`BouncerError::Config`] names the field that cannot be used, or whose file cannot;
+    /// [`BouncerError::Bind`] says why the address cannot be had, for instance because the port is in use.
     pub fn bind(
         config: BouncerConfig,
         authenticator: impl Authenticator,
@@ -120,6 +128,8 @@ impl BouncerPlugin {
         let (network, game, departures, ticks) = bridge(&config.limits);
         let shared = Shared {
             registry: Arc::new(Registry::new(&config.limits, departures)),
+            examiner: Examiner::new(authenticator, &config.limits),
+            tickets: Tickets::new(&config.limits),
             config: Arc::new(config),
             tally: Arc::default(),
             local_addr,
@@ -132,7 +142,6 @@ impl BouncerPlugin {
             store: Arc::new(MemoryRevocations),
             opening: Mutex::new(Some(Opening {
                 listener,
-                authenticator: Arc::new(authenticator),
                 network,
                 game,
                 ticks,
@@ -147,7 +156,7 @@ impl BouncerPlugin {
     /// [`BouncerError::Revocations`] when the store cannot be read or holds more than
     /// [`Limits::revocations`](crate::Limits::revocations).
     pub fn revocations(mut self, store: impl RevocationStore) -> Result<Self, BouncerError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(BouncerError::Runtime)?;
@@ -182,23 +191,26 @@ impl Plugin for BouncerPlugin {
             return;
         };
         if !app.is_plugin_added::<TokioTasksPlugin>() {
-            app.add_plugins(TokioTasksPlugin::default());
+            app.add_plugins(TokioTasksPlugin {
+                make_runtime: Box::new(runtime_beside_the_game),
+                ..Default::default()
+            });
         }
         let Opening {
             listener,
-            authenticator,
             network,
             game,
             ticks,
         } = opening;
 
         let limits = &self.shared.config.limits;
+        let room = limits.connections.min(ROOM_MAX);
         app.register_type::<Connection>()
             .register_type::<crate::User>()
             .add_message::<ClientFrame>()
             .add_message::<RevocationNotStored>()
-            .init_resource::<Players>()
-            .init_resource::<Roster>()
+            .insert_resource(Players::new(room))
+            .insert_resource(Roster::new(room))
             .insert_resource(self.bouncer())
             .insert_resource(RegistryRef(self.shared.registry.clone()))
             .insert_resource(Outgoing::new(limits, self.shared.tally.clone()))
@@ -221,7 +233,7 @@ impl Plugin for BouncerPlugin {
             let _guard = runtime.enter();
             tokio::net::TcpListener::from_std(listener)
         };
-        let door = Door::new(self.shared.clone(), authenticator, network.clone());
+        let door = Door::new(self.shared.clone(), network.clone());
         let (listener, door) = match (opened, door) {
             (Ok(listener), Ok(door)) => (listener, door),
             (Err(error), _) => return fail(app, error),
@@ -237,6 +249,17 @@ impl Plugin for BouncerPlugin {
         });
         runtime.spawn(door.open(listener));
     }
+}
+
+/// One core is left to the game: on a machine with few of them, the network's threads would take the
+/// frame's time otherwise.
+fn runtime_beside_the_game() -> Runtime {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Builder::new_multi_thread()
+        .worker_threads(cores.saturating_sub(1).max(1))
+        .enable_all()
+        .build()
+        .unwrap_or_else(|_| (TokioTasksPlugin::default().make_runtime)())
 }
 
 /// A plugin cannot return an error: the log has it, and the app ends with a failure.

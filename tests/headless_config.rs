@@ -27,6 +27,7 @@ listen = "127.0.0.1:9005"
 path = "/play"
 origins = ["https://game.example"]
 subprotocols = ["game.v1"]
+trusted_proxies = ["10.0.0.0/8", "192.0.2.7"]
 tick_hz = 50
 echo = true
 
@@ -81,6 +82,7 @@ fn every_field_arrives() {
     assert_eq!(settings.door.path, "/play");
     assert_eq!(settings.door.origins, ["https://game.example"]);
     assert_eq!(settings.door.subprotocols, ["game.v1"]);
+    assert_eq!(settings.door.trusted_proxies, ["10.0.0.0/8", "192.0.2.7"]);
     assert_eq!(settings.door.limits.connections_per_user, 32);
     assert_eq!(
         settings.door.limits.duplicate_login,
@@ -257,8 +259,15 @@ fn a_refusal_names_the_field() {
         ),
         (add("allow_plaintext = \"yes\""), "allow_plaintext: "),
         (add("[cluster]"), "cluster: not built yet"),
-        (add("[tickets]"), "tickets: not built yet"),
-        (add("[proxy]"), "proxy: not built yet"),
+        (
+            add("[limits]\nticket_lifetime_seconds = 31"),
+            "limits.ticket_lifetime_seconds: ",
+        ),
+        (add("trusted_proxies = \"10.0.0.0/8\""), "trusted_proxies: "),
+        (
+            add("trusted_proxies = [\"10.0.0.1/8\"]"),
+            "trusted_proxies: \"10.0.0.1/8\" has bits behind its prefix",
+        ),
         (
             add("[admin]\ntoken_env = \"A\""),
             "admin.listen: is required",

@@ -77,6 +77,7 @@ impl Settings {
         let mut door = BouncerConfig::new(required("listen", shape.listen)?)
             .origins(shape.origins)
             .subprotocols(shape.subprotocols)
+            .trusted_proxies(shape.trusted_proxies)
             .limits(shape.limits);
         if let Some(path) = shape.path {
             door = door.path(path);
@@ -122,7 +123,10 @@ fn with_tls(
 
 #[cfg(not(feature = "tls"))]
 fn with_tls(_: BouncerConfig, _: shape::Tls, _: &Path) -> Result<BouncerConfig, Problem> {
-    Err(Problem::config("tls", "needs the feature `tls` of bevy_bouncer"))
+    Err(Problem::config(
+        "tls",
+        "needs the feature `tls` of bevy_bouncer",
+    ))
 }
 
 fn tick(hertz: u32) -> Result<Duration, Problem> {

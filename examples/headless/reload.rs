@@ -9,8 +9,7 @@ use super::problem::Problem;
 
 /// Reloads at each signal, for as long as the process lives.
 pub fn on_hang_up(bouncer: Bouncer) -> Result<(), Problem> {
-    let mut signals =
-        Signals::new([SIGHUP]).map_err(|error| Problem::runtime("signals", error))?;
+    let mut signals = Signals::new([SIGHUP]).map_err(|error| Problem::runtime("signals", error))?;
     thread::spawn(move || {
         for _ in signals.forever() {
             // The library logs what came of it.

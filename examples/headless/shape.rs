@@ -9,10 +9,8 @@ use toml::Table;
 use super::problem::Problem;
 
 /// Fields of the file's format that this server does not offer yet.
-const NOT_BUILT: [&str; 6] = [
+const NOT_BUILT: [&str; 4] = [
     "cluster",
-    "tickets",
-    "proxy",
     "auth.jwks_url",
     "auth.discovery",
     "revocations.redis",
@@ -28,6 +26,8 @@ pub struct Shape {
     pub origins: Vec<String>,
     #[serde(default)]
     pub subprotocols: Vec<String>,
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
     pub tick_hz: Option<u32>,
     #[serde(default)]
     pub echo: bool,

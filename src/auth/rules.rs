@@ -60,6 +60,32 @@ pub(super) struct Unverified<'a> {
 
 type Broken = &'static str;
 
+/// Why the claims of a genuine token are refused.
+pub(super) struct Rejected {
+    /// For the operator.
+    pub cause: Broken,
+    /// Whether no later time makes it good.
+    pub for_good: bool,
+}
+
+impl From<Broken> for Rejected {
+    fn from(cause: Broken) -> Self {
+        Self {
+            cause,
+            for_good: true,
+        }
+    }
+}
+
+impl Rejected {
+    const fn for_now(cause: Broken) -> Self {
+        Self {
+            cause,
+            for_good: false,
+        }
+    }
+}
+
 impl TokenRules {
     /// Everything that needs no cryptography: shape, header, key.
     pub fn read<'a>(&self, token: &'a str, keys: &'a KeySet) -> Result<Unverified<'a>, Broken> {
@@ -113,7 +139,7 @@ impl TokenRules {
     }
 
     /// The claims of a token whose signature was verified.
-    pub fn check_claims(&self, token: &Unverified<'_>, now: u64) -> Result<Claims, Broken> {
+    pub fn check_claims(&self, token: &Unverified<'_>, now: u64) -> Result<Claims, Rejected> {
         let payload = decode(token.payload).ok_or("the payload is not base64url")?;
         let all = parse_object(&payload).map_err(|_| "the payload is not a JSON object")?;
         let facts = self.check_times(&all, now)?;
@@ -121,7 +147,7 @@ impl TokenRules {
         check_party(&all, "aud", &self.audiences, true).ok_or("aud is not accepted")?;
         let subject = match all.get("sub") {
             Some(Value::String(subject)) if subject.len() <= USER_ID_MAX_BYTES => subject.as_str(),
-            _ => return Err("sub is not a short text"),
+            _ => return Err("sub is not a short text".into()),
         };
         let subject = UserId::new(subject).map_err(|_| "sub is not a user id")?;
         let id = match all.get("jti") {
@@ -129,7 +155,7 @@ impl TokenRules {
             Some(Value::String(id)) if (1..=TOKEN_ID_MAX_BYTES).contains(&id.len()) => {
                 Some(id.as_str().into())
             }
-            Some(_) => return Err("jti is not a short text"),
+            Some(_) => return Err("jti is not a short text".into()),
         };
         Ok(Claims {
             subject,
@@ -138,24 +164,24 @@ impl TokenRules {
         })
     }
 
-    fn check_times(&self, claims: &Map<String, Value>, now: u64) -> Result<TokenFacts, Broken> {
+    fn check_times(&self, claims: &Map<String, Value>, now: u64) -> Result<TokenFacts, Rejected> {
         let leeway = self.leeway.as_secs();
         let expires_at = date(claims, "exp")?.ok_or("exp is missing")?.0;
         if expires_at.saturating_add(leeway) <= now {
-            return Err("expired");
+            return Err("expired".into());
         }
         let not_before = date(claims, "nbf")?.map_or(0, |(_, late)| late);
         if not_before > now.saturating_add(leeway) {
-            return Err("not valid yet");
+            return Err(Rejected::for_now("not valid yet"));
         }
         let issued_at = date(claims, "iat")?;
         if issued_at.is_some_and(|(_, late)| late > now.saturating_add(leeway)) {
-            return Err("issued in the future");
+            return Err(Rejected::for_now("issued in the future"));
         }
-        // Without iat the token is at least as young as now.
+        // Without iat the token is at least as young as now: wait, and it fits.
         let lifetime = expires_at.saturating_sub(issued_at.map_or(now, |(early, _)| early));
         if lifetime > self.longest_lifetime.as_secs() {
-            return Err("valid for too long");
+            return Err(Rejected::for_now("valid for too long"));
         }
         Ok(TokenFacts {
             id: None,

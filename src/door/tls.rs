@@ -19,6 +19,7 @@ use tokio_rustls::rustls::{
         CertificateDer, PrivateKeyDer,
         pem::{self, PemObject},
     },
+    server::NoServerSessionStorage,
     version::{TLS12, TLS13},
 };
 
@@ -31,6 +32,8 @@ use crate::{
 
 /// Most bytes in a certificate or key file.
 const FILE_MAX_BYTES: u64 = 256 * 1024;
+/// In the first lines of an encrypted key, both of PKCS#8 and of older forms.
+const ENCRYPTED: &[u8] = b"ENCRYPTED";
 /// What is spoken over TLS (RFC 7301). Whoever offers only other protocols is refused, whoever offers
 /// none is not.
 const ALPN: &[u8] = b"http/1.1";
@@ -84,6 +87,9 @@ impl TlsConfig {
                 other => key_file.error(other),
             })?;
         config.alpn_protocols = vec![ALPN.to_vec()];
+        // A session lasts longer than a ticket would, and nothing is kept for those who are gone.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
         Ok(config)
     }
 }
@@ -110,8 +116,12 @@ impl<'a> PemFile<'a> {
     }
 
     fn private_key(&self) -> Result<PrivateKeyDer<'static>, ConfigError> {
-        PrivateKeyDer::from_pem_slice(&self.read()?).map_err(|error| match error {
-            pem::Error::NoItemsFound => self.error("holds no unencrypted private key in PEM"),
+        let bytes = self.read()?;
+        if bytes.windows(ENCRYPTED.len()).any(|part| part == ENCRYPTED) {
+            return Err(self.error("is encrypted; only a key that is not can be used"));
+        }
+        PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+            pem::Error::NoItemsFound => self.error("holds no private key in PEM"),
             _ => self.error("is not PEM"),
         })
     }
@@ -164,6 +174,8 @@ impl TlsAcceptor {
 
 impl Acceptor for Arc<TlsAcceptor> {
     type Stream = Tls;
+
+    const ANSWERS_AT_ONCE: bool = false;
 
     async fn accept(&self, socket: TcpStream) -> io::Result<Tls> {
         let config = lock(&self.current).clone();

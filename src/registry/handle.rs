@@ -29,7 +29,7 @@ pub(crate) struct Handle {
     pub token: TokenFacts,
     pub peer: SocketAddr,
     phase: Mutex<Phase>,
-    changed: Notify,
+    wake: Notify,
     /// Held until nothing knows the connection any more, neither a task nor the game.
     _seat: Option<OwnedSemaphorePermit>,
 }
@@ -67,7 +67,7 @@ impl Handle {
             token,
             peer,
             phase: Mutex::new(Phase::Pending),
-            changed: Notify::new(),
+            wake: Notify::new(),
             _seat: seat,
         })
     }
@@ -88,7 +88,7 @@ impl Handle {
         let pending = matches!(*phase, Phase::Pending);
         if pending {
             *phase = Phase::Abandoned(refusal);
-            self.changed.notify_one();
+            self.wake();
         }
         pending
     }
@@ -123,7 +123,7 @@ impl Handle {
             }
             Phase::Abandoned(_) => Left::Already,
         };
-        self.changed.notify_one();
+        self.wake();
         left
     }
 
@@ -176,9 +176,15 @@ impl Handle {
         matches!(*lock(&self.phase), Phase::Live | Phase::Leaving { .. })
     }
 
-    /// Waits for the next change of phase. For the one task that owns the connection.
-    pub async fn changed(&self) {
-        self.changed.notified().await;
+    /// Tells the one task that owns the connection that there is something to look after: another phase,
+    /// frames that the socket did not take, room for messages.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// For that task: waits for the next such word. There may be nothing to do after all.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
     }
 }
 

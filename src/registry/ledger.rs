@@ -21,6 +21,9 @@ use crate::{
 };
 
 const FLAP_WINDOW: Duration = Duration::from_secs(60);
+/// Connections for which there is room from the start, as far as they are allowed: a map that grows
+/// holds everybody up. Room that is not used takes no memory from the system.
+const ROOM_MAX: usize = 65_536;
 
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -39,10 +42,11 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub fn new(limits: &Limits) -> Self {
+        let room = limits.connections.min(ROOM_MAX);
         Self {
-            sessions: HashMap::new(),
-            by_user: HashMap::new(),
-            by_token: HashMap::new(),
+            sessions: HashMap::with_capacity(room),
+            by_user: HashMap::with_capacity(room),
+            by_token: HashMap::with_capacity(room),
             barred: BarredList::new(limits.revocations),
             replacements: HashMap::new(),
             duplicate_login: limits.duplicate_login,

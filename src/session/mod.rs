@@ -1,9 +1,10 @@
 //! After the 101: one task for each connection, which owns the socket.
 //!
-//! The socket has one reader and one writer, this task. What it reads goes through [`meter`] and
-//! [`budget`], then through the WebSocket protocol (over an in-memory [`wire`]) into the game's inbox.
-//! What the game sends comes as finished frames from the [`fanout`] into the [`Outlet`], which both of
-//! them write, together with the protocol's pongs and closes, under the fence of the [`Handle`].
+//! The socket has one reader and one writer, this task. What it reads goes through the
+//! [`meter`], which holds it against the [`rules`], and the [`budget`], then through the WebSocket
+//! protocol (over an in-memory [`wire`]) into the game's inbox. What the game sends comes as finished
+//! frames from the [`fanout`] into the [`Outlet`], which both of them write, together with the
+//! protocol's pongs and closes, under the fence of the [`Handle`].
 
 use std::{
     mem::MaybeUninit,
@@ -35,10 +36,14 @@ pub(crate) mod fanout;
 pub(crate) mod frame;
 mod meter;
 mod outlet;
+mod rules;
+#[cfg(test)]
+mod tests;
 mod timers;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
+mod utf8;
 mod wire;
 
 use budget::Budget;
@@ -54,7 +59,7 @@ use wire::Wire;
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.
 const READ_BYTES: usize = 8 * 1024;
 /// The protocol's own read buffer.
-const PROTOCOL_BUFFER_BYTES: usize = 1024;
+const PROTOCOL_BUFFER_BYTES: usize = 256;
 
 /// One live connection.
 pub(crate) struct Session<S> {
@@ -66,6 +71,10 @@ pub(crate) struct Session<S> {
     timers: Timers,
     /// A message for which the game has no room yet. Reading pauses meanwhile.
     stalled: Option<Payload>,
+    /// Why nothing more can be read. What was read before is still passed on.
+    broken: Option<DisconnectReason>,
+    /// Whether the game was given anything that it may answer.
+    spoken: bool,
     inlet: Arc<Inlet>,
     outlet: Arc<Outlet>,
     registry: Arc<Registry>,
@@ -80,8 +89,8 @@ enum Ending {
     ByClient,
     /// The socket is of no use any more.
     Lost,
-    /// The protocol was broken: the rest of the stream means nothing.
-    Broken(DisconnectReason),
+    /// The protocol was broken: the rest of the stream means nothing. What came before is answered.
+    Broken(Goodbye),
     /// The server ends it now.
     Cut(Goodbye),
     /// The server ends it after what is queued.
@@ -89,7 +98,7 @@ enum Ending {
 }
 
 enum Io {
-    Read(usize),
+    Read,
     /// Bytes came that bring nothing to read.
     Paid,
     Fenced,
@@ -99,7 +108,7 @@ enum Io {
 
 impl<S: Transport> Session<S> {
     pub fn new(
-        mut stream: S,
+        stream: S,
         inlet: Arc<Inlet>,
         outlet: Arc<Outlet>,
         registry: Arc<Registry>,
@@ -107,8 +116,6 @@ impl<S: Transport> Session<S> {
     ) -> Self {
         let now = Instant::now();
         let handle = inlet.handle.clone();
-        // The door had limits of its own for these.
-        stream.take_received();
         let config = WebSocketConfig::default()
             .read_buffer_size(PROTOCOL_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -131,6 +138,8 @@ impl<S: Transport> Session<S> {
             ),
             timers: Timers::new(&limits, handle.token.expires_at, now),
             stalled: None,
+            broken: None,
+            spoken: false,
             inlet,
             outlet,
             registry,
@@ -141,15 +150,16 @@ impl<S: Transport> Session<S> {
 
     /// Runs until the connection is over. The departure is reported as soon as it is certain, before
     /// the closing handshake.
-    pub async fn run(mut self) {
+    pub async fn run(mut self: Box<Self>) {
         let ending = self.live().await;
         let goodbye = match &ending {
             Ending::ByClient => DisconnectReason::ClientClosed.into(),
             Ending::Lost => DisconnectReason::ConnectionLost.into(),
-            Ending::Broken(reason) => (*reason).into(),
-            Ending::Cut(goodbye) | Ending::Polite(goodbye) => goodbye.clone(),
+            Ending::Broken(goodbye) | Ending::Cut(goodbye) | Ending::Polite(goodbye) => {
+                goodbye.clone()
+            }
         };
-        let fence = !matches!(ending, Ending::Polite(_));
+        let fence = !matches!(ending, Ending::Polite(_) | Ending::Broken(_));
         self.registry.leave(&self.handle, goodbye, fence);
         self.close(ending).await;
     }
@@ -165,6 +175,11 @@ impl<S: Transport> Session<S> {
             if let Some(ending) = self.collect() {
                 return ending;
             }
+            if self.stalled.is_some()
+                && let Some(ending) = self.pass_on()
+            {
+                return ending;
+            }
             let now = Instant::now();
             let paused = self.paused_until(now);
             if let Some(ending) = self.check_clocks(paused.is_some(), now) {
@@ -174,23 +189,22 @@ impl<S: Transport> Session<S> {
             let wake = paused.map_or(next, |until| until.min(next));
             sleep.as_mut().reset(wake.into());
 
-            let (handle, inlet, outlet) =
-                (self.handle.clone(), self.inlet.clone(), self.outlet.clone());
-            let stalled = self.stalled.is_some();
-            let reading = paused.is_none() && !stalled;
+            let handle = self.handle.clone();
+            let reading = paused.is_none() && self.stalled.is_none() && self.broken.is_none();
             let io = tokio::task::unconstrained(std::future::poll_fn(|context| {
                 self.poll_io(reading, context)
             }));
             let io = tokio::select! {
                 biased;
-                () = handle.changed() => continue,
-                () = outlet.changed() => continue,
+                () = handle.woken() => continue,
                 io = io => io,
-                () = inlet.taken(), if stalled => Io::Read(0),
                 () = &mut sleep => continue,
             };
             let ending = match io {
-                Io::Read(count) => self.received(count),
+                Io::Read => {
+                    self.timers.heard();
+                    self.pass_on()
+                }
                 Io::Paid | Io::Fenced => continue,
                 Io::TooSlow => Some(Ending::Cut(DisconnectReason::SlowConsumer.into())),
                 Io::Lost => Some(Ending::Lost),
@@ -251,19 +265,20 @@ impl<S: Transport> Session<S> {
         let mut buffer = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut buffer);
         let read = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
-        let received = self.stream.take_received();
-        if received > 0 {
-            self.bytes.spend(received, Instant::now());
-        }
+        let now = Instant::now();
+        let price = self.stream.price_of(buffer.filled().len());
+        self.bytes.spend(price, now);
         match read {
             Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                let begun = self.meter.feed(buffer.filled());
-                self.frames.spend(begun, Instant::now());
-                self.protocol.get_mut().feed(buffer.filled());
-                Poll::Ready(Io::Read(buffer.filled().len()))
+                let metered = self.meter.feed(buffer.filled());
+                self.frames.spend(metered.frames, now);
+                self.broken = metered.broken;
+                let sound = &buffer.filled()[..metered.sound];
+                self.protocol.get_mut().feed(sound);
+                Poll::Ready(Io::Read)
             }
             Poll::Ready(_) => Poll::Ready(Io::Lost),
-            Poll::Pending if received > 0 => Poll::Ready(Io::Paid),
+            Poll::Pending if price > 0 => Poll::Ready(Io::Paid),
             Poll::Pending => Poll::Pending,
         }
     }
@@ -286,10 +301,7 @@ impl<S: Transport> Session<S> {
     }
 
     /// Passes on what has arrived, as far as the game has room.
-    fn received(&mut self, count: usize) -> Option<Ending> {
-        if count > 0 {
-            self.timers.heard();
-        }
+    fn pass_on(&mut self) -> Option<Ending> {
         if let Some(payload) = self.stalled.take()
             && let Err(payload) = self.inlet.push(payload)
         {
@@ -302,6 +314,9 @@ impl<S: Transport> Session<S> {
                 Ok(Message::Binary(bytes)) => Payload::from(bytes),
                 Ok(_) => continue,
                 Err(ProtocolError::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    if let Some(reason) = self.broken {
+                        return Some(Ending::Broken(reason.into()));
+                    }
                     let unfinished = self.meter.is_unfinished();
                     self.timers.unfinished(unfinished, Instant::now());
                     return None;
@@ -310,6 +325,7 @@ impl<S: Transport> Session<S> {
             };
             // What is unfinished now is another message.
             self.timers.unfinished(false, Instant::now());
+            self.spoken = true;
             self.stalled = self.inlet.push(payload).err();
         }
         None
@@ -328,12 +344,13 @@ impl<S> Drop for Session<S> {
 /// What an error of the protocol means to the client (RFC 6455 §7.4.1).
 fn ending_of(error: &ProtocolError) -> Ending {
     tracing::debug!(%error, "a session ends");
-    match error {
-        ProtocolError::ConnectionClosed | ProtocolError::AlreadyClosed => Ending::ByClient,
-        ProtocolError::Utf8(_) => Ending::Broken(DisconnectReason::InvalidText),
+    let reason = match error {
+        ProtocolError::ConnectionClosed | ProtocolError::AlreadyClosed => return Ending::ByClient,
+        ProtocolError::Utf8(_) => DisconnectReason::InvalidText,
         ProtocolError::Capacity(CapacityError::MessageTooLong { .. }) => {
-            Ending::Broken(DisconnectReason::MessageTooBig)
+            DisconnectReason::MessageTooBig
         }
-        _ => Ending::Broken(DisconnectReason::ProtocolError),
-    }
+        _ => DisconnectReason::ProtocolError,
+    };
+    Ending::Broken(reason.into())
 }

@@ -3,8 +3,12 @@
 //! Each record depends on those before it, so only the task that owns the connection can write: the
 //! fan-out leaves its frames in the [`Outlet`](super::Outlet) and wakes the task.
 //!
-//! A record that was sealed cannot be taken back, so what is in it counts as written. Nothing more is
-//! sealed before it is out: at most [`SEALED_BYTES`] are ahead of a fence.
+//! A tick's frames are sealed together, as many as fit into one record of [`SEALED_BYTES`], and written
+//! at once. A sealed record cannot be taken back, because the next one, which may be the Close, could not
+//! be opened without it. So what is sealed counts as written, and is to a fence what a half-written frame
+//! is on a plain socket: the rest of that one record still goes out, or the socket is reset. It is sealed
+//! under the fence, only while the socket takes something, and nothing more is sealed before it is out:
+//! after a fence, the client gets at most the frames in one record, and then Close.
 
 use std::{
     io::{self, BufRead, ErrorKind, IoSlice, Read, Write},
@@ -74,6 +78,10 @@ impl Tls {
         };
         self.received += count;
         let opened = self.connection.process_new_packets();
+        if opened.is_err() {
+            // An alert may say why. Whether it arrives does not matter.
+            let _ = self.poll_send(context);
+        }
         Poll::Ready(opened.map(drop).map_err(io::Error::other))
     }
 
@@ -153,7 +161,8 @@ impl Transport for Tls {
         None
     }
 
-    fn take_received(&mut self) -> usize {
+    /// Everything that the socket gave since the last time: records without content cost, too.
+    fn price_of(&mut self, _: usize) -> usize {
         std::mem::take(&mut self.received)
     }
 

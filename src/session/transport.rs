@@ -1,4 +1,4 @@
-//! What a session needs of a socket, and the plain one.
+//! What a connection needs of a socket, and the plain one.
 
 use std::{
     io::{self, ErrorKind, IoSlice},
@@ -20,10 +20,10 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'stat
     /// The way around this object, for a stream whose bytes can be written from anywhere.
     fn direct(&self) -> Option<Arc<dyn DirectWrite>>;
 
-    /// How many bytes the socket gave since the last call, whatever they were good for.
-    fn take_received(&mut self) -> usize;
+    /// What the socket gave for so many bytes that were read, with what nobody gets to read.
+    fn price_of(&mut self, read: usize) -> usize;
 
-    /// Ready when the client has hung up. Takes nothing out of the stream, and is never ready when
+    /// Ready when the client has hung up. Takes nothing out of the stream, and waits for ever when
     /// something is in it.
     fn poll_hung_up(&mut self, context: &mut Context<'_>) -> Poll<()>;
 
@@ -38,43 +38,52 @@ pub(crate) trait DirectWrite: Send + Sync {
 }
 
 impl DirectWrite for TcpStream {
+    /// Straight to the kernel: tokio's note of whether the socket is ready lies in memory of its own,
+    /// which would have to be fetched for each of thousands of sockets. When the kernel takes nothing,
+    /// the task of the connection waits in tokio's way.
+    #[cfg(target_os = "linux")]
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let socket = SockRef::from(self);
         match slices {
-            [one] => TcpStream::try_write(self, one),
-            many => self.try_write_vectored(many),
+            [one] => socket.send_with_flags(one, libc::MSG_NOSIGNAL),
+            many => socket.send_vectored_with_flags(many, libc::MSG_NOSIGNAL),
         }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        write_when_ready(self, slices)
+    }
+}
+
+/// When the socket takes nothing, the next wait for its readiness really waits.
+fn write_when_ready(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    match slices {
+        [one] => stream.try_write(one),
+        many => stream.try_write_vectored(many),
     }
 }
 
 /// Plain TCP.
-pub(crate) struct Plain {
-    socket: Arc<TcpStream>,
-    received: usize,
-}
+pub(crate) struct Plain(Arc<TcpStream>);
 
 impl From<TcpStream> for Plain {
-    fn from(socket: TcpStream) -> Self {
-        Self {
-            socket: Arc::new(socket),
-            received: 0,
-        }
+    fn from(stream: TcpStream) -> Self {
+        Self(Arc::new(stream))
     }
 }
 
 impl AsyncRead for Plain {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.socket.poll_read_ready(context))?;
-            match self.socket.try_read_buf(buffer) {
+            ready!(self.0.poll_read_ready(context))?;
+            match self.0.try_read_buf(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                other => {
-                    self.received += other?;
-                    return Poll::Ready(Ok(()));
-                }
+                other => return Poll::Ready(other.map(|_| ())),
             }
         }
     }
@@ -95,8 +104,8 @@ impl AsyncWrite for Plain {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.socket.poll_write_ready(context))?;
-            match DirectWrite::try_write(&*self.socket, slices) {
+            ready!(self.0.poll_write_ready(context))?;
+            match write_when_ready(&self.0, slices) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 other => return Poll::Ready(other),
             }
@@ -112,29 +121,29 @@ impl AsyncWrite for Plain {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(SockRef::from(&*self.socket).shutdown(Shutdown::Write))
+        Poll::Ready(SockRef::from(&*self.0).shutdown(Shutdown::Write))
     }
 }
 
 impl Transport for Plain {
     fn direct(&self) -> Option<Arc<dyn DirectWrite>> {
-        Some(self.socket.clone())
+        Some(self.0.clone())
     }
 
-    fn take_received(&mut self) -> usize {
-        std::mem::take(&mut self.received)
+    fn price_of(&mut self, read: usize) -> usize {
+        read
     }
 
     fn poll_hung_up(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut byte = [0];
-        match ready!(self.socket.poll_peek(context, &mut ReadBuf::new(&mut byte))) {
+        match ready!(self.0.poll_peek(context, &mut ReadBuf::new(&mut byte))) {
             Ok(1..) => Poll::Pending,
             _ => Poll::Ready(()),
         }
     }
 
     fn reset_on_close(&self) {
-        reset_on_close(&self.socket);
+        reset_on_close(&self.0);
     }
 }
 

@@ -1,25 +1,35 @@
 //! The handle for the game and the operator: who is in, and out with you.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use bevy_ecs::prelude::*;
 use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::http::HeaderMap;
 
 use crate::{
+    auth::{Examiner, Ticket, Tickets},
     bridge::Tally,
     config::BouncerConfig,
+    door::{Credential, HandshakeRequest, credential},
     identity::{ConnectionId, User, UserId},
+    refusal::{Refusal, RefusalKind},
     registry::{Receipt, Registry},
     revocation::{Revocation, Subject},
 };
+
+/// When to come back after a 503 that has to do with this server's state.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// What the plugin, the network and every [`Bouncer`] share.
 pub(crate) struct Shared {
     pub config: Arc<BouncerConfig>,
     pub registry: Arc<Registry>,
+    pub examiner: Examiner,
+    pub tickets: Tickets,
     pub tally: Arc<Tally>,
     pub local_addr: SocketAddr,
     /// True once the app is about to end.
@@ -32,6 +42,18 @@ impl Shared {
     /// Closes the door. False when it was closed already.
     pub fn stop(&self) -> bool {
         !self.stopping.send_replace(true)
+    }
+
+    /// The cheap look whether somebody could come in; the place itself is taken at the end.
+    pub fn check_room(&self) -> Result<(), Refusal> {
+        let kind = if *self.stopping.borrow() {
+            RefusalKind::Draining
+        } else if self.registry.is_full() {
+            RefusalKind::Capacity
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::from(kind).retry_after(RETRY_AFTER))
     }
 }
 
@@ -58,7 +80,7 @@ pub struct PlayerInfo {
     pub connection: ConnectionId,
     /// Who it is.
     pub user: User,
-    /// The address of the client.
+    /// The address of the client, as in [`Connection::peer`](crate::Connection::peer).
     pub peer: SocketAddr,
 }
 
@@ -112,6 +134,44 @@ impl Bouncer {
         let cut = self.0.registry.kick(&Subject::User(user.clone()), message);
         tracing::info!(%user, cut, "kicked");
         cut
+    }
+
+    /// Exchanges a player's token for a single-use ticket, which the player's page brings as
+    /// `?ticket=…`: a token should not stand in an address, a ticket may.
+    ///
+    /// The token goes through all that it would go through at the door, but its
+    /// [`peer`](HandshakeRequest::peer) is `0.0.0.0:0` and there are no header fields, because nobody is
+    /// connected yet. When the ticket is used, the user is looked up again, revocations of the user and
+    /// of the token count, and the session ends with the token. To be awaited in a Tokio runtime, for
+    /// instance that of [`TokioTasksRuntime`](bevy_tokio_tasks::TokioTasksRuntime).
+    ///
+    /// ```
+    /// use bevy_bouncer::{Bouncer, Credential, Refusal};
+    ///
+    /// async fn address(bouncer: &Bouncer, token: &Credential) -> Result<String, Refusal> {
+    ///     let ticket = bouncer.issue_ticket(token).await?;
+    ///     Ok(format!("wss://game.example/ws?ticket={}", ticket.expose()))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// What the door would say, and 503 `capacity` when there are
+    /// [`Limits::tickets`](crate::Limits::tickets).
+    pub async fn issue_ticket(&self, token: &Credential) -> Result<Ticket, Refusal> {
+        let shared = &*self.0;
+        shared.check_room()?;
+        let token = credential::check(token.expose(), shared.config.limits.token_bytes)?;
+        let request = HandshakeRequest {
+            peer: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            path: shared.config.path.clone(),
+            headers: HeaderMap::new(),
+            credential: Some(token),
+        };
+        let admission = shared.examiner.authenticate(&request).await?;
+        shared
+            .registry
+            .check(admission.user.id(), &admission.token)?;
+        shared.tickets.issue(admission)
     }
 
     /// Everybody who is in. Takes time that grows with their number.

@@ -3,15 +3,19 @@
 mod bouncer;
 mod components;
 mod events;
+mod group;
 mod outbox;
 pub(crate) mod receive;
 mod roster;
 pub(crate) mod send;
+mod waking_runner;
 
 pub(crate) use bouncer::Shared;
 pub use bouncer::{Bouncer, BouncerCommands, Counters, PlayerInfo};
 pub use components::{Connection, Players};
 pub use events::{Arriving, ClientFrame, Disconnect, Disconnected, RevocationNotStored};
+pub use group::Group;
 pub use outbox::Outbox;
 pub(crate) use outbox::Outgoing;
 pub(crate) use roster::{RegistryRef, Roster, on_disconnect, on_remove};
+pub use waking_runner::WakingRunnerPlugin;

@@ -33,8 +33,10 @@ pub(crate) struct Incoming {
     limits: Limits,
     /// Ordinary ends that are not told yet: messages come first.
     ending: VecDeque<(ConnectionId, Goodbye)>,
-    /// Told in the last tick; to despawn in this one.
+    /// Told in this tick, to despawn in the next.
     told: Vec<Entity>,
+    /// Told in this tick. The network hears it after what the game still answers.
+    pub leaving: Vec<Command>,
 }
 
 impl Incoming {
@@ -44,6 +46,7 @@ impl Incoming {
             limits,
             ending: VecDeque::new(),
             told: Vec::new(),
+            leaving: Vec::new(),
         }
     }
 
@@ -180,19 +183,24 @@ fn spawn(world: &mut World, arrival: Arrival) {
         outlet,
     });
     let mut player = world.entity_mut(entity);
-    player.insert((
+    let about = (
         Name::new(handle.user.name().to_owned()),
         Connection::new(handle.id, handle.peer, since),
-    ));
-    for insert in admission.extras {
-        // An observer of what was inserted before may have despawned the player.
-        if player.is_despawned() {
-            break;
+    );
+    if admission.extras.is_empty() {
+        player.insert((about, admission.user));
+    } else {
+        player.insert(about);
+        for insert in admission.extras {
+            // An observer of what was inserted before may have despawned the player.
+            if player.is_despawned() {
+                break;
+            }
+            insert(&mut player);
         }
-        insert(&mut player);
-    }
-    if !player.is_despawned() {
-        player.insert(admission.user);
+        if !player.is_despawned() {
+            player.insert(admission.user);
+        }
     }
     tracing::debug!(user = %handle.user.id(), connection = %handle.id, "a player joined");
     // The handshake may have been dropped: then its departure follows.
@@ -236,11 +244,14 @@ fn tell_endings(world: &mut World, incoming: &mut Incoming) {
     }
 }
 
-/// Tells an ordinary end. What the client sent before can still be read in this tick.
+/// Tells an ordinary end. What the client sent before can still be read in this tick, and answered when
+/// the client is still there to hear it.
 fn tell(world: &mut World, incoming: &mut Incoming, id: ConnectionId, goodbye: Goodbye) {
     if let Some(place) = world.resource::<Roster>().get(id) {
         incoming.told.push(place.entity);
-        farewell(world, id, goodbye);
+        if farewell(world, id, goodbye.reason) {
+            incoming.leaving.push(Command::Leave { id, goodbye });
+        }
     }
 }
 

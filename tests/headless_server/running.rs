@@ -103,6 +103,44 @@ fn a_revoked_player_is_cut_and_stays_out_after_a_restart_until_restored() {
 }
 
 #[test]
+fn a_login_service_exchanges_a_token_for_a_ticket() {
+    let folder = Folder::new(CONFIG);
+    let mut server = folder.start();
+    let token = folder.token("player-1");
+    let answer = post(server.admin(), "/v1/ticket", &json!({"token": token}));
+    assert_eq!(answer.status, 200);
+    let body = answer.json();
+    assert_eq!(body["expires_in_seconds"], 30);
+    let ticket = body["ticket"].as_str().unwrap();
+    let _ann = server.join_with_ticket(ticket).unwrap();
+    assert_eq!(server.join_with_ticket(ticket).err(), Some(401));
+    let answer = post(server.admin(), "/v1/ticket", &json!({"token": "guess"}));
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (401, "unauthorized")
+    );
+}
+
+#[test]
+fn behind_a_trusted_proxy_the_client_is_whom_the_proxy_names() {
+    let trusting = config(
+        "tick_hz = 60",
+        "trusted_proxies = [\"127.0.0.0/8\"]\ntick_hz = 60",
+    );
+    let folder = Folder::new(&trusting);
+    let mut server = folder.start();
+    let token = folder.token("player-1");
+    let _ann = server.join_through_proxy(&token, "203.0.113.9").unwrap();
+    let bearer = format!("Bearer {ADMIN_TOKEN}");
+    let players = request(server.admin(), "GET", "/v1/players", Some(&bearer), "");
+    assert_eq!(players.json()["players"][0]["peer"], "203.0.113.9:0");
+    assert_eq!(
+        server.join_through_proxy(&token, "unknown").err(),
+        Some(400)
+    );
+}
+
+#[test]
 fn sigterm_and_sigint_say_good_bye_and_exit_with_0() {
     for signal in ["TERM", "INT"] {
         let folder = Folder::new(CONFIG);
@@ -198,6 +236,11 @@ fn secrets_are_not_in_the_log() {
     let admin = server.admin();
     let _ann = server.join(&token).unwrap();
     assert_eq!(server.join("not-a-token").err(), Some(401));
+    let issued = post(admin, "/v1/ticket", &json!({"token": token})).json();
+    let ticket = issued["ticket"].as_str().unwrap();
+    assert!(server.join_with_ticket(ticket).is_ok());
+    assert_eq!(server.join_with_ticket(ticket).err(), Some(401));
+    post(admin, "/v1/ticket", &json!({"token": "not-a-token-either"}));
     let wrong = request(admin, "GET", "/v1/players", Some("Bearer guessed"), "");
     assert_eq!(wrong.status, 401);
     post(admin, "/v1/revoke", &json!({"user": "player-1"}));
@@ -208,6 +251,8 @@ fn secrets_are_not_in_the_log() {
     for secret in [
         token.as_str(),
         "not-a-token",
+        "not-a-token-either",
+        ticket,
         "guessed",
         ADMIN_TOKEN,
         SECRET,

@@ -57,7 +57,7 @@ impl DirectWrite for TcpStream {
 }
 
 /// When the socket takes nothing, the next wait for its readiness really waits.
-fn write_when_ready(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+pub(super) fn write_when_ready(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     match slices {
         [one] => stream.try_write(one),
         many => stream.try_write_vectored(many),

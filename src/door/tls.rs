@@ -183,3 +183,62 @@ impl Acceptor for Arc<TlsAcceptor> {
         Ok(stream.await?.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_named_by_its_field() {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = || {
+            let CertifiedKey { cert, signing_key } =
+                generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            (cert.pem(), signing_key.serialize_pem())
+        };
+        let ((cert, key), (_, foreign)) = (pair(), pair());
+        let load = |cert: &str, key: &str| {
+            let files = TlsConfig::new(folder.path().join("cert"), folder.path().join("key"));
+            fs::write(&files.cert_file, cert).unwrap();
+            fs::write(&files.key_file, key).unwrap();
+            files.load().map(drop)
+        };
+        assert_eq!(load(&cert, &key), Ok(()));
+        assert_eq!(load(&format!("{cert}{cert}"), &key), Ok(()), "a chain");
+
+        let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n\
+                         -----END ENCRYPTED PRIVATE KEY-----\n";
+        let encrypted_of_old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n\
+                                -----END RSA PRIVATE KEY-----\n";
+        let malformed = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let broken = "-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n";
+        let long = " ".repeat(256 * 1024 + 1);
+        for (cert, key, field, reason) in [
+            ("", &*key, "tls.cert_file", "no certificate"),
+            ("text", &key, "tls.cert_file", "no certificate"),
+            (&*key, &key, "tls.cert_file", "no certificate"),
+            (malformed, &key, "tls.cert_file", "malformed"),
+            (broken, &key, "tls.cert_file", "not PEM"),
+            (&long, &key, "tls.cert_file", "longer than 256 KiB"),
+            (&cert, "", "tls.key_file", "no private key"),
+            (&cert, &cert, "tls.key_file", "no private key"),
+            (&cert, encrypted, "tls.key_file", "is encrypted"),
+            (&cert, encrypted_of_old, "tls.key_file", "is encrypted"),
+            (&cert, &foreign, "tls.key_file", "not the key of the first"),
+            (&cert, &long, "tls.key_file", "longer than 256 KiB"),
+        ] {
+            let error = load(cert, key).unwrap_err();
+            assert_eq!(error.field, field, "{error}");
+            assert!(error.reason.contains(reason), "{error}");
+        }
+        let missing = TlsConfig::new(folder.path().join("cert"), folder.path().join("none"));
+        fs::write(&missing.cert_file, &cert).unwrap();
+        assert_eq!(missing.load().unwrap_err().field, "tls.key_file");
+        let a_folder = TlsConfig::new(folder.path(), folder.path().join("key"));
+        assert_eq!(a_folder.load().unwrap_err().field, "tls.cert_file");
+    }
+}

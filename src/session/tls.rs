@@ -200,3 +200,118 @@ impl Write for Raw<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+    use tokio_rustls::{
+        TlsAcceptor, TlsConnector, client,
+        rustls::{
+            ClientConfig, RootCertStore, ServerConfig, crypto::aws_lc_rs, pki_types::ServerName,
+        },
+    };
+
+    use super::*;
+
+    async fn connected() -> (Tls, client::TlsStream<TcpStream>) {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let key = signing_key.serialize_der().try_into().unwrap();
+        let server = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(cert.der().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let (server, client) = tokio::join!(
+            async {
+                let (socket, _) = listener.accept().await.unwrap();
+                TlsAcceptor::from(Arc::new(server)).accept(socket).await
+            },
+            async {
+                let socket = TcpStream::connect(address).await.unwrap();
+                let connector = TlsConnector::from(Arc::new(client));
+                connector.connect(name, socket).await
+            }
+        );
+        (server.unwrap().into(), client.unwrap())
+    }
+
+    /// Writes once; `None` when the stream takes nothing.
+    async fn try_write(stream: &mut Tls, slices: &[IoSlice<'_>]) -> Option<usize> {
+        poll_fn(|context| {
+            let written = Pin::new(&mut *stream).poll_write_vectored(context, slices);
+            Poll::Ready(match written {
+                Poll::Ready(count) => Some(count.unwrap()),
+                Poll::Pending => None,
+            })
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn p05_what_is_sealed_for_a_socket_that_takes_nothing_is_at_most_one_record() {
+        let (mut server, mut client) = connected().await;
+        let large = vec![7; 64 * 1024];
+        let mut written = 0;
+        while let Some(count) = try_write(&mut server, &[IoSlice::new(&large)]).await {
+            assert!(count <= SEALED_BYTES, "{count} at once");
+            written += count;
+        }
+        // The client has read nothing: a refused write stays refused, and seals nothing.
+        for _ in 0..10 {
+            assert_eq!(try_write(&mut server, &[IoSlice::new(&large)]).await, None);
+        }
+        let mut sealed = Vec::new();
+        while server.connection.wants_write() {
+            server.connection.write_tls(&mut sealed).unwrap();
+        }
+        let record = SEALED_BYTES + 22;
+        assert!(sealed.len() <= record, "{} bytes", sealed.len());
+
+        // Everything that counted as written arrives.
+        let send = async { server.socket.write_all(&sealed).await.unwrap() };
+        let mut heard = vec![0; written];
+        let (heard, ()) = tokio::join!(client.read_exact(&mut heard), send);
+        assert_eq!(heard.unwrap(), written);
+    }
+
+    #[tokio::test]
+    async fn frames_of_one_tick_are_one_record() {
+        let (mut server, client) = connected().await;
+        let frames = [[1; 100]; 50];
+        let slices: Vec<_> = frames.iter().map(|frame| IoSlice::new(frame)).collect();
+        assert_eq!(try_write(&mut server, &slices).await, Some(5000));
+        assert!(!server.connection.wants_write(), "it is out already");
+        let (mut socket, _) = client.into_inner();
+        let mut header = [0; 5];
+        let record = loop {
+            socket.read_exact(&mut header).await.unwrap();
+            let length = u16::from_be_bytes([header[3], header[4]]);
+            let mut content = vec![0; usize::from(length)];
+            socket.read_exact(&mut content).await.unwrap();
+            if length > 1000 {
+                break length;
+            }
+            // A ticket for the next time.
+        };
+        assert_eq!(record, 5000 + 17);
+    }
+}

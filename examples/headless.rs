@@ -27,7 +27,7 @@ mod game;
 mod players;
 #[path = "headless/problem.rs"]
 mod problem;
-#[cfg(feature = "tls")]
+#[cfg(unix)]
 #[path = "headless/reload.rs"]
 mod reload;
 #[path = "headless/secret.rs"]

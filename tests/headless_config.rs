@@ -1,5 +1,6 @@
 //! The configuration file of the headless server: what it accepts, and that every refusal names the
 //! field.
+#![cfg(feature = "tls")]
 
 #[expect(
     dead_code,
@@ -144,6 +145,10 @@ fn plain_text_on_a_public_address_needs_a_word() {
     assert_eq!(settings.door.listen, "0.0.0.0:9005");
     let tls = "[tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"";
     assert!(parse(&format!("{public}{tls}")).is_ok());
+    let admin = "[admin]\nlisten = \"10.0.0.1:9006\"\ntoken_env = \"A\"";
+    let admin = |word: &str| parse(&format!("{LEAST}{admin}{word}")).unwrap().admin;
+    assert!(!admin("").unwrap().allow_plaintext);
+    assert!(admin("\nallow_plaintext = true").unwrap().allow_plaintext);
 }
 
 /// Replaces one line of a good file, or adds to it.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use bevy_bouncer::{BouncerConfig, User};
+use bevy_bouncer::{BouncerConfig, TlsConfig, User};
 
 use super::{
     file,
@@ -60,6 +60,8 @@ pub enum UserSource {
 #[derive(Debug)]
 pub struct AdminSettings {
     pub listen: String,
+    /// Whether that may be an address that others reach.
+    pub allow_plaintext: bool,
     /// The environment variable with the token.
     pub token_env: String,
 }
@@ -84,7 +86,7 @@ impl Settings {
         }
         door.allow_plaintext = shape.allow_plaintext;
         if let Some(section) = shape.tls {
-            door = with_tls(door, section, folder)?;
+            door = door.tls(tls(section, folder)?);
         }
         let address = door.validate()?;
         Ok(Self {
@@ -108,24 +110,11 @@ impl Settings {
     }
 }
 
-#[cfg(feature = "tls")]
-fn with_tls(
-    door: BouncerConfig,
-    section: shape::Tls,
-    folder: &Path,
-) -> Result<BouncerConfig, Problem> {
+fn tls(section: shape::Tls, folder: &Path) -> Result<TlsConfig, Problem> {
     let file = |field, file| resolve(field, folder, required(field, file)?);
-    Ok(door.tls(bevy_bouncer::TlsConfig::new(
+    Ok(TlsConfig::new(
         file("tls.cert_file", section.cert_file)?,
         file("tls.key_file", section.key_file)?,
-    )))
-}
-
-#[cfg(not(feature = "tls"))]
-fn with_tls(_: BouncerConfig, _: shape::Tls, _: &Path) -> Result<BouncerConfig, Problem> {
-    Err(Problem::config(
-        "tls",
-        "needs the feature `tls` of bevy_bouncer",
     ))
 }
 
@@ -216,6 +205,7 @@ fn admin(section: shape::Admin, game: SocketAddr) -> Result<AdminSettings, Probl
     let token_env = required("admin.token_env", section.token_env)?;
     Ok(AdminSettings {
         listen,
+        allow_plaintext: section.allow_plaintext,
         token_env: not_empty("admin.token_env", token_env)?,
     })
 }

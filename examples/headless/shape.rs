@@ -91,6 +91,8 @@ pub struct Tls {
 #[serde(deny_unknown_fields)]
 pub struct Admin {
     pub listen: Option<String>,
+    #[serde(default)]
+    pub allow_plaintext: bool,
     pub token_env: Option<String>,
 }
 

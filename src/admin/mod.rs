@@ -31,8 +31,7 @@ pub enum AdminError {
     Address,
     /// The operator's token would cross the network in plain text.
     #[error(
-        "{0} is not a loopback address, and the operator's token would cross the network in plain \
-         text: allow that explicitly when the network is private"
+        "{0} is not a loopback address, and the operator's token would cross the network in plain text"
     )]
     Plaintext(SocketAddr),
     /// The address is the game's own.

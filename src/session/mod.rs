@@ -99,7 +99,7 @@ enum Ending {
 
 enum Io {
     Read,
-    /// Bytes came that bring nothing to read.
+    /// Bytes came that bring nothing to read. They are no sign of life.
     Paid,
     Fenced,
     TooSlow,
@@ -264,22 +264,26 @@ impl<S: Transport> Session<S> {
         }
         let mut buffer = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut buffer);
-        let read = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
-        let now = Instant::now();
-        let price = self.stream.price_of(buffer.filled().len());
-        self.bytes.spend(price, now);
-        match read {
+        match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
             Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                let now = Instant::now();
                 let metered = self.meter.feed(buffer.filled());
                 self.frames.spend(metered.frames, now);
+                self.bytes
+                    .spend(self.stream.price_of(buffer.filled().len()), now);
                 self.broken = metered.broken;
                 let sound = &buffer.filled()[..metered.sound];
                 self.protocol.get_mut().feed(sound);
                 Poll::Ready(Io::Read)
             }
             Poll::Ready(_) => Poll::Ready(Io::Lost),
-            Poll::Pending if price > 0 => Poll::Ready(Io::Paid),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => match self.stream.price_of(0) {
+                0 => Poll::Pending,
+                price => {
+                    self.bytes.spend(price, Instant::now());
+                    Poll::Ready(Io::Paid)
+                }
+            },
         }
     }
 

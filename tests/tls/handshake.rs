@@ -256,3 +256,36 @@ fn p11_garbage_in_the_tls_handshake_harms_nobody_else() {
     game.until("the message", |game| game.seen().frames.len() == 1);
     assert_eq!(game.players(), 1);
 }
+
+#[test]
+fn p02_who_hangs_up_while_the_game_decides_does_not_come_in() {
+    let (mut game, certificate) = game(|_| ());
+    let request = upgrade(&[&format!("Authorization: Bearer {}", token("player-1"))]);
+    let offer = Offer::trusting([&certificate]);
+    for in_order in [true, false] {
+        let mut line = offer.dial(game.address).unwrap();
+        line.write_all(request.as_bytes()).unwrap();
+        let bouncer = game.bouncer.clone();
+        wait_for("the place", || bouncer.occupied() == 1);
+        if in_order {
+            line.conn.send_close_notify();
+            line.conn.complete_io(&mut line.sock).unwrap();
+        } else {
+            line.sock.shutdown(Shutdown::Write).unwrap();
+        }
+        // Only now the game looks who is there.
+        thread::sleep(Duration::from_millis(200));
+        game.until("the end", |_| bouncer.occupied() == 0);
+        assert_eq!(game.seen().joined, [], "in order: {in_order}");
+    }
+}
+
+/// Without a tick.
+#[track_caller]
+fn wait_for(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "timed out: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -24,10 +24,10 @@ use crate::{
     sync::{Mutex, lock},
 };
 
-/// How often the limits of the backlog fit in before somebody tries to write it: before the 101, and
-/// before the task of a socket that only the task can write has its turn. Until then it says nothing
-/// about the client.
-const SLACK_BEFORE_WRITING: usize = 8;
+/// How often the limits of the backlog, in bytes and in messages, fit in before somebody tries to write
+/// it: before the 101, and before the task of a socket that only the task can write has its turn. Until
+/// then it says nothing about the client. Of small messages one write takes many.
+const SLACK_BEFORE_WRITING: (usize, usize) = (8, 64);
 
 /// See the module's documentation.
 pub(crate) struct Outlet {
@@ -201,7 +201,7 @@ impl Outlet {
                 }
                 Some(Poll::Ready(_)) => return Written::Lost,
                 // Counted after the attempt: what a tick sends cuts nobody who reads.
-                Some(Poll::Pending) if self.is_over(backlog, 1) => return Written::TooSlow,
+                Some(Poll::Pending) if self.is_over(backlog, (1, 1)) => return Written::TooSlow,
                 Some(Poll::Pending) => return Written::Blocked { progress },
             }
         }
@@ -215,9 +215,9 @@ impl Outlet {
         }
     }
 
-    fn is_over(&self, backlog: &Backlog, times: usize) -> bool {
-        backlog.frames() > self.messages_limit.saturating_mul(times)
-            || backlog.bytes() > self.bytes_limit.saturating_mul(times)
+    fn is_over(&self, backlog: &Backlog, (bytes, messages): (usize, usize)) -> bool {
+        backlog.bytes() > self.bytes_limit.saturating_mul(bytes)
+            || backlog.frames() > self.messages_limit.saturating_mul(messages)
     }
 
     /// For the task: takes nothing of the game any more. What was delivered stays.

@@ -130,12 +130,12 @@ fn p11_a_tick_with_much_to_say_cuts_nobody_who_reads() {
     let (mut game, certificate) = game(|_| ());
     let mut ann = Offer::trusting([&certificate]).join(&mut game, "player-1");
     for round in 0..3 {
-        for number in 0..1500 {
+        for number in 0..5000 {
             let text = format!("{round}: {number}");
             game.run(move |mut outbox: Outbox| outbox.broadcast(text.clone()));
         }
         game.tick();
-        for number in 0..1500 {
+        for number in 0..5000 {
             assert_eq!(ann.hear(), Heard::Text(format!("{round}: {number}")));
         }
     }

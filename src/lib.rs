@@ -113,6 +113,7 @@ mod auth;
 mod bridge;
 mod config;
 mod door;
+mod drain;
 mod goodbye;
 mod identity;
 mod payload;
@@ -138,6 +139,7 @@ pub use auth::{
 };
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use door::{Credential, HandshakeRequest};
+pub use drain::{Drain, DrainReport, Draining};
 pub use goodbye::DisconnectReason;
 pub use identity::{
     Admission, ConnectionId, InvalidIdentity, USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES,
@@ -155,7 +157,8 @@ pub use revocation::{
 };
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Connection, Counters, Disconnect,
-    Disconnected, Group, Outbox, PlayerInfo, Players, RevocationNotStored, WakingRunnerPlugin,
+    Disconnected, DrainStarted, Group, Outbox, PlayerInfo, Players, RevocationNotStored,
+    WakingRunnerPlugin, is_draining,
 };
 
 /// What most servers need.

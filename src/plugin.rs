@@ -21,12 +21,13 @@ use crate::{
     bridge::{Command, GameEnd, NetworkEnd, bridge},
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
+    drain::pace,
     registry::{Registry, rounds},
     revocation::{MemoryRevocations, RevocationStore, StoreError},
     session::fanout,
     world::{
         Bouncer, ClientFrame, Connection, Disconnected, Outgoing, Players, RegistryRef,
-        RevocationNotStored, Roster, Shared, on_disconnect, on_remove, receive, send,
+        RevocationNotStored, Roster, Shared, drain, on_disconnect, on_remove, receive, send,
     },
 };
 
@@ -126,6 +127,7 @@ impl BouncerPlugin {
             tally: Arc::default(),
             local_addr,
             stopping: watch::Sender::new(false),
+            closing: watch::Sender::new(false),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -210,7 +212,7 @@ impl Plugin for BouncerPlugin {
             .add_systems(PreUpdate, receive::receive.in_set(BouncerSystems::Receive))
             .add_systems(
                 PostUpdate,
-                (receive::cut, send::send)
+                (drain::exit_when_over, receive::cut, send::send)
                     .chain()
                     .in_set(BouncerSystems::Send),
             )
@@ -230,6 +232,7 @@ impl Plugin for BouncerPlugin {
             (_, Err(error)) => return fail(app, error),
         };
         runtime.spawn(rounds::run(self.shared.clone()));
+        runtime.spawn(pace::run(self.shared.clone()));
         runtime.spawn(fanout::run(ticks, limits.fan_out_shards));
         let (shared, store) = (self.shared.clone(), self.store.clone());
         runtime.spawn(async move {

@@ -332,6 +332,7 @@ async fn wait_for_game(
         }
         refusal = abandoned_elsewhere(place.handle()) => refusal,
         _ = stopping.wait_for(|stopping| *stopping) => RefusalKind::Draining.into(),
+        refusal = place.registry.drainage.turns_away() => refusal,
         () = hung_up(stream) => RefusalKind::Timeout.into(),
         () = tokio::time::sleep_until(deadline) => {
             Refusal::unavailable("the game did not take the player in")

@@ -75,9 +75,9 @@ impl Door {
         })
     }
 
-    /// Accepts and serves connections until the app is about to end.
+    /// Accepts and serves connections until the listener has to close.
     pub async fn open(self, listener: TcpListener) {
-        let stopping = self.shared.stopping.subscribe();
+        let closing = self.shared.closing.subscribe();
         let gate = self.gate.clone();
         let door = Arc::new(self);
         let serve = |stream: TcpStream, permits: Permits| {
@@ -98,6 +98,6 @@ impl Door {
                 drop(visitor);
             }
         };
-        listener::accept_loop(listener, gate, stopping, serve).await;
+        listener::accept_loop(listener, gate, closing, serve).await;
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::{
     bridge::{Departure, Departures},
     config::Limits,
+    drain::Drainage,
     goodbye::{DisconnectReason, Goodbye},
     identity::{ConnectionId, User, UserId, unix_now},
     refusal::{Refusal, RefusalKind},
@@ -37,6 +38,7 @@ pub(crate) struct Registry {
     places: usize,
     departures: Departures,
     pub journal: Journal,
+    pub drainage: Drainage,
 }
 
 impl Registry {
@@ -48,6 +50,7 @@ impl Registry {
             places: limits.connections,
             departures,
             journal: Journal::new(limits.unsaved_revocations),
+            drainage: Drainage::default(),
         }
     }
 
@@ -123,11 +126,29 @@ impl Registry {
     /// Ends a session and reports the departure, if nobody has done so before. Without a fence the
     /// session stays in the indexes until its task ends, so that a revocation still finds it.
     pub fn leave(&self, handle: &Arc<Handle>, goodbye: Goodbye, fence: bool) -> Left {
+        self.leave_and(handle, goodbye, fence, || ())
+    }
+
+    /// The same for a drain, which counts whom it has ended.
+    pub fn send_away(&self, handle: &Arc<Handle>, goodbye: Goodbye, fence: bool) {
+        self.leave_and(handle, goodbye, fence, || self.drainage.tell(handle.id));
+    }
+
+    fn leave_and(
+        &self,
+        handle: &Arc<Handle>,
+        goodbye: Goodbye,
+        fence: bool,
+        and: impl FnOnce(),
+    ) -> Left {
         let departure = Departure {
             handle: handle.clone(),
             goodbye: goodbye.clone(),
         };
-        let left = handle.leave(goodbye, fence, || self.departures.report(departure));
+        let left = handle.leave(goodbye, fence, || {
+            and();
+            self.departures.report(departure);
+        });
         if fence {
             lock(&self.ledger).forget(handle);
         }
@@ -194,8 +215,13 @@ impl Registry {
         live
     }
 
+    /// Wakes a game that sleeps between its ticks.
+    pub fn ring(&self) {
+        self.departures.ring();
+    }
+
     /// Up to `count` sessions that came after this one, in the order of arrival.
-    fn after(&self, last: ConnectionId, count: usize) -> Vec<Arc<Handle>> {
+    pub fn after(&self, last: ConnectionId, count: usize) -> Vec<Arc<Handle>> {
         lock(&self.ledger).after(last, count)
     }
 

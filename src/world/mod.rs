@@ -2,6 +2,7 @@
 
 mod bouncer;
 mod components;
+pub(crate) mod drain;
 mod events;
 mod group;
 mod outbox;
@@ -13,7 +14,10 @@ mod waking_runner;
 pub(crate) use bouncer::Shared;
 pub use bouncer::{Bouncer, BouncerCommands, Counters, PlayerInfo};
 pub use components::{Connection, Players};
-pub use events::{Arriving, ClientFrame, Disconnect, Disconnected, RevocationNotStored};
+pub use drain::is_draining;
+pub use events::{
+    Arriving, ClientFrame, Disconnect, Disconnected, DrainStarted, RevocationNotStored,
+};
 pub use group::Group;
 pub use outbox::Outbox;
 pub(crate) use outbox::Outgoing;

@@ -10,6 +10,7 @@ use bevy_ecs::{message::Messages, name::Name, prelude::*};
 
 use super::{
     Arriving, ClientFrame, Connection, Players, RevocationNotStored,
+    drain::announce,
     outbox::Outgoing,
     roster::{RegistryRef, Roster, dismiss, farewell},
 };
@@ -60,6 +61,7 @@ impl Incoming {
 
 /// Everything that came from the network since the last tick, within the tick's budget.
 pub(crate) fn receive(world: &mut World) {
+    announce(world);
     world.resource_scope(|world, mut incoming: Mut<Incoming>| {
         for entity in std::mem::take(&mut incoming.told) {
             world.try_despawn(entity).ok();
@@ -84,6 +86,9 @@ pub(crate) fn cut(world: &mut World) {
 
 fn take_departures(world: &mut World, incoming: &mut Incoming) {
     while let Ok(Departure { handle, goodbye }) = incoming.end.departures.try_recv() {
+        if goodbye.reason == DisconnectReason::Draining {
+            announce(world);
+        }
         if leaves_at_once(goodbye.reason) {
             dismiss(world, handle.id, goodbye);
         } else {
@@ -115,6 +120,12 @@ fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
         return;
     }
     let registry = world.resource::<RegistryRef>().0.clone();
+    // Whoever passes this look was admitted before the drain began, and the drain finds the handle.
+    if let Some(refusal) = registry.drainage.refusal() {
+        registry.abandon(&arrival.handle, refusal.clone());
+        let _ = arrival.answer.send(Err(refusal));
+        return;
+    }
     let replaced = registry.would_replace(arrival.handle.user.id());
     let roster = world.resource::<Roster>();
     let entities = replaced

@@ -20,7 +20,7 @@ use super::{
 
 /// Runs until a signal comes.
 pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
-    let stop = StopPlugin::new()?;
+    let stop = StopPlugin::new(settings.drain.clone())?;
     let authenticator = players::authenticator(settings.tokens, settings.users)?;
     let mut door = BouncerPlugin::bind(settings.door, authenticator).map_err(door_problem)?;
     if let Some(file) = &settings.revocations {
@@ -29,7 +29,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
         door = door.revocations(store).map_err(door_problem)?;
     }
     let admin = match &settings.admin {
-        Some(admin) => Some(bind_admin(admin, door.bouncer())?),
+        Some(admin) => Some(bind_admin(admin, door.bouncer())?.drain(settings.drain)),
         None => None,
     };
 

@@ -38,6 +38,8 @@ pub struct Shape {
     #[serde(default)]
     pub limits: Limits,
     pub admin: Option<Admin>,
+    #[serde(default)]
+    pub drain: Drain,
 }
 
 /// `[auth]`
@@ -82,6 +84,17 @@ pub struct Revocations {
 pub struct Admin {
     pub listen: Option<String>,
     pub token_env: Option<String>,
+}
+
+/// `[drain]`
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {
+    pub deadline_seconds: Option<f64>,
+    /// The soonest and the latest.
+    pub come_back_seconds: Option<[f64; 2]>,
+    pub refuse_seconds: Option<f64>,
+    pub batch: Option<usize>,
 }
 
 impl Shape {

@@ -89,6 +89,27 @@
 //! }
 //! ```
 //!
+//! # Going down
+//!
+//! [`Bouncer::drain`] takes the server out of service: nobody new comes in, the game hears
+//! [`DrainStarted`], and players are closed with 4000, batch by batch, each told another time to come back.
+//! Whoever is left at the deadline is reset. [`is_draining`] is the run condition for systems that matter
+//! only then.
+//!
+//! ```
+//! use bevy_bouncer::prelude::*;
+//! use bevy_ecs::prelude::*;
+//! use std::time::Duration;
+//!
+//! fn restart(bouncer: Res<Bouncer>) {
+//!     bouncer.drain(Drain::within(Duration::from_secs(60)).then_exit());
+//! }
+//!
+//! fn last_call(_: On<DrainStarted>, mut outbox: Outbox) {
+//!     outbox.broadcast("the server restarts, see you in a moment");
+//! }
+//! ```
+//!
 //! # When systems run
 //!
 //! [`BouncerSystems::Receive`] runs in `PreUpdate`, [`BouncerSystems::Send`] in `PostUpdate`, and
@@ -165,9 +186,9 @@ pub use world::{
 pub mod prelude {
     pub use crate::{
         Arriving, Bouncer, BouncerCommands, BouncerConfig, BouncerPlugin, BouncerSystems,
-        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, Group,
-        JwtAuthenticator, MapDirectory, Outbox, Payload, Players, Refusal, Revocation, Subject,
-        User, UserId,
+        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, Drain, DrainStarted,
+        Group, JwtAuthenticator, MapDirectory, Outbox, Payload, Players, Refusal, Revocation,
+        Subject, User, UserId,
     };
     #[cfg(feature = "sqlite")]
     pub use crate::{SqliteDirectory, SqliteRevocations};

@@ -282,7 +282,7 @@ fn whoever_does_not_read_is_reset_at_the_deadline() {
     let report = finish(&mut game, &draining);
     assert_report(report, 3, 1, 2);
     assert!((0.9..3.0).contains(&begun.elapsed().as_secs_f64()));
-    assert_eq!(game.bouncer.occupied(), 0);
+    game.until("free places", |game| game.bouncer.occupied() == 0);
     assert_eq!(game.seen().left.len(), 3);
 
     let mut buffer = vec![0; 64 * 1024];

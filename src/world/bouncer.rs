@@ -168,8 +168,10 @@ impl Bouncer {
     pub fn drain(&self, drain: Drain) -> Draining {
         let first = self.0.registry.drainage.begin(drain);
         let draining = Draining::new(self.0.registry.clone());
-        let (left, exit) = (draining.deadline() - Instant::now(), draining.exits());
-        tracing::info!(deadline = ?left, exit, "{}", if first { "draining" } else { "still draining" });
+        let left = draining
+            .deadline()
+            .saturating_duration_since(Instant::now());
+        tracing::info!(deadline = ?left, exit = draining.exits(), "{}", if first { "draining" } else { "still draining" });
         draining
     }
 

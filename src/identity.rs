@@ -15,7 +15,7 @@ use bevy_reflect::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{auth::Claims, token::TokenFacts};
+use crate::token::TokenFacts;
 
 /// Longest user id in bytes.
 pub const USER_ID_MAX_BYTES: usize = 128;
@@ -246,7 +246,8 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
+/// Inserts a component of the game's own.
+pub(crate) type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
 
 /// What an [`Authenticator`](crate::Authenticator) answers about a request that it accepts.
 ///
@@ -266,8 +267,6 @@ type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
 pub struct Admission {
     pub(crate) user: User,
     pub(crate) token: TokenFacts,
-    /// What the user was looked up by, to do it again when a ticket is used.
-    pub(crate) claims: Option<Claims>,
     pub(crate) extras: Vec<Extra>,
 }
 
@@ -277,7 +276,6 @@ impl Admission {
         Self {
             user,
             token: TokenFacts::default(),
-            claims: None,
             extras: Vec::new(),
         }
     }
@@ -314,7 +312,6 @@ impl Admission {
         Self {
             user: self.user.clone(),
             token: self.token.clone(),
-            claims: self.claims.clone(),
             extras: Vec::new(),
         }
     }

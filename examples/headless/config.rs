@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use bevy_bouncer::{BouncerConfig, User};
+#[cfg(feature = "jwks-url")]
+use bevy_bouncer::RemoteKeyOptions;
+use bevy_bouncer::{BouncerConfig, Drain, TlsConfig, User};
 
 use super::{
     file,
@@ -28,6 +30,8 @@ pub struct Settings {
     /// The database of revocations. `None`: they last as long as the process.
     pub revocations: Option<PathBuf>,
     pub admin: Option<AdminSettings>,
+    /// What SIGTERM does, and the operator's API as far as the request does not say.
+    pub drain: Drain,
 }
 
 /// What a token must say, and whose key verifies it.
@@ -45,6 +49,12 @@ pub enum KeySource {
     JwksFile(PathBuf),
     /// A public key in PEM.
     PublicKeyFile(PathBuf),
+    /// A key set that is fetched again and again.
+    #[cfg(feature = "jwks-url")]
+    JwksUrl(String, RemoteKeyOptions),
+    /// The keys of an OpenID provider, by its discovery document.
+    #[cfg(feature = "jwks-url")]
+    Discovery(String, RemoteKeyOptions),
     /// The environment variable with the HS256 secret.
     SecretEnv(String),
 }
@@ -60,6 +70,8 @@ pub enum UserSource {
 #[derive(Debug)]
 pub struct AdminSettings {
     pub listen: String,
+    /// Whether that may be an address that others reach.
+    pub allow_plaintext: bool,
     /// The environment variable with the token.
     pub token_env: String,
 }
@@ -82,6 +94,10 @@ impl Settings {
         if let Some(path) = shape.path {
             door = door.path(path);
         }
+        door.allow_plaintext = shape.allow_plaintext;
+        if let Some(section) = shape.tls {
+            door = door.tls(tls(section, folder)?);
+        }
         let address = door.validate()?;
         Ok(Self {
             door,
@@ -100,8 +116,17 @@ impl Settings {
                 Some(section) => Some(admin(section, address)?),
                 None => None,
             },
+            drain: drain(shape.drain)?,
         })
     }
+}
+
+fn tls(section: shape::Tls, folder: &Path) -> Result<TlsConfig, Problem> {
+    let file = |field, file| resolve(field, folder, required(field, file)?);
+    Ok(TlsConfig::new(
+        file("tls.cert_file", section.cert_file)?,
+        file("tls.key_file", section.key_file)?,
+    ))
 }
 
 fn tick(hertz: u32) -> Result<Duration, Problem> {
@@ -115,24 +140,27 @@ fn tick(hertz: u32) -> Result<Duration, Problem> {
 }
 
 fn token_rules(section: shape::Auth, folder: &Path) -> Result<TokenRules, Problem> {
-    let key = match (
-        section.jwks_file,
-        section.public_key_file,
-        section.secret_env,
-    ) {
-        (Some(file), None, None) => KeySource::JwksFile(resolve("auth.jwks_file", folder, file)?),
-        (None, Some(file), None) => {
-            KeySource::PublicKeyFile(resolve("auth.public_key_file", folder, file)?)
-        }
-        (None, None, Some(variable)) => {
-            KeySource::SecretEnv(not_empty("auth.secret_env", variable)?)
-        }
-        _ => {
-            return Err(Problem::config(
-                "auth",
-                "needs exactly one of jwks_file, public_key_file, secret_env",
-            ));
-        }
+    let sources = [
+        section.jwks_file.is_some(),
+        section.jwks_url.is_some(),
+        section.discovery,
+        section.public_key_file.is_some(),
+        section.secret_env.is_some(),
+    ];
+    if sources.into_iter().filter(|given| *given).count() != 1 {
+        return Err(Problem::config(
+            "auth",
+            "needs exactly one of jwks_file, jwks_url, discovery, public_key_file, secret_env",
+        ));
+    }
+    let key = if let Some(file) = section.jwks_file {
+        KeySource::JwksFile(resolve("auth.jwks_file", folder, file)?)
+    } else if let Some(file) = section.public_key_file {
+        KeySource::PublicKeyFile(resolve("auth.public_key_file", folder, file)?)
+    } else if let Some(variable) = section.secret_env {
+        KeySource::SecretEnv(not_empty("auth.secret_env", variable)?)
+    } else {
+        remote_keys(&section)?
     };
     let optional =
         |field, text: Option<String>| text.map(|text| not_empty(field, text)).transpose();
@@ -141,6 +169,22 @@ fn token_rules(section: shape::Auth, folder: &Path) -> Result<TokenRules, Proble
         audience: optional("auth.audience", section.audience)?,
         key,
     })
+}
+
+#[cfg(feature = "jwks-url")]
+fn remote_keys(section: &shape::Auth) -> Result<KeySource, Problem> {
+    let options = section.remote_keys.clone();
+    if let Some(url) = &section.jwks_url {
+        return Ok(KeySource::JwksUrl(url.clone(), options));
+    }
+    let issuer = required("auth.issuer", section.issuer.clone())?;
+    Ok(KeySource::Discovery(issuer, options))
+}
+
+#[cfg(not(feature = "jwks-url"))]
+fn remote_keys(_: &shape::Auth) -> Result<KeySource, Problem> {
+    let reason = "jwks_url and discovery need the feature `jwks-url` of bevy_bouncer";
+    Err(Problem::config("auth", reason))
 }
 
 fn user_source(section: shape::Users, folder: &Path) -> Result<UserSource, Problem> {
@@ -191,8 +235,42 @@ fn admin(section: shape::Admin, game: SocketAddr) -> Result<AdminSettings, Probl
     let token_env = required("admin.token_env", section.token_env)?;
     Ok(AdminSettings {
         listen,
+        allow_plaintext: section.allow_plaintext,
         token_env: not_empty("admin.token_env", token_env)?,
     })
+}
+
+fn drain(section: shape::Drain) -> Result<Drain, Problem> {
+    let mut drain = Drain::default();
+    if let Some(deadline) = section.deadline_seconds {
+        drain.deadline = seconds("drain.deadline_seconds", deadline)?;
+    }
+    if let Some([soonest, latest]) = section.come_back_seconds {
+        let field = "drain.come_back_seconds";
+        let range = seconds(field, soonest)?..=seconds(field, latest)?;
+        if range.is_empty() {
+            return Err(Problem::config(field, "must not end before it begins"));
+        }
+        drain = drain.come_back_in(range);
+    }
+    if let Some(time) = section.refuse_seconds {
+        drain = drain.refuse_for(seconds("drain.refuse_seconds", time)?);
+    }
+    match section.batch {
+        Some(0) => Err(Problem::config("drain.batch", "must be at least 1")),
+        Some(players) => Ok(drain.batch(players)),
+        None => Ok(drain),
+    }
+}
+
+fn seconds(field: &str, number: f64) -> Result<Duration, Problem> {
+    Duration::try_from_secs_f64(number)
+        .ok()
+        .filter(|time| *time <= Drain::LONGEST)
+        .ok_or_else(|| {
+            let most = Drain::LONGEST.as_secs();
+            Problem::config(field, format!("{number} is not within 0 to {most}"))
+        })
 }
 
 fn required<T>(field: &str, value: Option<T>) -> Result<T, Problem> {

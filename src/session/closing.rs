@@ -1,9 +1,9 @@
 //! The end of a session: good-bye, the closing handshake, and a reset for whoever does not answer.
 
-use std::{future::poll_fn, mem::MaybeUninit, task::Poll, time::Duration};
+use std::{future::poll_fn, mem::MaybeUninit, pin::Pin, task::Poll, time::Duration};
 
 use tokio::{
-    io::ReadBuf,
+    io::{AsyncWriteExt, ReadBuf},
     time::{Instant, timeout_at},
 };
 use tokio_tungstenite::tungstenite::{
@@ -19,8 +19,9 @@ const DRAIN_BYTES: usize = 1024;
 const DRAIN_LIMIT_BYTES: usize = 1024 * 1024;
 
 impl<S: Transport> Session<S> {
-    /// Says good-bye within the time that the reason allows, then closes or resets the socket.
-    pub(super) async fn close(&mut self, ending: Ending) {
+    /// Says good-bye within the time that the reason allows. True when both sides have closed in order;
+    /// otherwise the socket has to be reset.
+    pub(super) async fn close(&mut self, ending: Ending) -> bool {
         let ending = match ending {
             Ending::Polite(goodbye) => Ending::Cut(self.write_queued(goodbye).await),
             Ending::Broken(goodbye) if self.spoken => {
@@ -31,10 +32,7 @@ impl<S: Transport> Session<S> {
         self.outlet.shut();
         let limit = self.time_to_close(&ending);
         let deadline = Instant::now() + limit;
-        let in_order = timeout_at(deadline, self.say_goodbye(ending)).await;
-        if in_order != Ok(true) {
-            self.stream.reset_on_close();
-        }
+        timeout_at(deadline, self.say_goodbye(ending)).await == Ok(true)
     }
 
     fn time_to_close(&self, ending: &Ending) -> Duration {
@@ -42,7 +40,9 @@ impl<S: Transport> Session<S> {
             Ending::Cut(goodbye) | Ending::Broken(goodbye)
                 if matches!(
                     goodbye.reason,
-                    DisconnectReason::Revoked | DisconnectReason::Banned
+                    DisconnectReason::Revoked
+                        | DisconnectReason::Banned
+                        | DisconnectReason::UserGone
                 ) =>
             {
                 self.limits.cut_timeout
@@ -57,13 +57,13 @@ impl<S: Transport> Session<S> {
             Ending::Lost => return false,
             Ending::ByClient => {
                 self.outlet.discard();
-                return self.write_close().await && self.stream.shut_down().is_ok();
+                return self.write_close().await && self.stream.shutdown().await.is_ok();
             }
             Ending::Broken(goodbye) => {
                 self.begin_close(&goodbye);
                 // What follows a broken frame is not a frame, so there is no answer to understand.
                 return self.write_close().await
-                    && self.stream.shut_down().is_ok()
+                    && self.stream.shutdown().await.is_ok()
                     && self.drain(|_, bytes| bytes.is_empty()).await;
             }
             Ending::Cut(goodbye) | Ending::Polite(goodbye) => goodbye,
@@ -71,7 +71,7 @@ impl<S: Transport> Session<S> {
         self.begin_close(&goodbye);
         self.write_close().await
             && self.drain(Self::is_answered).await
-            && self.stream.shut_down().is_ok()
+            && self.stream.shutdown().await.is_ok()
     }
 
     /// Writes what the game sends until it has said that this was the last, within `close_timeout`. A
@@ -133,7 +133,7 @@ impl<S: Transport> Session<S> {
             let step = poll_fn(|context| {
                 let mut buffer = [const { MaybeUninit::uninit() }; DRAIN_BYTES];
                 let mut buffer = ReadBuf::uninit(&mut buffer);
-                self.stream
+                Pin::new(&mut self.stream)
                     .poll_read(context, &mut buffer)
                     .map_ok(|()| (done(self, buffer.filled()), buffer.filled().len()))
             })

@@ -110,6 +110,9 @@ mod auth;
 mod bridge;
 mod config;
 mod door;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod goodbye;
 mod identity;
 mod payload;

@@ -152,6 +152,11 @@ impl<D> JwtAuthenticator<D> {
     /// # Errors
     /// 401 for every token that breaks a rule; 503 when it could not be verified.
     pub async fn verify(&self, token: &str) -> Result<Claims, Refusal> {
+        self.verify_at(token, unix_now()).await
+    }
+
+    /// The same at a given time in unix seconds.
+    pub(crate) async fn verify_at(&self, token: &str, now: u64) -> Result<Claims, Refusal> {
         let unverified = self
             .rules
             .read(token, &self.keys)
@@ -183,7 +188,7 @@ impl<D> JwtAuthenticator<D> {
             return Err(Refusal::unauthorized("the signature is wrong"));
         }
         self.rules
-            .check_claims(&unverified, unix_now())
+            .check_claims(&unverified, now)
             .map_err(Refusal::unauthorized)
     }
 }

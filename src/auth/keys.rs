@@ -153,6 +153,13 @@ impl KeySet {
         }
         self.keys.get(&Some(kid?.to_owned()))
     }
+
+    /// Every key's `kid` and algorithm.
+    #[cfg(fuzzing)]
+    pub(crate) fn entries(&self) -> Vec<(Option<String>, Algorithm)> {
+        let entries = self.keys.iter();
+        entries.map(|(id, key)| (id.clone(), key.algorithm)).collect()
+    }
 }
 
 impl fmt::Debug for KeySet {

@@ -30,9 +30,9 @@ use crate::{
 };
 
 mod authority;
-mod credential;
+pub(crate) mod credential;
 mod handshake;
-mod head;
+pub(crate) mod head;
 pub(crate) mod listener;
 pub(crate) mod origin;
 mod request;

@@ -38,11 +38,15 @@ mod timers;
 mod transport;
 mod wire;
 
+#[cfg(fuzzing)]
+pub(crate) use backlog::Run;
 use budget::Budget;
 use meter::FrameMeter;
 pub(crate) use outlet::Outlet;
 use outlet::Written;
 use timers::{Due, Timers};
+#[cfg(fuzzing)]
+pub(crate) use transport::DirectWrite;
 pub(crate) use transport::{Plain, Transport, hung_up, reset_on_close};
 use wire::Wire;
 

@@ -18,8 +18,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender};
-use tokio::sync::{Notify, mpsc, oneshot};
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     config::Limits,
@@ -44,24 +44,82 @@ pub(crate) struct Arrival {
     pub answer: oneshot::Sender<Result<(), Refusal>>,
 }
 
-/// A session that has ended. Each live session sends exactly one.
+/// A session that has ended. Each live session sends exactly one, and perhaps one before it that it may come
+/// back.
 pub(crate) struct Departure {
     pub handle: Arc<Handle>,
     pub goodbye: Goodbye,
+    /// Only the connection is lost; the player is kept for a while, and what becomes of it is another
+    /// departure.
+    pub may_come_back: bool,
+}
+
+/// A line towards the game, with the bell that wakes a game which sleeps between its ticks.
+struct Line<T> {
+    sender: Sender<T>,
+    bell: Sender<()>,
+}
+
+impl<T> Line<T> {
+    /// Puts something in, unless the line is full or the app is gone.
+    fn put(&self, value: T) -> Result<(), TrySendError<T>> {
+        self.sender.try_send(value)?;
+        // When it has rung already, once is enough.
+        let _ = self.bell.try_send(());
+        Ok(())
+    }
+}
+
+impl<T> Clone for Line<T> {
+    fn clone(&self) -> Self {
+        Self {
+            sender: self.sender.clone(),
+            bell: self.bell.clone(),
+        }
+    }
 }
 
 /// Where departures are reported.
 ///
-/// There is one slot for each place in the registry, and a departure holds its place (through its
+/// There are two slots for each place in the registry, and a departure holds its place (through its
 /// handle) until the game has taken it out. So there is always room.
 #[derive(Clone)]
-pub(crate) struct Departures(Sender<Departure>);
+pub(crate) struct Departures(Line<Departure>);
 
 impl Departures {
     pub fn report(&self, departure: Departure) {
-        if self.0.try_send(departure).is_err() {
+        if self.0.put(departure).is_err() {
             // Only when the app is gone, and then there is nobody to tell.
             tracing::debug!("a departure was not reported: the app is gone");
+        }
+    }
+}
+
+/// What the game should know besides.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// A revocation is not stored.
+    NotStored(StoreError),
+    /// A session will end at this time (unix seconds, grace included) unless it gets another token.
+    Expiring { id: ConnectionId, ends_at: u64 },
+    /// What came of another token: when it expires, or why it was refused.
+    Refreshed {
+        id: ConnectionId,
+        result: Result<Option<u64>, Refusal>,
+    },
+}
+
+/// Where notices are put. When too many wait, further ones are dropped, and counted.
+#[derive(Clone)]
+pub(crate) struct Notices {
+    line: Line<Notice>,
+    tally: Arc<Tally>,
+}
+
+impl Notices {
+    pub fn put(&self, notice: Notice) {
+        if let Err(TrySendError::Full(_)) = self.line.put(notice) {
+            Tally::count(&self.tally.dropped_notices);
         }
     }
 }
@@ -90,13 +148,11 @@ pub(crate) enum Recipients {
 
 /// The messages of one client that wait for the game: the network puts them in, the game takes them
 /// out.
-#[derive(Debug)]
 pub(crate) struct Inlet {
     /// Holds the connection's place for as long as the inlet is in the line.
     pub handle: Arc<Handle>,
     queue: Mutex<Queue>,
-    taken: Notify,
-    ready: Sender<Arc<Inlet>>,
+    ready: Arc<Line<Arc<Inlet>>>,
     messages_limit: usize,
     bytes_limit: usize,
 }
@@ -105,13 +161,16 @@ pub(crate) struct Inlet {
 struct Queue {
     messages: VecDeque<Payload>,
     bytes: usize,
+    /// Whether a message waits outside for room.
+    full: bool,
     /// Whether the game knows that there is something. At most once in the channel of ready inlets.
     announced: bool,
     closed: bool,
 }
 
 impl Inlet {
-    /// Puts a message in, or gives it back when there is no room.
+    /// Puts a message in, or gives it back when there is no room. Then the connection's task is woken when
+    /// there is room again.
     pub fn push(self: &Arc<Self>, payload: Payload) -> Result<(), Payload> {
         let mut queue = lock(&self.queue);
         if queue.closed {
@@ -120,6 +179,7 @@ impl Inlet {
         let full = queue.messages.len() >= self.messages_limit
             || queue.bytes + payload.len() > self.bytes_limit;
         if full && !queue.messages.is_empty() {
+            queue.full = true;
             return Err(payload);
         }
         queue.bytes += payload.len();
@@ -152,11 +212,14 @@ impl Inlet {
         }
         queue.announced = !queue.messages.is_empty();
         let again = queue.announced;
+        let wake = std::mem::take(&mut queue.full);
         drop(queue);
         if again {
             self.announce();
         }
-        self.taken.notify_one();
+        if wake {
+            self.handle.wake();
+        }
         taken
     }
 
@@ -167,7 +230,7 @@ impl Inlet {
         queue.messages = VecDeque::new();
         queue.bytes = 0;
         drop(queue);
-        self.taken.notify_one();
+        self.handle.wake();
     }
 
     /// Whether the game has taken everything.
@@ -175,24 +238,18 @@ impl Inlet {
         lock(&self.queue).messages.is_empty()
     }
 
-    /// Waits until the game has taken something.
-    pub async fn taken(&self) {
-        self.taken.notified().await;
-    }
-
     fn announce(self: &Arc<Self>) {
         // There is one slot for each place, an inlet is in at most once, and it holds its place. So
         // there is always room, and an error only says that the app is gone.
-        let _ = self.ready.try_send(self.clone());
+        let _ = self.ready.put(self.clone());
     }
 }
 
 /// The network's end.
 #[derive(Clone)]
 pub(crate) struct NetworkEnd {
-    arrivals: Sender<Arrival>,
-    ready: Sender<Arc<Inlet>>,
-    store_failures: Sender<StoreError>,
+    arrivals: Line<Arrival>,
+    ready: Arc<Line<Arc<Inlet>>>,
     messages_limit: usize,
     bytes_limit: usize,
 }
@@ -200,7 +257,7 @@ pub(crate) struct NetworkEnd {
 impl NetworkEnd {
     /// Hands somebody over to the game. False when too many wait already.
     pub fn arrive(&self, arrival: Arrival) -> bool {
-        self.arrivals.try_send(arrival).is_ok()
+        self.arrivals.put(arrival).is_ok()
     }
 
     /// The inbound queue of a new connection.
@@ -208,16 +265,10 @@ impl NetworkEnd {
         Arc::new(Inlet {
             handle,
             queue: Mutex::default(),
-            taken: Notify::new(),
             ready: self.ready.clone(),
             messages_limit: self.messages_limit,
             bytes_limit: self.bytes_limit,
         })
-    }
-
-    /// Tells the game that a revocation is not stored. Some are dropped when it fails all the time.
-    pub fn store_failed(&self, error: StoreError) {
-        let _ = self.store_failures.try_send(error);
     }
 }
 
@@ -226,28 +277,37 @@ pub(crate) struct GameEnd {
     pub arrivals: Receiver<Arrival>,
     pub departures: Receiver<Departure>,
     pub ready: Receiver<Arc<Inlet>>,
-    pub store_failures: Receiver<StoreError>,
+    pub notices: Receiver<Notice>,
+    /// Rings when there is something in any of these.
+    pub bell: Receiver<()>,
     pub ticks: mpsc::Sender<Vec<Command>>,
 }
 
-/// Both ends, the line for departures, and the ticks on their way to the network.
+/// Both ends, the lines for departures and notices, and the ticks on their way to the network.
 pub(crate) fn bridge(
     limits: &Limits,
+    tally: &Arc<Tally>,
 ) -> (
     NetworkEnd,
     GameEnd,
     Departures,
+    Notices,
     mpsc::Receiver<Vec<Command>>,
 ) {
-    let (arrivals, arrivals_end) = crossbeam_channel::bounded(limits.pending_handshakes);
-    let (departures, departures_end) = crossbeam_channel::bounded(limits.connections);
-    let (ready, ready_end) = crossbeam_channel::bounded(limits.connections);
-    let (store_failures, store_failures_end) = crossbeam_channel::bounded(16);
+    let (ring, bell) = crossbeam_channel::bounded(1);
+    let (arrivals, arrivals_end) = line(limits.pending_handshakes, &ring);
+    let (departures, departures_end) = line(limits.connections.saturating_mul(2), &ring);
+    let (ready, ready_end) = line(limits.connections, &ring);
+    // Two for each session: its token expires, and another one was given.
+    let (notices, notices_end) = line(limits.connections.saturating_mul(2).max(16), &ring);
+    let notices = Notices {
+        line: notices,
+        tally: tally.clone(),
+    };
     let (ticks, ticks_end) = mpsc::channel(limits.queued_ticks);
     let network = NetworkEnd {
         arrivals,
-        ready,
-        store_failures,
+        ready: Arc::new(ready),
         messages_limit: limits.inbound_queue_messages,
         bytes_limit: limits.inbound_queue_bytes,
     };
@@ -255,10 +315,17 @@ pub(crate) fn bridge(
         arrivals: arrivals_end,
         departures: departures_end,
         ready: ready_end,
-        store_failures: store_failures_end,
+        notices: notices_end,
+        bell,
         ticks,
     };
-    (network, game, Departures(departures), ticks_end)
+    (network, game, Departures(departures), notices, ticks_end)
+}
+
+fn line<T>(limit: usize, bell: &Sender<()>) -> (Line<T>, Receiver<T>) {
+    let (sender, end) = crossbeam_channel::bounded(limit);
+    let bell = bell.clone();
+    (Line { sender, bell }, end)
 }
 
 /// What happened since the start, for operators and diagnostics.
@@ -268,6 +335,7 @@ pub(crate) struct Tally {
     pub refused: AtomicU64,
     pub refused_sends: AtomicU64,
     pub merged_ticks: AtomicU64,
+    pub dropped_notices: AtomicU64,
 }
 
 impl Tally {

@@ -47,6 +47,11 @@ pub struct BouncerConfig {
     /// The application's subprotocols, in the server's order of preference (RFC 6455 §1.9). Default:
     /// none, and then no subprotocol is ever selected.
     pub subprotocols: Vec<String>,
+    /// The networks of your own proxies, as `10.0.0.0/8` or `10.0.0.7`. Only what these say in
+    /// `X-Forwarded-For` or `Forwarded` is believed, and then the right-most address that is not one
+    /// of theirs is the client's, for limits, logs and [`Connection`](crate::Connection). Default:
+    /// none, and then the client is whoever connects.
+    pub trusted_proxies: Vec<String>,
     /// All limits and timeouts.
     pub limits: Limits,
 }
@@ -59,6 +64,7 @@ impl BouncerConfig {
             path: "/ws".to_owned(),
             origins: Vec::new(),
             subprotocols: Vec::new(),
+            trusted_proxies: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -81,6 +87,15 @@ impl BouncerConfig {
         subprotocols: impl IntoIterator<Item = S>,
     ) -> Self {
         self.subprotocols = subprotocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same with these networks of trusted proxies.
+    pub fn trusted_proxies<S: Into<String>>(
+        mut self,
+        networks: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.trusted_proxies = networks.into_iter().map(Into::into).collect();
         self
     }
 
@@ -111,6 +126,7 @@ impl BouncerConfig {
             }
         }
         crate::door::origin::AllowedOrigins::new(&self.origins)?;
+        crate::door::proxies::TrustedProxies::new(&self.trusted_proxies)?;
         self.limits.validate()?;
         Ok(address)
     }
@@ -132,8 +148,12 @@ impl BouncerConfig {
 
 /// Whether this is a `token` of RFC 9110 §5.6.2, as subprotocol names must be.
 pub(crate) fn is_token(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(allowed)
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+/// `tchar` of RFC 9110 §5.6.2.
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// What happens when a user who is already connected connects again.
@@ -143,6 +163,9 @@ pub enum DuplicateLogin {
     /// One session per user: the new one replaces the old one, which is closed with 4409.
     #[default]
     KickOld,
+    /// One session per user: the old connection is closed with 4409, and the player goes on as the same entity
+    /// with the new one ([`LinkRestored`](crate::LinkRestored)).
+    TakeOver,
     /// One session per user: the new one gets 409.
     RejectNew,
     /// Up to [`Limits::connections_per_user`] sessions per user; one more gets 409.
@@ -195,6 +218,7 @@ const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 limits! {
     counts {
@@ -209,17 +233,36 @@ limits! {
         /// Most handshakes under way at once; one more gets 503. Default 1024.
         pending_handshakes = 1024, in 1..=100_000;
         /// Handshakes that one IP address (IPv6: one /64) may start in a minute, also the burst; one
-        /// more gets 429. Default 60.
+        /// more gets 429. Counted when a connection is accepted, whatever is sent on it. Default 60.
         handshakes_per_ip_per_minute = 60, in 1..=10_000_000;
+        /// How many handshakes one counts for whose credential was refused. It takes what is left, and
+        /// never more than that. Default 5, 1 to 1000.
+        failed_handshake_price = 5, in 1..=1000;
+        /// `GET /healthz` that one IP address (IPv6: one /64) may ask in a minute, also the burst; one
+        /// more gets 429. They do not count as handshakes. Default 600.
+        health_checks_per_ip_per_minute = 600, in 1..=10_000_000;
         /// Most addresses whose handshakes are counted at the same time; past that, new ones share
         /// one count. Default 65 536.
         tracked_addresses = 65_536, in 1..=10_000_000;
+        /// Most checks of the authenticator, user lookups included, at once; others wait within
+        /// `lookup_timeout`, then they get 503. Default 128.
+        lookups_at_once = 128, in 1..=100_000;
+        /// Most signatures with public keys that are verified at once, on threads of their own; others
+        /// wait within `lookup_timeout`, then they get 503. Default 4, 1 to 256.
+        signatures_at_once = 4, in 1..=256;
+        /// Most players who are checked again at once, see `recheck_interval`. Default 16, 1 to 10 000.
+        rechecks_at_once = 16, in 1..=10_000;
+        /// Refused tokens that are remembered for `refused_token_lifetime`, as keyed hashes, so that their
+        /// signatures are not verified again; past that, the oldest is forgotten. Default 1024, 0 for none.
+        refused_tokens_cached = 1024, in 0..=1_000_000;
         /// Longest request head in bytes; a longer one gets 431. Default 8 KiB, 512 to 64 KiB.
         head_bytes = 8 * 1024, in 512..=65_536;
         /// Most header fields in a request; one more gets 431. Default 48, 8 to 96.
         head_fields = 48, in 8..=96;
         /// Longest token in bytes. Default 4 KiB, 64 to 16 KiB.
         token_bytes = 4096, in 64..=16_384;
+        /// Most tickets that wait to be used; one more is refused with 503. Default 4096.
+        tickets = 4096, in 1..=1_000_000;
         /// Longest message from a client in bytes; a longer one closes with 1009. Default 64 KiB.
         max_message_bytes = 64 * 1024, in 1..=16 * MIB;
         /// Longest frame from a client in bytes; a longer one closes with 1009. Default 64 KiB.
@@ -245,8 +288,9 @@ limits! {
         /// Size of the kernel's send buffer for each connection in bytes (`SO_SNDBUF`), which bounds what
         /// may still arrive after a cut. Default 64 KiB.
         socket_send_buffer_bytes = 64 * 1024, in 4096..=16 * MIB;
-        /// Most players that join in one tick; the others join in the next ones. Default 256.
-        arrivals_per_tick = 256, in 1..=100_000;
+        /// Most players that join in one tick; the others join in the next ones. Each takes the tick
+        /// several microseconds. Default 128.
+        arrivals_per_tick = 128, in 1..=100_000;
         /// Most messages from clients that the game gets in one tick. Default 4096.
         frames_per_tick = 4096, in 1..=10_000_000;
         /// Most bytes from clients that the game gets in one tick. Default 4 MiB.
@@ -267,12 +311,30 @@ limits! {
         unsaved_revocations = 65_536, in 1..=10_000_000;
     }
     durations {
+        /// How long a player whose connection was lost stays, so that the same user can go on as the same
+        /// entity. Default 0, which is not at all; at most an hour.
+        resume_window, "resume_window_seconds" = Duration::ZERO, in Duration::ZERO..=HOUR;
         /// From accept to `101`; longer gets 408. Default 10 s.
         handshake_timeout, "handshake_timeout_seconds" = 10 * SECOND, in 10 * MILLI..=HOUR;
         /// For the request head; longer gets 408. Default 5 s.
         head_timeout, "head_timeout_seconds" = 5 * SECOND, in 10 * MILLI..=HOUR;
         /// For the authenticator with its user lookup; longer gets 503. Default 3 s.
         lookup_timeout, "lookup_timeout_seconds" = 3 * SECOND, in 10 * MILLI..=HOUR;
+        /// How long before a session's token expires the game is told, so that the client can bring another
+        /// one; up to half as long again, so that not all are told together. Default 60 s, 0 for never.
+        expiry_warning, "expiry_warning_seconds" = 60 * SECOND, in Duration::ZERO..=DAY;
+        /// Between two tokens that one session brings; sooner gets 429. Default 1 s.
+        refresh_pause, "refresh_pause_seconds" = SECOND, in Duration::ZERO..=HOUR;
+        /// How long a session may last whatever its tokens say; then 4100. Default 0, which is for ever;
+        /// at most a year.
+        longest_session, "longest_session_seconds" = Duration::ZERO, in Duration::ZERO..=YEAR;
+        /// How often everybody who is in is checked again, give or take a fifth: whether the user still
+        /// exists and the token's key is still valid. Default 300 s, 0 for never, at most a day.
+        recheck_interval, "recheck_interval_seconds" = 300 * SECOND, in Duration::ZERO..=DAY;
+        /// How long a refused token is remembered. Default 10 s, at most 30 s.
+        refused_token_lifetime, "refused_token_lifetime_seconds" = 10 * SECOND, in MILLI..=30 * SECOND;
+        /// How long a ticket can be used; it never outlives its token. Default 30 s, which is the most.
+        ticket_lifetime, "ticket_lifetime_seconds" = 30 * SECOND, in MILLI..=30 * SECOND;
         /// How long a write may make no progress; then the connection is closed with 4001. Default 5 s.
         write_timeout, "write_timeout_seconds" = 5 * SECOND, in 10 * MILLI..=HOUR;
         /// Between two pings. Default 15 s.
@@ -285,7 +347,7 @@ limits! {
         inbound_overload_timeout, "inbound_overload_timeout_seconds" = 10 * SECOND, in 10 * MILLI..=HOUR;
         /// How long to wait for the answer to a Close; then the connection is reset. Default 2 s.
         close_timeout, "close_timeout_seconds" = 2 * SECOND, in MILLI..=HOUR;
-        /// The same for somebody who was revoked, banned or replaced. Default 250 ms.
+        /// The same for somebody who was revoked or banned, or does not exist any more. Default 250 ms.
         cut_timeout, "cut_timeout_seconds" = 250 * MILLI, in MILLI..=HOUR;
         /// How long a session may outlive its token. Default 0 s, at most a day.
         expiry_grace, "expiry_grace_seconds" = Duration::ZERO, in Duration::ZERO..=DAY;
@@ -336,7 +398,7 @@ fn check_time(
 }
 
 /// Durations as numbers of seconds.
-mod seconds {
+pub(crate) mod seconds {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, de::Error};
@@ -371,6 +433,10 @@ mod tests {
         assert_eq!(
             field_of(config.clone().subprotocols(["a b"])),
             "subprotocols"
+        );
+        assert_eq!(
+            field_of(config.clone().trusted_proxies(["10.0.0.1/8"])),
+            "trusted_proxies"
         );
         let mut none = config.clone();
         none.limits.connections = 0;

@@ -246,7 +246,8 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
+/// Inserts a component of the game's own.
+pub(crate) type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
 
 /// What an [`Authenticator`](crate::Authenticator) answers about a request that it accepts.
 ///
@@ -304,6 +305,15 @@ impl Admission {
             entity.insert(bundle);
         }));
         self
+    }
+
+    /// The same without the components, which can be inserted only once.
+    pub(crate) fn without_components(&self) -> Self {
+        Self {
+            user: self.user.clone(),
+            token: self.token.clone(),
+            extras: Vec::new(),
+        }
     }
 
     /// The user to admit.

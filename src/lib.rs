@@ -69,6 +69,9 @@
 //! }
 //! ```
 //!
+//! For a room or a team, collect a [`Group`] once and send to it many times: it costs nothing for each
+//! message. A server that only reacts to its players can sleep in between, with [`WakingRunnerPlugin`].
+//!
 //! # Out with you
 //!
 //! [`Disconnect`] ends a session politely, after what was sent before. [`Bouncer::revoke`] is the other
@@ -86,6 +89,15 @@
 //! }
 //! ```
 //!
+//! # Sessions that last
+//!
+//! A session ends with its token. [`TokenExpiring`] tells the game in time to ask the client for another
+//! one, and [`Refresh`] takes it; so does [`Bouncer::refresh`] outside of the ECS. Everybody is looked up
+//! again every [`Limits::recheck_interval`].
+//!
+//! With [`Limits::resume_window`], a player whose connection was lost stays an entity for a while
+//! ([`LinkLost`]), and goes on when the user is back ([`LinkRestored`]), after a full check.
+//!
 //! # When systems run
 //!
 //! [`BouncerSystems::Receive`] runs in `PreUpdate`, [`BouncerSystems::Send`] in `PostUpdate`, and
@@ -101,6 +113,7 @@
 //!
 //! - `sqlite` (default): [`SqliteDirectory`] and [`SqliteRevocations`].
 //! - `admin` (default): [`AdminPlugin`], the operator's HTTP API.
+//! - `jwks-url` (default): [`RemoteKeys`], the keys of a key set at a URL or of an OpenID provider.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -121,6 +134,7 @@ mod refusal;
 mod registry;
 mod revocation;
 mod session;
+mod short_lived;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod sync;
@@ -133,8 +147,10 @@ pub use admin::{AdminError, AdminPlugin};
 pub use auth::SqliteDirectory;
 pub use auth::{
     Algorithm, Authenticator, Claims, DirectoryError, IssueError, JwtAuthenticator, KeyError,
-    KeySet, MapDirectory, Standing, TokenIssuer, UserDirectory,
+    KeySet, MapDirectory, Standing, Ticket, TokenIssuer, UserDirectory,
 };
+#[cfg(feature = "jwks-url")]
+pub use auth::{RemoteKeyOptions, RemoteKeys};
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use door::{Credential, HandshakeRequest};
 pub use goodbye::DisconnectReason;
@@ -154,15 +170,17 @@ pub use revocation::{
 };
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Connection, Counters, Disconnect,
-    Disconnected, Outbox, PlayerInfo, Players, RevocationNotStored,
+    Disconnected, Group, LinkLost, LinkRestored, Outbox, PlayerInfo, Players, Refresh, Refreshed,
+    RevocationNotStored, TokenExpiring, WakingRunnerPlugin,
 };
 
 /// What most servers need.
 pub mod prelude {
     pub use crate::{
         Arriving, Bouncer, BouncerCommands, BouncerConfig, BouncerPlugin, BouncerSystems,
-        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, JwtAuthenticator,
-        MapDirectory, Outbox, Payload, Players, Refusal, Revocation, Subject, User, UserId,
+        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, Group,
+        JwtAuthenticator, MapDirectory, Outbox, Payload, Players, Refresh, Refreshed, Refusal,
+        Revocation, Subject, TokenExpiring, User, UserId,
     };
     #[cfg(feature = "sqlite")]
     pub use crate::{SqliteDirectory, SqliteRevocations};

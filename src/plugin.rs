@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    num::NonZero,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -10,21 +11,28 @@ use bevy_app::{App, AppExit, Last, Plugin, PostUpdate, PreUpdate};
 use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{mpsc, watch},
+};
 
 use crate::{
-    auth::{Authenticator, ErasedAuthenticator},
-    bridge::{Command, GameEnd, NetworkEnd, bridge},
+    auth::{Authenticator, Examiner, Tickets},
+    bridge::{Command, GameEnd, NetworkEnd, Notice, bridge},
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
-    registry::Registry,
+    registry::{Registry, rounds},
     revocation::{MemoryRevocations, RevocationStore, StoreError},
     session::fanout,
     world::{
         Bouncer, ClientFrame, Connection, Disconnected, Outgoing, Players, RegistryRef,
-        RevocationNotStored, Roster, Shared, on_disconnect, on_remove, receive, send,
+        RevocationNotStored, Roster, Shared, on_disconnect, on_refresh, on_remove, receive, send,
     },
 };
+
+/// Players for whom there is room from the start, as far as they are allowed: a map that grows takes a
+/// tick's time. Room that is not used takes no memory from the system.
+const ROOM_MAX: usize = 65_536;
 
 /// Why the door cannot open.
 #[derive(Debug, Error)]
@@ -62,7 +70,8 @@ pub enum BouncerSystems {
 
 /// Opens the door: a listener beside the ECS that lets verified players in.
 ///
-/// Adds [`TokioTasksPlugin`] unless the app has it already; to configure the runtime, add your own
+/// Adds [`TokioTasksPlugin`] unless the app has it already, with a thread for each core but one, which
+/// is the game's; to configure the runtime, add your own
 /// first.
 ///
 /// ```no_run
@@ -88,7 +97,6 @@ pub struct BouncerPlugin {
 /// What only one app can have.
 struct Opening {
     listener: TcpListener,
-    authenticator: Arc<dyn ErasedAuthenticator>,
     network: NetworkEnd,
     game: GameEnd,
     ticks: mpsc::Receiver<Vec<Command>>,
@@ -109,11 +117,21 @@ impl BouncerPlugin {
         let bind_error = |source| BouncerError::Bind { address, source };
         let listener = listener::bind(address, &config.limits).map_err(bind_error)?;
         let local_addr = listener.local_addr().map_err(bind_error)?;
-        let (network, game, departures, ticks) = bridge(&config.limits);
+        let tally = Arc::default();
+        let (network, game, departures, notices, ticks) = bridge(&config.limits, &tally);
+        let examiner = Examiner::new(authenticator, &config.limits);
+        let registry = Registry::new(
+            &config.limits,
+            departures,
+            notices,
+            examiner.tokens_end_within,
+        );
         let shared = Shared {
-            registry: Arc::new(Registry::new(&config.limits, departures)),
+            registry: Arc::new(registry),
+            examiner,
+            tickets: Tickets::new(&config.limits),
             config: Arc::new(config),
-            tally: Arc::default(),
+            tally,
             local_addr,
             stopping: watch::Sender::new(false),
         };
@@ -122,7 +140,6 @@ impl BouncerPlugin {
             store: Arc::new(MemoryRevocations),
             opening: Mutex::new(Some(Opening {
                 listener,
-                authenticator: Arc::new(authenticator),
                 network,
                 game,
                 ticks,
@@ -137,7 +154,7 @@ impl BouncerPlugin {
     /// [`BouncerError::Revocations`] when the store cannot be read or holds more than
     /// [`Limits::revocations`](crate::Limits::revocations).
     pub fn revocations(mut self, store: impl RevocationStore) -> Result<Self, BouncerError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(BouncerError::Runtime)?;
@@ -172,28 +189,32 @@ impl Plugin for BouncerPlugin {
             return;
         };
         if !app.is_plugin_added::<TokioTasksPlugin>() {
-            app.add_plugins(TokioTasksPlugin::default());
+            app.add_plugins(TokioTasksPlugin {
+                make_runtime: Box::new(runtime_beside_the_game),
+                ..Default::default()
+            });
         }
         let Opening {
             listener,
-            authenticator,
             network,
             game,
             ticks,
         } = opening;
 
         let limits = &self.shared.config.limits;
+        let room = limits.connections.min(ROOM_MAX);
         app.register_type::<Connection>()
             .register_type::<crate::User>()
             .add_message::<ClientFrame>()
             .add_message::<RevocationNotStored>()
-            .init_resource::<Players>()
-            .init_resource::<Roster>()
+            .insert_resource(Players::new(room))
+            .insert_resource(Roster::new(room))
             .insert_resource(self.bouncer())
             .insert_resource(RegistryRef(self.shared.registry.clone()))
             .insert_resource(Outgoing::new(limits, self.shared.tally.clone()))
             .insert_resource(receive::Incoming::new(game, limits.clone()))
             .add_observer(on_disconnect)
+            .add_observer(on_refresh)
             .add_observer(on_remove)
             .add_systems(PreUpdate, receive::receive.in_set(BouncerSystems::Receive))
             .add_systems(
@@ -211,22 +232,33 @@ impl Plugin for BouncerPlugin {
             let _guard = runtime.enter();
             tokio::net::TcpListener::from_std(listener)
         };
-        let door = Door::new(self.shared.clone(), authenticator, network.clone());
+        let door = Door::new(self.shared.clone(), network);
         let (listener, door) = match (opened, door) {
             (Ok(listener), Ok(door)) => (listener, door),
             (Err(error), _) => return fail(app, error),
             (_, Err(error)) => return fail(app, error),
         };
+        runtime.spawn(rounds::run(self.shared.clone()));
         runtime.spawn(fanout::run(ticks, limits.fan_out_shards));
         let (shared, store) = (self.shared.clone(), self.store.clone());
         runtime.spawn(async move {
-            let journal = &shared.registry.journal;
-            journal
-                .run(store, |error| network.store_failed(error))
-                .await;
+            let (journal, notices) = (&shared.registry.journal, &shared.registry.notices);
+            let failed = |error| notices.put(Notice::NotStored(error));
+            journal.run(store, failed).await;
         });
         runtime.spawn(door.open(listener));
     }
+}
+
+/// One core is left to the game: on a machine with few of them, the network's threads would take the
+/// frame's time otherwise.
+fn runtime_beside_the_game() -> Runtime {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Builder::new_multi_thread()
+        .worker_threads(cores.saturating_sub(1).max(1))
+        .enable_all()
+        .build()
+        .unwrap_or_else(|_| (TokioTasksPlugin::default().make_runtime)())
 }
 
 /// A plugin cannot return an error: the log has it, and the app ends with a failure.

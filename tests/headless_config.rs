@@ -27,6 +27,7 @@ listen = "127.0.0.1:9005"
 path = "/play"
 origins = ["https://game.example"]
 subprotocols = ["game.v1"]
+trusted_proxies = ["10.0.0.0/8", "192.0.2.7"]
 tick_hz = 50
 echo = true
 
@@ -77,6 +78,7 @@ fn every_field_arrives() {
     assert_eq!(settings.door.path, "/play");
     assert_eq!(settings.door.origins, ["https://game.example"]);
     assert_eq!(settings.door.subprotocols, ["game.v1"]);
+    assert_eq!(settings.door.trusted_proxies, ["10.0.0.0/8", "192.0.2.7"]);
     assert_eq!(settings.door.limits.connections_per_user, 32);
     assert_eq!(
         settings.door.limits.duplicate_login,
@@ -167,12 +169,26 @@ fn a_refusal_names_the_field() {
             "auth.secert: ",
         ),
         (
-            changed(auth, r#"auth = { jwks_url = "https://a.example" }"#),
-            "auth.jwks_url: not built yet",
+            changed(
+                auth,
+                r#"auth = { jwks_url = "https://a.example", discovery = true }"#,
+            ),
+            "auth: needs exactly one of",
         ),
         (
             changed(auth, r#"auth = { discovery = "https://a.example" }"#),
-            "auth.discovery: not built yet",
+            "auth.discovery: ",
+        ),
+        (
+            changed(auth, r#"auth = { discovery = true }"#),
+            "auth.issuer: is required",
+        ),
+        (
+            changed(
+                auth,
+                r#"auth = { jwks_url = "https://a.example", remote_keys = { timeout = 1 } }"#,
+            ),
+            "auth.remote_keys.timeout: ",
         ),
         (changed(users, ""), "users: is required"),
         (changed(users, "users = {}"), "users: needs exactly one of"),
@@ -222,8 +238,15 @@ fn a_refusal_names_the_field() {
         ),
         (add("[tls]"), "tls: not built yet"),
         (add("[cluster]"), "cluster: not built yet"),
-        (add("[tickets]"), "tickets: not built yet"),
-        (add("[proxy]"), "proxy: not built yet"),
+        (
+            add("[limits]\nticket_lifetime_seconds = 31"),
+            "limits.ticket_lifetime_seconds: ",
+        ),
+        (add("trusted_proxies = \"10.0.0.0/8\""), "trusted_proxies: "),
+        (
+            add("trusted_proxies = [\"10.0.0.1/8\"]"),
+            "trusted_proxies: \"10.0.0.1/8\" has bits behind its prefix",
+        ),
         (
             add("[admin]\ntoken_env = \"A\""),
             "admin.listen: is required",

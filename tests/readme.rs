@@ -1,4 +1,6 @@
-//! The README stays true.
+//! The README and SECURITY.md stay true.
+
+use std::{fs, path::Path};
 
 use bevy_bouncer::Limits;
 
@@ -34,5 +36,45 @@ fn every_limit_is_in_the_table() {
 fn every_promise_is_stated() {
     for number in 1..=13 {
         assert!(README.contains(&format!("| P{number} | **")), "P{number}");
+    }
+}
+
+#[test]
+fn every_control_has_the_test_that_it_names() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = String::new();
+    read_all(&root.join("src"), &mut sources);
+    read_all(&root.join("tests"), &mut sources);
+    let controls = include_str!("../SECURITY.md")
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains('`'));
+    let mut count = 0;
+    for control in controls {
+        let column = control.trim_end_matches('|').rsplit('|').next().unwrap();
+        for named in column.split(", ").map(str::trim) {
+            let name = named.split('`').nth(1).unwrap_or_else(|| panic!("{named}"));
+            let file = |path: String| root.join(path).exists();
+            let found = if named.starts_with("fuzz target") {
+                file(format!("fuzz/fuzz_targets/{name}.rs"))
+            } else if named.ends_with("(the file)") {
+                file(format!("tests/{name}.rs")) || file(format!("tests/{name}/main.rs"))
+            } else {
+                sources.contains(&format!("fn {name}("))
+            };
+            assert!(found, "{named} does not exist");
+            count += 1;
+        }
+    }
+    assert!(count > 40, "{count} tests");
+}
+
+fn read_all(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_all(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
     }
 }

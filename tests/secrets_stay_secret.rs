@@ -5,7 +5,8 @@
 mod support;
 
 use std::{
-    io::Write,
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpStream},
     sync::{Arc, Mutex},
 };
 
@@ -31,6 +32,16 @@ impl<'a> MakeWriter<'a> for Log {
     fn make_writer(&'a self) -> Self {
         self.clone()
     }
+}
+
+/// Sends a request and hangs up after the first line of the answer.
+fn first_line(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request).unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line
 }
 
 #[test]
@@ -77,6 +88,20 @@ fn p12_no_secret_is_logged_whatever_happens() {
     }
     game.raw(upgrade(&["Authorization: Basic basic-secret-value"]));
     game.raw(upgrade(&[]).replace("/ws", "/ws?ticket=ticket-secret-value"));
+    let issued = block_on(
+        game.bouncer
+            .issue_ticket(&Credential::new(token("player-2"))),
+    );
+    let issued = issued.unwrap();
+    let ticket_debug = format!("{issued:?}");
+    secrets.push(issued.expose().to_owned());
+    for status in [101, 401] {
+        let request = upgrade(&[]).replace("/ws", &format!("/ws?ticket={}", issued.expose()));
+        let (address, request) = (game.address, request.into_bytes());
+        let answer = game.during(move || first_line(address, &request));
+        assert!(answer.contains(&status.to_string()), "{answer}");
+    }
+    game.until("the end of it", |game| game.entities() == 0);
     let good = token("player-1");
     secrets.extend(good.split('.').map(str::to_owned));
     let mut client = game.connect(&good).unwrap();
@@ -100,7 +125,7 @@ fn p12_no_secret_is_logged_whatever_happens() {
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(logged.contains("refused"), "the log was captured");
     assert!(logged.contains("revoked"), "the log was captured");
-    let all = [logged, frames, credential, request, admission].concat();
+    let all = [logged, frames, credential, request, admission, ticket_debug].concat();
     for secret in secrets {
         assert!(!all.contains(&secret), "{secret:?} was shown");
     }

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "jwks-url")]
+use bevy_bouncer::RemoteKeyOptions;
 use bevy_bouncer::{BouncerConfig, User};
 
 use super::{
@@ -45,6 +47,12 @@ pub enum KeySource {
     JwksFile(PathBuf),
     /// A public key in PEM.
     PublicKeyFile(PathBuf),
+    /// A key set that is fetched again and again.
+    #[cfg(feature = "jwks-url")]
+    JwksUrl(String, RemoteKeyOptions),
+    /// The keys of an OpenID provider, by its discovery document.
+    #[cfg(feature = "jwks-url")]
+    Discovery(String, RemoteKeyOptions),
     /// The environment variable with the HS256 secret.
     SecretEnv(String),
 }
@@ -77,6 +85,7 @@ impl Settings {
         let mut door = BouncerConfig::new(required("listen", shape.listen)?)
             .origins(shape.origins)
             .subprotocols(shape.subprotocols)
+            .trusted_proxies(shape.trusted_proxies)
             .limits(shape.limits);
         if let Some(path) = shape.path {
             door = door.path(path);
@@ -114,24 +123,27 @@ fn tick(hertz: u32) -> Result<Duration, Problem> {
 }
 
 fn token_rules(section: shape::Auth, folder: &Path) -> Result<TokenRules, Problem> {
-    let key = match (
-        section.jwks_file,
-        section.public_key_file,
-        section.secret_env,
-    ) {
-        (Some(file), None, None) => KeySource::JwksFile(resolve("auth.jwks_file", folder, file)?),
-        (None, Some(file), None) => {
-            KeySource::PublicKeyFile(resolve("auth.public_key_file", folder, file)?)
-        }
-        (None, None, Some(variable)) => {
-            KeySource::SecretEnv(not_empty("auth.secret_env", variable)?)
-        }
-        _ => {
-            return Err(Problem::config(
-                "auth",
-                "needs exactly one of jwks_file, public_key_file, secret_env",
-            ));
-        }
+    let sources = [
+        section.jwks_file.is_some(),
+        section.jwks_url.is_some(),
+        section.discovery,
+        section.public_key_file.is_some(),
+        section.secret_env.is_some(),
+    ];
+    if sources.into_iter().filter(|given| *given).count() != 1 {
+        return Err(Problem::config(
+            "auth",
+            "needs exactly one of jwks_file, jwks_url, discovery, public_key_file, secret_env",
+        ));
+    }
+    let key = if let Some(file) = section.jwks_file {
+        KeySource::JwksFile(resolve("auth.jwks_file", folder, file)?)
+    } else if let Some(file) = section.public_key_file {
+        KeySource::PublicKeyFile(resolve("auth.public_key_file", folder, file)?)
+    } else if let Some(variable) = section.secret_env {
+        KeySource::SecretEnv(not_empty("auth.secret_env", variable)?)
+    } else {
+        remote_keys(&section)?
     };
     let optional =
         |field, text: Option<String>| text.map(|text| not_empty(field, text)).transpose();
@@ -140,6 +152,22 @@ fn token_rules(section: shape::Auth, folder: &Path) -> Result<TokenRules, Proble
         audience: optional("auth.audience", section.audience)?,
         key,
     })
+}
+
+#[cfg(feature = "jwks-url")]
+fn remote_keys(section: &shape::Auth) -> Result<KeySource, Problem> {
+    let options = section.remote_keys.clone();
+    if let Some(url) = &section.jwks_url {
+        return Ok(KeySource::JwksUrl(url.clone(), options));
+    }
+    let issuer = required("auth.issuer", section.issuer.clone())?;
+    Ok(KeySource::Discovery(issuer, options))
+}
+
+#[cfg(not(feature = "jwks-url"))]
+fn remote_keys(_: &shape::Auth) -> Result<KeySource, Problem> {
+    let reason = "jwks_url and discovery need the feature `jwks-url` of bevy_bouncer";
+    Err(Problem::config("auth", reason))
 }
 
 fn user_source(section: shape::Users, folder: &Path) -> Result<UserSource, Problem> {

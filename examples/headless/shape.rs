@@ -9,15 +9,7 @@ use toml::Table;
 use super::problem::Problem;
 
 /// Fields of the file's format that this server does not offer yet.
-const NOT_BUILT: [&str; 7] = [
-    "tls",
-    "cluster",
-    "tickets",
-    "proxy",
-    "auth.jwks_url",
-    "auth.discovery",
-    "revocations.redis",
-];
+const NOT_BUILT: [&str; 3] = ["tls", "cluster", "revocations.redis"];
 
 /// The whole file.
 #[derive(Deserialize)]
@@ -29,6 +21,8 @@ pub struct Shape {
     pub origins: Vec<String>,
     #[serde(default)]
     pub subprotocols: Vec<String>,
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
     pub tick_hz: Option<u32>,
     #[serde(default)]
     pub echo: bool,
@@ -47,6 +41,12 @@ pub struct Auth {
     pub issuer: Option<String>,
     pub audience: Option<String>,
     pub jwks_file: Option<PathBuf>,
+    pub jwks_url: Option<String>,
+    #[serde(default)]
+    pub discovery: bool,
+    #[cfg(feature = "jwks-url")]
+    #[serde(default)]
+    pub remote_keys: bevy_bouncer::RemoteKeyOptions,
     pub public_key_file: Option<PathBuf>,
     pub secret_env: Option<String>,
 }

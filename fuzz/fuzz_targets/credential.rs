@@ -54,7 +54,10 @@ fuzz_target!(|input: &[u8]| {
             assert_eq!(refusal.kind().status(), status);
             let shown = format!("{refusal} {refusal:?} {}", body(&refusal));
             let secret = |part: &&[u8]| part.len() > 30;
-            for part in request.split(|byte| b" ,.=?&\r".contains(byte)).filter(secret) {
+            for part in request
+                .split(|byte| b" ,.=?&\r".contains(byte))
+                .filter(secret)
+            {
                 let part = String::from_utf8_lossy(part);
                 assert!(!shown.contains(&*part), "{part} is shown");
             }
@@ -63,18 +66,19 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-type Expected = Result<(Option<(bool, String)>, Option<String>), u16>;
+type Expected = Result<(Option<(&'static str, String)>, Option<String>), u16>;
 
 /// What the rules say, written down once more.
 fn expect(head: &TakenHead) -> Expected {
-    let query = head.query().unwrap_or_default();
-    if query.split('&').any(|pair| pair == "ticket" || pair.starts_with("ticket=")) {
-        return Err(400);
-    }
     let field = |name| head.values(name).first().map(|value| text(value));
     let (mut bearer, mut offered) = (None, Vec::new());
     if let Some(list) = field("sec-websocket-protocol") {
-        let elements: Vec<_> = list.as_deref().unwrap_or("").split(',').map(str::trim).collect();
+        let elements: Vec<_> = list
+            .as_deref()
+            .unwrap_or("")
+            .split(',')
+            .map(str::trim)
+            .collect();
         for element in elements {
             if !is_token(element) || offered.contains(&element.to_owned()) {
                 return Err(400);
@@ -90,18 +94,31 @@ fn expect(head: &TakenHead) -> Expected {
         }
     }
     let subprotocol = KNOWN.iter().find(|known| offered.contains(known)).cloned();
-    let credential = match (field("authorization"), bearer) {
-        (Some(_), Some(_)) => return Err(400),
-        (None, None) => return Ok((None, subprotocol)),
-        (None, Some(token)) => (false, token),
-        (Some(value), None) => {
-            let value = value.ok_or(401_u16)?;
-            let (scheme, token) = value.split_once(' ').ok_or(401_u16)?;
-            if scheme.to_ascii_lowercase() != "bearer" {
-                return Err(401);
-            }
-            (true, token.trim_start_matches(' ').to_owned())
+    let mut carried = Vec::new();
+    for pair in head.query().unwrap_or_default().split('&') {
+        if pair == "ticket" {
+            carried.push(("ticket", String::new()));
+        } else if let Some(ticket) = pair.strip_prefix("ticket=") {
+            carried.push(("ticket", ticket.to_owned()));
         }
+    }
+    carried.extend(bearer.map(|token| ("subprotocol", token)));
+    if let Some(value) = field("authorization") {
+        let value = value.unwrap_or_default();
+        let (scheme, token) = value.split_once(' ').unwrap_or_default();
+        let is_bearer = scheme.to_ascii_lowercase() == "bearer";
+        let token = if is_bearer {
+            token.trim_start_matches(' ')
+        } else {
+            ""
+        };
+        carried.push(("header", token.to_owned()));
+    }
+    if carried.len() > 1 {
+        return Err(400);
+    }
+    let Some(credential) = carried.pop() else {
+        return Ok((None, subprotocol));
     };
     let unpadded = credential.1.trim_end_matches('=');
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";

@@ -59,11 +59,16 @@ fn check_same(
 /// Splits the head again, naively, and expects to find the same parts.
 fn check_form(head: &TakenHead, bytes: &[u8], limits: &Limits) {
     assert!(bytes.len() <= limits.head_bytes);
-    let text = bytes.strip_suffix(b"\r\n\r\n").expect("an empty line at the end");
+    let text = bytes
+        .strip_suffix(b"\r\n\r\n")
+        .expect("an empty line at the end");
     let lines: Vec<&[u8]> = split(text, b"\r\n");
     for line in &lines {
         assert!(!line.is_empty());
-        assert!(line.iter().all(|byte| *byte >= b' ' && *byte != 0x7f || *byte == b'\t'));
+        assert!(
+            line.iter()
+                .all(|byte| *byte >= b' ' && *byte != 0x7f || *byte == b'\t')
+        );
     }
 
     let [method, target, version]: [&[u8]; 3] =
@@ -100,7 +105,11 @@ fn check_form(head: &TakenHead, bytes: &[u8], limits: &Limits) {
     }
     assert_eq!(head.values("host").len(), 1);
     assert!(head.values("transfer-encoding").is_empty());
-    assert!(head.values("content-length").iter().all(|length| *length == b"0"));
+    assert!(
+        head.values("content-length")
+            .iter()
+            .all(|length| *length == b"0")
+    );
     let debug = format!("{head:?}");
     let hidden = query.filter(|query| query.len() > 20 && !path.contains(query));
     assert!(hidden.is_none_or(|query| !debug.contains(query)));
@@ -109,8 +118,7 @@ fn check_form(head: &TakenHead, bytes: &[u8], limits: &Limits) {
 fn field(line: &[u8]) -> (String, &[u8]) {
     let colon = line.iter().position(|byte| *byte == b':').expect("a colon");
     let (name, value) = (&line[..colon], &line[colon + 1..]);
-    let is_token =
-        |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     assert!(!name.is_empty() && name.iter().all(is_token));
     let name = String::from_utf8(name.to_ascii_lowercase()).expect("a token");
     (name, value.trim_ascii())

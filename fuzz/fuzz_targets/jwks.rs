@@ -28,7 +28,9 @@ fuzz_target!(|json: &[u8]| {
         assert!(jwk.get("use").is_none_or(|purpose| purpose == "sig"));
         let may_verify = |operations: &Value| operations == &serde_json::json!(["verify"]);
         assert!(jwk.get("key_ops").is_none_or(may_verify));
-        let id = jwk.get("kid").map(|id| id.as_str().expect("text").to_owned());
+        let id = jwk
+            .get("kid")
+            .map(|id| id.as_str().expect("text").to_owned());
         assert!(id.is_some() || listed.len() == 1);
         let found = loaded.iter().find(|(loaded, _)| *loaded == id);
         let (_, algorithm) = found.expect("the key was loaded");

@@ -100,7 +100,12 @@ fn masked(content: &[u8]) -> Vec<u8> {
         }
     }
     frame.extend(MASK);
-    frame.extend(content.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame.extend(
+        content
+            .iter()
+            .zip(MASK.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
     frame
 }
 
@@ -117,12 +122,22 @@ fn check(steps: &[Step], outcome: &Outcome) {
     assert_eq!(outcome.occupied, 0, "a place stays taken");
     assert!(!outcome.written_after_shutdown);
 
-    assert!(client.messages.starts_with(&outcome.delivered), "not what the client said");
-    assert!(outcome.delivered.iter().all(|message| message.len() <= LIMITS.max_message_bytes));
+    assert!(
+        client.messages.starts_with(&outcome.delivered),
+        "not what the client said"
+    );
+    assert!(
+        outcome
+            .delivered
+            .iter()
+            .all(|message| message.len() <= LIMITS.max_message_bytes)
+    );
     use DisconnectReason::*;
     let whole = match reason {
         ClientClosed => client.fate == Fate::Closed,
-        ProtocolError | InvalidText | MessageTooBig => client.fate != Fate::Closed && !client.is_idle,
+        ProtocolError | InvalidText | MessageTooBig => {
+            client.fate != Fate::Closed && !client.is_idle
+        }
         ConnectionLost => broke || client.fate == Fate::Open,
         Kicked => has(|step| matches!(step, Step::Kick)),
         Revoked => has(|step| matches!(step, Step::Revoke)),
@@ -169,7 +184,10 @@ fn check_written(steps: &[Step], outcome: &Outcome, reason: DisconnectReason, cl
     for (place, frame) in frames {
         assert!(close.is_none(), "a frame after Close");
         let revoked = outcome.written_at_revocation.is_some_and(|at| place >= at);
-        assert!(!revoked || matches!(frame, Frame::Close(_)), "a frame after the fence");
+        assert!(
+            !revoked || matches!(frame, Frame::Close(_)),
+            "a frame after the fence"
+        );
         match frame {
             Frame::Message(payload) => assert_eq!(next_sent.next(), Some(&&payload)),
             Frame::Pong(content) => assert!(pings.any(|ping| *ping == content)),
@@ -187,7 +205,10 @@ fn check_written(steps: &[Step], outcome: &Outcome, reason: DisconnectReason, cl
 fn check_close(content: &[u8], outcome: &Outcome, reason: DisconnectReason, client: &Stream) {
     if reason == DisconnectReason::ClientClosed {
         let echo = Some(content) == client.close.as_deref();
-        assert!(echo || content.starts_with(&1002_u16.to_be_bytes()), "{content:?}");
+        assert!(
+            echo || content.starts_with(&1002_u16.to_be_bytes()),
+            "{content:?}"
+        );
         return;
     }
     let (code, text) = content.split_first_chunk().expect("a code");

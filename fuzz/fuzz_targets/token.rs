@@ -63,8 +63,7 @@ static MINTED: LazyLock<Vec<String>> = LazyLock::new(|| {
     .into()
 });
 
-static UNAUTHORIZED: LazyLock<String> =
-    LazyLock::new(|| body(&RefusalKind::Unauthorized.into()));
+static UNAUTHORIZED: LazyLock<String> = LazyLock::new(|| body(&RefusalKind::Unauthorized.into()));
 
 fn rules(tokens: JwtAuthenticator) -> JwtAuthenticator {
     tokens.issuer(ISSUER).audience("game")
@@ -153,7 +152,11 @@ fn check_claims(payload: &Value, claims: &Claims) {
     assert_eq!(claims.subject().as_str(), subject);
     assert!((1..=128).contains(&subject.len()) && !subject.chars().any(char::is_control));
     let now = NOW as f64;
-    let date = |name: &str| members.get(name).map(|date| date.as_f64().expect("a number"));
+    let date = |name: &str| {
+        members
+            .get(name)
+            .map(|date| date.as_f64().expect("a number"))
+    };
     let expiry = date("exp").expect("exp is required");
     assert!(expiry + LEEWAY > now);
     assert!(date("nbf").is_none_or(|at| (0.0..=now + LEEWAY).contains(&at)));
@@ -165,7 +168,10 @@ fn check_claims(payload: &Value, claims: &Claims) {
     let audience = &payload["aud"];
     let listed = |list: &Vec<Value>| list.contains(&json!("game"));
     assert!(audience == "game" || audience.as_array().is_some_and(listed));
-    assert_eq!(claims.token_id(), members.get("jti").map(|id| id.as_str().expect("text")));
+    assert_eq!(
+        claims.token_id(),
+        members.get("jti").map(|id| id.as_str().expect("text"))
+    );
 }
 
 /// A token that was signed with what everybody knows of a public key.

@@ -4,10 +4,15 @@ use std::borrow::Cow;
 
 use axum::{
     Json,
-    http::{StatusCode, header::WWW_AUTHENTICATE},
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+
+use crate::{Refusal, Ticket};
 
 /// It is done: fenced, stored, and this many sessions ended.
 #[derive(Serialize)]
@@ -22,6 +27,28 @@ impl Done {
     }
 }
 
+/// A ticket, for one reader.
+#[derive(Serialize)]
+pub struct Issued {
+    ticket: String,
+    expires_in_seconds: u64,
+}
+
+impl From<Ticket> for Issued {
+    fn from(ticket: Ticket) -> Self {
+        Self {
+            ticket: ticket.expose().to_owned(),
+            expires_in_seconds: ticket.expires_in().as_secs(),
+        }
+    }
+}
+
+impl IntoResponse for Issued {
+    fn into_response(self) -> Response {
+        ([(CACHE_CONTROL, "no-store")], Json(self)).into_response()
+    }
+}
+
 /// It could not be done, or not all of it.
 #[derive(Debug, Serialize)]
 pub struct Failure {
@@ -31,6 +58,8 @@ pub struct Failure {
     message: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
 }
 
 impl Failure {
@@ -40,6 +69,7 @@ impl Failure {
             error,
             message: message.into(),
             cut: None,
+            retry_after_ms: None,
         }
     }
 
@@ -93,6 +123,21 @@ impl Failure {
         }
     }
 
+    /// What the door would say to a player.
+    pub fn refused(refusal: &Refusal) -> Self {
+        let status = StatusCode::from_u16(refusal.kind().status());
+        let delay = refusal.retry_delay().map(|delay| delay.as_millis());
+        Self {
+            retry_after_ms: delay.map(|delay| u64::try_from(delay).unwrap_or(u64::MAX)),
+            ..Self::new(
+                // Every kind has a status that exists.
+                status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
+                refusal.kind().code(),
+                refusal.message().to_owned(),
+            )
+        }
+    }
+
     pub fn not_built(what: &'static str) -> Self {
         Self::new(
             StatusCode::NOT_IMPLEMENTED,
@@ -104,11 +149,15 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let status = self.status;
+        let (status, retry_after) = (self.status, self.retry_after_ms);
         let mut response = (status, Json(self)).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            let scheme = axum::http::HeaderValue::from_static("Bearer");
+            let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        }
+        if let Some(delay) = retry_after {
+            let seconds = HeaderValue::from(delay.div_ceil(1000));
+            response.headers_mut().insert(RETRY_AFTER, seconds);
         }
         response
     }

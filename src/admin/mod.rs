@@ -63,6 +63,7 @@ pub enum AdminError {
 /// | `POST /v1/revoke` | one subject, and what modifies it | `{"ok":true,"cut":N}` |
 /// | `POST /v1/restore` | one subject | `{"ok":true,"cut":0}` |
 /// | `POST /v1/kick` | `user`, and perhaps a `reason` | `{"ok":true,"cut":N}` |
+/// | `POST /v1/ticket` | `{"token":"…"}` of a player | `{"ticket":"…","expires_in_seconds":30}` |
 ///
 /// A subject is exactly one of `"user":"…"`, `"token_id":"…"` (the `jti` claim), `"everyone":true`,
 /// and, for a revocation, `"session":N` as the list of players names it. A revocation may have
@@ -72,6 +73,9 @@ pub enum AdminError {
 /// `cut` counts the sessions that ended. An answer of 200 comes after the effect: the sessions are
 /// fenced and the entry is stored. When the store fails or takes longer than 5 s, it is 503
 /// `store_unavailable`, still with `cut`: the fence is kept, and storing goes on.
+///
+/// A ticket lets the token's user in once, as `?ticket=…`: see
+/// [`Bouncer::issue_ticket`]. A token that the door would refuse is refused with the same answer.
 ///
 /// Every action is logged at `info` with the target `bevy_bouncer::admin`.
 ///

@@ -3,7 +3,7 @@
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::answer::Failure;
-use crate::{ConnectionId, Revocation, Subject, UserId};
+use crate::{ConnectionId, Credential, Revocation, Subject, UserId};
 
 /// Longest reason in characters.
 const REASON_MAX_CHARACTERS: usize = 200;
@@ -36,6 +36,12 @@ struct Restore {
 struct Kick {
     user: Option<String>,
     reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exchange {
+    token: Option<String>,
 }
 
 /// The body of `POST /v1/revoke`.
@@ -98,6 +104,13 @@ pub fn kick(body: &[u8]) -> Result<(UserId, Option<String>), Failure> {
     let Kick { user, reason } = object(body)?;
     let user = user.ok_or_else(|| Failure::bad_request("user is required"))?;
     Ok((checked_user(user)?, checked_reason(reason)?))
+}
+
+/// The body of `POST /v1/ticket`: a player's token.
+pub fn exchange(body: &[u8]) -> Result<Credential, Failure> {
+    let Exchange { token } = object(body)?;
+    let token = token.ok_or_else(|| Failure::bad_request("token is required"))?;
+    Ok(Credential::new(token))
 }
 
 /// An object and nothing else: a list in the order of the members would be taken as well.

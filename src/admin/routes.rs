@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::{
     Operator,
-    answer::{Done, Failure},
+    answer::{Done, Failure, Issued},
     request,
 };
 use crate::{Credential, PlayerInfo, Receipt, identity::unix_now};
@@ -34,6 +34,7 @@ pub fn router(operator: Arc<Operator>) -> Router {
         .route("/revoke", post(revoke))
         .route("/restore", post(restore))
         .route("/kick", post(kick))
+        .route("/ticket", post(ticket))
         .route("/drain", post(async || Failure::not_built("drain")))
         .fallback(async || Failure::not_found())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
@@ -101,6 +102,7 @@ struct Player {
     name: String,
     roles: Vec<String>,
     peer: SocketAddr,
+    connected: bool,
 }
 
 impl From<PlayerInfo> for Player {
@@ -111,6 +113,7 @@ impl From<PlayerInfo> for Player {
             name: info.user.name().to_owned(),
             roles: info.user.roles().to_vec(),
             peer: info.peer,
+            connected: info.is_connected,
         }
     }
 }
@@ -162,6 +165,24 @@ async fn kick(
     let cut = operator.bouncer.kick(&user, reason.as_deref());
     tracing::info!(target: "bevy_bouncer::admin", %peer, ?user, reason, cut, "kick");
     Ok(Done::cut(cut))
+}
+
+async fn ticket(
+    State(operator): State<Arc<Operator>>,
+    Extension(ConnectInfo(peer)): Peer,
+    body: Body,
+) -> Result<Issued, Failure> {
+    let token = request::exchange(&read(body)?)?;
+    match operator.bouncer.issue_ticket(&token).await {
+        Ok(ticket) => {
+            tracing::info!(target: "bevy_bouncer::admin", %peer, user = %ticket.user(), "ticket");
+            Ok(ticket.into())
+        }
+        Err(refusal) => {
+            tracing::info!(target: "bevy_bouncer::admin", %peer, %refusal, "no ticket");
+            Err(Failure::refused(&refusal))
+        }
+    }
 }
 
 fn read(body: Body) -> Result<Bytes, Failure> {

@@ -23,6 +23,16 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// The claims of a session that is checked again. `None` when it began without a token.
+    pub(super) fn again(subject: &UserId, token: &TokenFacts) -> Option<Self> {
+        let all = serde_json::from_str(token.claims.as_deref()?).ok()?;
+        Some(Self {
+            subject: subject.clone(),
+            token: token.clone(),
+            all,
+        })
+    }
+
     /// The `sub` claim: who the token is about.
     pub fn subject(&self) -> &UserId {
         &self.subject
@@ -31,6 +41,12 @@ impl Claims {
     /// The `jti` claim: the token's own name.
     pub fn token_id(&self) -> Option<&str> {
         self.token.id.as_deref()
+    }
+
+    /// The `kid` of the key that the token was verified with. `None` for a key without a name: a secret,
+    /// a PEM key.
+    pub fn key_id(&self) -> Option<&str> {
+        self.token.key.as_deref()
     }
 
     /// The `exp` claim in unix seconds.
@@ -62,6 +78,15 @@ impl std::fmt::Debug for Claims {
 pub enum Standing {
     /// May come in, as this user.
     Active(User),
+    /// May come in, as this user, with tokens whose `ver` claim is this number: 401 for all others. Count it
+    /// up to log the user out everywhere: those who are in leave when they are looked up again, and a
+    /// new token lets them in within the same second.
+    Versioned {
+        /// The user.
+        user: User,
+        /// The number.
+        token_version: u64,
+    },
     /// There is no such user: 401.
     Missing,
     /// The user is kept out: 403 `banned`.

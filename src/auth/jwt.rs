@@ -3,23 +3,28 @@
 use std::{
     fmt,
     sync::{Arc, Once},
-    thread,
     time::Duration,
 };
 
-use jsonwebtoken::crypto;
+use jsonwebtoken::{AlgorithmFamily, crypto};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{
     Authenticator,
     directory::{Claims, Standing, UserDirectory},
-    keys::{KeyError, KeySet},
-    rules::TokenRules,
+    key_source::KeySource,
+    keys::{KeyError, KeySet, VerifyingKey},
+    refused_tokens::RefusedTokens,
+    rules::{Rejected, TokenRules, Unverified},
 };
 use crate::{
+    Limits,
     door::HandshakeRequest,
-    identity::{Admission, unix_now},
+    goodbye::DisconnectReason,
+    identity::{Admission, User, unix_now},
     refusal::Refusal,
+    short_lived::Digest,
 };
 
 /// Verifies JSON Web Tokens (RFC 7519) and looks their users up.
@@ -27,7 +32,8 @@ use crate::{
 /// With [`users`](Self::users) it is an [`Authenticator`]. Besides the signature it checks what
 /// follows; all of it is on from the start:
 ///
-/// - the algorithm is that of the key, whatever the token says; an unknown `kid` is refused;
+/// - the algorithm is that of the key, whatever the token says; an unknown `kid` is refused (after a
+///   look for new keys, when they come from a URL);
 /// - no `crit`, `b64`, `zip`, `enc`, `cty`, `jwk`, `jku`, `x5u` or `x5c` in the header; `typ` absent,
 ///   `JWT` or `at+jwt`;
 /// - `exp` and `sub` are there; `exp`, `nbf` and `iat` fit the clock, give or take 5 s; no token is
@@ -48,22 +54,28 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct JwtAuthenticator<D = ()> {
-    keys: Arc<KeySet>,
+    keys: KeySource,
     rules: TokenRules,
     /// How many signatures with public keys are verified at once.
-    verifications: Arc<Semaphore>,
+    signatures: Arc<Semaphore>,
+    refused: RefusedTokens,
     directory: D,
 }
 
 impl JwtAuthenticator {
     /// Tokens that are signed with one of these keys.
     pub fn new(keys: KeySet) -> Self {
+        Self::with_keys(KeySource::Fixed(keys))
+    }
+
+    fn with_keys(keys: KeySource) -> Self {
         install_cryptography();
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let limits = Limits::default();
         Self {
-            keys: Arc::new(keys),
+            keys,
             rules: TokenRules::default(),
-            verifications: Arc::new(Semaphore::new(cores)),
+            signatures: Arc::new(Semaphore::new(limits.signatures_at_once)),
+            refused: RefusedTokens::new(&limits),
             directory: (),
         }
     }
@@ -92,12 +104,43 @@ impl JwtAuthenticator {
         KeySet::from_jwks(json).map(Self::new)
     }
 
+    /// Tokens signed for the JSON Web Key Set at this URL, which is fetched again and again: see
+    /// [`RemoteKeys`](crate::RemoteKeys).
+    ///
+    /// # Errors
+    /// [`ConfigError`](crate::ConfigError) about `jwks_url`.
+    #[cfg(feature = "jwks-url")]
+    pub fn jwks_url(url: &str) -> Result<Self, crate::ConfigError> {
+        crate::RemoteKeys::jwks_url(url, Default::default()).map(Self::remote)
+    }
+
+    /// Tokens of this OpenID provider, whose keys are found by OpenID Connect Discovery and fetched again
+    /// and again: see [`RemoteKeys`](crate::RemoteKeys). Requires `iss` to be this issuer.
+    ///
+    /// # Errors
+    /// [`ConfigError`](crate::ConfigError) about `issuer`.
+    #[cfg(feature = "jwks-url")]
+    pub fn discover(issuer: &str) -> Result<Self, crate::ConfigError> {
+        crate::RemoteKeys::discover(issuer, Default::default()).map(Self::remote)
+    }
+
+    /// Tokens that are signed with keys from elsewhere. Keys that were found by discovery require `iss`
+    /// to be their issuer.
+    #[cfg(feature = "jwks-url")]
+    pub fn remote(keys: crate::RemoteKeys) -> Self {
+        let issuer = keys.issuer().map(str::to_owned);
+        let mut tokens = Self::with_keys(KeySource::Remote(keys));
+        tokens.rules.issuers.extend(issuer);
+        tokens
+    }
+
     /// Who the tokens are about. This makes it an [`Authenticator`].
     pub fn users<D: UserDirectory>(self, directory: D) -> JwtAuthenticator<D> {
         JwtAuthenticator {
             keys: self.keys,
             rules: self.rules,
-            verifications: self.verifications,
+            signatures: self.signatures,
+            refused: self.refused,
             directory,
         }
     }
@@ -128,6 +171,13 @@ impl<D> JwtAuthenticator<D> {
         self
     }
 
+    /// Whether a token must have an `iat`. Default false. With it, revocations of tokens are forgotten once
+    /// every token that they could match has ended, instead of never.
+    pub fn require_issued_at(mut self, require: bool) -> Self {
+        self.rules.require_issued_at = require;
+        self
+    }
+
     /// Whether the header must have a `typ`. Default false.
     pub fn require_type(mut self, require: bool) -> Self {
         self.rules.require_type = require;
@@ -141,80 +191,153 @@ impl<D> JwtAuthenticator<D> {
         self
     }
 
-    /// How many signatures with public keys are verified at once. Default: the number of cores.
-    pub fn concurrent_verifications(mut self, count: usize) -> Self {
-        self.verifications = Arc::new(Semaphore::new(count.max(1)));
-        self
-    }
-
     /// Verifies a token and reads its claims. The cause of a refusal is for the operator.
     ///
     /// # Errors
-    /// 401 for every token that breaks a rule; 503 when it could not be verified.
+    /// 401 for every token that breaks a rule; 503 when it could not be verified, also because its keys
+    /// have not been fetched.
     pub async fn verify(&self, token: &str) -> Result<Claims, Refusal> {
         self.verify_at(token, unix_now()).await
     }
 
-    /// The same at a given time in unix seconds.
+    /// The same at this time in unix seconds.
     pub(crate) async fn verify_at(&self, token: &str, now: u64) -> Result<Claims, Refusal> {
-        let unverified = self
-            .rules
-            .read(token, &self.keys)
+        let unverified = self.rules.read(token).map_err(Refusal::unauthorized)?;
+        let key = self.keys.find(unverified.key_id()).await?;
+        unverified
+            .check_algorithm(&key)
             .map_err(Refusal::unauthorized)?;
-        let algorithm = unverified.key.algorithm;
-        let genuine = if algorithm.family() == jsonwebtoken::AlgorithmFamily::Hmac {
-            crypto::verify(
-                unverified.signature,
-                unverified.message.as_bytes(),
-                &unverified.key.key,
-                algorithm,
-            )
-        } else {
-            // Thousands of times dearer than an HMAC: off the threads that serve connections, and
-            // not more of it at once than there are cores.
-            let permit = self.verifications.clone().acquire_owned().await;
-            let key = unverified.key.key.clone();
-            let signature = unverified.signature.to_owned();
-            let message = unverified.message.to_owned();
-            tokio::task::spawn_blocking(move || {
-                let _permit = permit;
-                crypto::verify(&signature, message.as_bytes(), &key, algorithm)
-            })
-            .await
-            .map_err(|_| Refusal::unavailable("the verification of a signature failed"))?
-        };
-        // A signature that cannot be read is as wrong as one that does not fit.
-        if !matches!(genuine, Ok(true)) {
-            return Err(Refusal::unauthorized("the signature is wrong"));
+        if key.algorithm.family() == AlgorithmFamily::Hmac {
+            let genuine = is_genuine(&key, unverified.message, unverified.signature);
+            return self
+                .judge(&unverified, &key, genuine, now)
+                .map_err(|rejected| Refusal::unauthorized(rejected.cause));
         }
-        self.rules
-            .check_claims(&unverified, now)
-            .map_err(Refusal::unauthorized)
+        let digest = self.refused.digest(token);
+        let genuine = self
+            .verify_signature(&unverified, &key, digest.as_ref())
+            .await?;
+        self.judge(&unverified, &key, genuine, now).map_err(|rejected| {
+            if let Some(digest) = digest.filter(|_| rejected.for_good) {
+                self.refused.insert(digest);
+            }
+            Refusal::unauthorized(rejected.cause)
+        })
+    }
+
+    fn keep_to(&mut self, limits: &Limits) {
+        self.signatures = Arc::new(Semaphore::new(limits.signatures_at_once));
+        self.refused = RefusedTokens::new(limits);
+    }
+
+    /// Verifies a signature with a public key. That is thousands of times dearer than an HMAC: off
+    /// the threads that serve connections, only so many at once, and not again and again for a token
+    /// that was refused a moment ago.
+    async fn verify_signature(
+        &self,
+        token: &Unverified<'_>,
+        key: &Arc<VerifyingKey>,
+        digest: Option<&Digest>,
+    ) -> Result<bool, Refusal> {
+        let check_refused = || match digest {
+            Some(digest) if self.refused.contains(digest) => {
+                Err(Refusal::unauthorized("it was refused a moment ago"))
+            }
+            _ => Ok(()),
+        };
+        check_refused()?;
+        let permit = self.signatures.clone().acquire_owned().await;
+        // Perhaps its like was before it.
+        check_refused()?;
+        let key = key.clone();
+        let (message, signature) = (token.message.to_owned(), token.signature.to_owned());
+        tokio::task::spawn_blocking(move || {
+            // Held to the end, also when nobody waits for the answer any more.
+            let _permit = permit;
+            is_genuine(&key, &message, &signature)
+        })
+        .await
+        .map_err(|_| Refusal::unavailable("the verification of a signature failed"))
+    }
+
+    fn judge(
+        &self,
+        token: &Unverified<'_>,
+        key: &VerifyingKey,
+        genuine: bool,
+        now: u64,
+    ) -> Result<Claims, Rejected> {
+        if !genuine {
+            return Err("the signature is wrong".into());
+        }
+        self.rules.check_claims(token, key, now)
     }
 }
 
 impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
+    fn start(&self) {
+        self.keys.start();
+    }
+
+    fn configure(&mut self, limits: &Limits) {
+        self.keep_to(limits);
+    }
+
+    fn tokens_end_within(&self) -> Option<Duration> {
+        let rules = &self.rules;
+        // Two clocks may differ by the leeway: at the issue and now.
+        let longest = rules.longest_lifetime.saturating_add(rules.leeway * 2);
+        rules.require_issued_at.then_some(longest)
+    }
+
     async fn authenticate(&self, request: &HandshakeRequest) -> Result<Admission, Refusal> {
         let credential = request
             .credential()
             .ok_or_else(|| Refusal::unauthorized("no credential"))?;
         let claims = self.verify(credential.expose()).await?;
-        let standing = self.directory.find(&claims).await.map_err(|error| {
+        let mut admission = Admission::new(self.find(&claims).await?);
+        admission.token = claims.token;
+        Ok(admission)
+    }
+
+    async fn readmit(&self, mut admission: Admission) -> Result<Admission, Refusal> {
+        let key = admission.token.key.as_deref();
+        self.keys.check_still_known(key)?;
+        let claims = Claims::again(admission.user.id(), &admission.token)
+            .ok_or_else(|| Refusal::unavailable("this authenticator did not make the admission"))?;
+        admission.user = self.find(&claims).await?;
+        Ok(admission)
+    }
+}
+
+impl<D: UserDirectory> JwtAuthenticator<D> {
+    async fn find(&self, claims: &Claims) -> Result<User, Refusal> {
+        let standing = self.directory.find(claims).await.map_err(|error| {
             tracing::error!(%error, "a user could not be looked up");
             Refusal::unavailable(error.to_string())
         })?;
         let user = match standing {
             Standing::Active(user) => user,
-            Standing::Missing => return Err(Refusal::unauthorized("there is no such user")),
+            Standing::Versioned {
+                user,
+                token_version,
+            } => {
+                if claims.get("ver").and_then(Value::as_u64) != Some(token_version) {
+                    return Err(Refusal::unauthorized("ver is not the user's"));
+                }
+                user
+            }
+            Standing::Missing => {
+                return Err(Refusal::unauthorized("there is no such user")
+                    .goodbye(DisconnectReason::UserGone));
+            }
             Standing::Barred => return Err(Refusal::banned("this account is disabled")),
         };
         if user.id() != &claims.subject {
             tracing::error!(asked = %claims.subject, found = %user.id(), "the directory found somebody else");
             return Err(Refusal::unavailable("the directory found somebody else"));
         }
-        let mut admission = Admission::new(user);
-        admission.token = claims.token;
-        Ok(admission)
+        Ok(user)
     }
 }
 
@@ -227,6 +350,12 @@ impl<D> fmt::Debug for JwtAuthenticator<D> {
     }
 }
 
+/// A signature that cannot be read is as wrong as one that does not fit.
+fn is_genuine(key: &VerifyingKey, message: &str, signature: &str) -> bool {
+    let verified = crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm);
+    matches!(verified, Ok(true))
+}
+
 /// The provider is one for the whole process. Another crate may have installed one already; then that
 /// one serves.
 pub(super) fn install_cryptography() {
@@ -234,4 +363,82 @@ pub(super) fn install_cryptography() {
     ONCE.call_once(|| {
         let _ = crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{Algorithm, EncodingKey, Header};
+    use serde_json::json;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const PRIVATE: &[u8] = include_bytes!("../../tests/keys/p256.pem");
+    const PUBLIC: &[u8] = include_bytes!("../../tests/keys/p256.pub.pem");
+    const MOMENT: Duration = Duration::from_millis(50);
+
+    fn authenticator() -> JwtAuthenticator {
+        let mut tokens = JwtAuthenticator::public_key_pem(PUBLIC).unwrap();
+        tokens.keep_to(&Limits {
+            signatures_at_once: 1,
+            ..Limits::default()
+        });
+        tokens
+    }
+
+    fn token(issued: i64, expires: i64) -> String {
+        let now = i64::try_from(unix_now()).unwrap();
+        let claims = json!({"sub": "ann", "iat": now + issued, "exp": now + expires});
+        let key = EncodingKey::from_ec_pem(PRIVATE).unwrap();
+        jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &key).unwrap()
+    }
+
+    fn cause(verified: Result<Claims, Refusal>) -> String {
+        verified.unwrap_err().cause().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn p09_signatures_with_public_keys_wait_for_their_turn() {
+        let tokens = authenticator();
+        let good = token(0, 60);
+        let turn = tokens.signatures.clone().acquire_owned().await.unwrap();
+        let waiting = timeout(MOMENT, tokens.verify(&good)).await;
+        assert!(waiting.is_err());
+        drop(turn);
+        assert!(tokens.verify(&good).await.is_ok());
+        assert_eq!(tokens.signatures.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_cannot_become_good_is_not_verified_again() {
+        let tokens = authenticator();
+        let other_signature = token(0, 61);
+        let (message, _) = other_signature.rsplit_once('.').unwrap();
+        let good = token(0, 60);
+        let (_, signature) = good.rsplit_once('.').unwrap();
+        let forged = format!("{message}.{signature}");
+        let expired = token(-100, -50);
+        assert_eq!(
+            cause(tokens.verify(&forged).await),
+            "the signature is wrong"
+        );
+        assert_eq!(cause(tokens.verify(&expired).await), "expired");
+        // Whoever verifies now would wait.
+        let _turn = tokens.signatures.clone().acquire_owned().await.unwrap();
+        for token in [&forged, &expired] {
+            let refused = timeout(MOMENT, tokens.verify(token)).await.unwrap();
+            assert_eq!(cause(refused), "it was refused a moment ago");
+        }
+        let waiting = timeout(MOMENT, tokens.verify(&good)).await;
+        assert!(waiting.is_err(), "a good one is verified");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_may_become_good_is_verified_again() {
+        let tokens = authenticator();
+        let early = token(100, 200);
+        for _ in 0..2 {
+            assert_eq!(cause(tokens.verify(&early).await), "issued in the future");
+        }
+    }
 }

@@ -1,32 +1,44 @@
 //! Who are you? From a request to an [`Admission`] or a [`Refusal`](crate::Refusal).
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
-use crate::{Admission, Refusal, door::HandshakeRequest};
+use crate::{Admission, Limits, Refusal, door::HandshakeRequest};
 
 mod directory;
+mod examiner;
 mod issuer;
 mod jwks;
 mod jwt;
+mod key_source;
 mod keys;
+mod refused_tokens;
+#[cfg(feature = "jwks-url")]
+mod remote_keys;
 mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod strict_json;
+mod ticket;
 
 pub use directory::{Claims, DirectoryError, MapDirectory, Standing, UserDirectory};
+pub(crate) use examiner::Examiner;
 pub use issuer::{IssueError, TokenIssuer};
 /// The algorithms of RFC 7518 §3 and RFC 8037 that tokens can be signed with.
 pub use jsonwebtoken::Algorithm;
 pub use jwt::JwtAuthenticator;
 pub use keys::{KeyError, KeySet};
+#[cfg(feature = "jwks-url")]
+pub use remote_keys::{RemoteKeyOptions, RemoteKeys};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteDirectory;
+pub use ticket::Ticket;
+pub(crate) use ticket::Tickets;
 
 /// Decides who comes in. [`JwtAuthenticator`](crate::JwtAuthenticator) is the ready-made one.
 ///
 /// Runs on the network's threads, never on the game's; it may wait for a database. The door gives it
-/// [`Limits::lookup_timeout`](crate::Limits::lookup_timeout) and answers 503 when that is over.
+/// [`Limits::lookup_timeout`] and answers 503 when that is over, and has no more than
+/// [`Limits::lookups_at_once`] checks under way.
 ///
 /// ```
 /// use bevy_bouncer::{Admission, Authenticator, HandshakeRequest, Refusal, User};
@@ -53,6 +65,40 @@ pub trait Authenticator: Send + Sync + 'static {
         &self,
         request: &HandshakeRequest,
     ) -> impl Future<Output = Result<Admission, Refusal>> + Send;
+
+    /// Checks once more somebody whom it admitted: when a ticket is used, and every
+    /// [`Limits::recheck_interval`] while a session lasts. Nobody needs to look for revocations: the
+    /// door does. By default nothing has changed; [`JwtAuthenticator`] looks the user up again.
+    ///
+    /// The admission has the user and what is known about the token, but none of the components. Of the
+    /// answer only the refusal matters to a session: its player stays who it was.
+    ///
+    /// # Errors
+    /// As [`authenticate`](Self::authenticate). A live session ends as
+    /// [`Refusal::goodbye`] says; a failure of the check itself
+    /// ([`Refusal::unavailable`]) does not end it, it is checked again soon.
+    fn readmit(
+        &self,
+        admission: Admission,
+    ) -> impl Future<Output = Result<Admission, Refusal>> + Send {
+        async { Ok(admission) }
+    }
+
+    /// How long from now on every token that exists now has ended, when that is known. A revocation that is
+    /// about tokens (by `jti`, or *issued before*) is forgotten after that; by default never.
+    fn tokens_end_within(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Told once, before the door opens, within which limits to work. By default it does not matter.
+    fn configure(&mut self, limits: &Limits) {
+        let _ = limits;
+    }
+
+    /// Called once, when the door opens and before it lets anybody in, on the network's runtime: here
+    /// begins work that goes on beside the checks, such as fetching keys. Does nothing by default. An
+    /// authenticator that asks another one passes it on.
+    fn start(&self) {}
 }
 
 /// [`Authenticator`] as a trait object.
@@ -61,6 +107,13 @@ pub(crate) trait ErasedAuthenticator: Send + Sync {
         &'a self,
         request: &'a HandshakeRequest,
     ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>>;
+
+    fn readmit<'a>(
+        &'a self,
+        admission: Admission,
+    ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>>;
+
+    fn start(&self);
 }
 
 impl<A: Authenticator> ErasedAuthenticator for A {
@@ -69,5 +122,16 @@ impl<A: Authenticator> ErasedAuthenticator for A {
         request: &'a HandshakeRequest,
     ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>> {
         Box::pin(Authenticator::authenticate(self, request))
+    }
+
+    fn readmit<'a>(
+        &'a self,
+        admission: Admission,
+    ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>> {
+        Box::pin(Authenticator::readmit(self, admission))
+    }
+
+    fn start(&self) {
+        Authenticator::start(self);
     }
 }

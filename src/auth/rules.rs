@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{
     directory::Claims,
-    keys::{KEY_ID_MAX_BYTES, KeySet, VerifyingKey},
+    keys::{KEY_ID_MAX_BYTES, VerifyingKey},
     strict_json::parse_object,
 };
 use crate::{UserId, identity::USER_ID_MAX_BYTES, token::TokenFacts};
@@ -33,6 +33,7 @@ pub(super) struct TokenRules {
     pub leeway: Duration,
     pub longest_lifetime: Duration,
     pub require_type: bool,
+    pub require_issued_at: bool,
     pub longest_token: usize,
 }
 
@@ -44,14 +45,15 @@ impl Default for TokenRules {
             leeway: Duration::from_secs(5),
             longest_lifetime: Duration::from_secs(24 * 3600),
             require_type: false,
+            require_issued_at: false,
             longest_token: 4096,
         }
     }
 }
 
-/// A token whose header is in order, with the key that it must be signed with.
+/// A token whose header is in order.
 pub(super) struct Unverified<'a> {
-    pub key: &'a VerifyingKey,
+    header: Map<String, Value>,
     /// Header and payload, as they are signed.
     pub message: &'a str,
     pub signature: &'a str,
@@ -60,9 +62,35 @@ pub(super) struct Unverified<'a> {
 
 type Broken = &'static str;
 
+/// Why the claims of a genuine token are refused.
+pub(super) struct Rejected {
+    /// For the operator.
+    pub cause: Broken,
+    /// Whether no later time makes it good.
+    pub for_good: bool,
+}
+
+impl From<Broken> for Rejected {
+    fn from(cause: Broken) -> Self {
+        Self {
+            cause,
+            for_good: true,
+        }
+    }
+}
+
+impl Rejected {
+    const fn for_now(cause: Broken) -> Self {
+        Self {
+            cause,
+            for_good: false,
+        }
+    }
+}
+
 impl TokenRules {
-    /// Everything that needs no cryptography: shape, header, key.
-    pub fn read<'a>(&self, token: &'a str, keys: &'a KeySet) -> Result<Unverified<'a>, Broken> {
+    /// Everything that needs neither cryptography nor a key: shape and header.
+    pub fn read<'a>(&self, token: &'a str) -> Result<Unverified<'a>, Broken> {
         if token.len() > self.longest_token {
             return Err("the token is too long");
         }
@@ -72,17 +100,13 @@ impl TokenRules {
             return Err("not a signed token");
         }
         let header = self.read_header(header)?;
-        let key_id = match header.get("kid") {
-            None => None,
-            Some(Value::String(id)) if id.len() <= KEY_ID_MAX_BYTES => Some(id.as_str()),
+        match header.get("kid") {
+            None => {}
+            Some(Value::String(id)) if id.len() <= KEY_ID_MAX_BYTES => {}
             Some(_) => return Err("kid is not a short text"),
-        };
-        let key = keys.find(key_id).ok_or("there is no such key")?;
-        if header.get("alg").and_then(Value::as_str) != Some(&format!("{:?}", key.algorithm)) {
-            return Err("alg is not that of the key");
         }
         Ok(Unverified {
-            key,
+            header,
             message,
             signature,
             payload,
@@ -112,16 +136,22 @@ impl TokenRules {
         }
     }
 
-    /// The claims of a token whose signature was verified.
-    pub fn check_claims(&self, token: &Unverified<'_>, now: u64) -> Result<Claims, Broken> {
+    /// The claims of a token whose signature was verified with this key.
+    pub fn check_claims(
+        &self,
+        token: &Unverified<'_>,
+        key: &VerifyingKey,
+        now: u64,
+    ) -> Result<Claims, Rejected> {
         let payload = decode(token.payload).ok_or("the payload is not base64url")?;
         let all = parse_object(&payload).map_err(|_| "the payload is not a JSON object")?;
+        let text = String::from_utf8(payload).map_err(|_| "the payload is not UTF-8")?;
         let facts = self.check_times(&all, now)?;
         check_party(&all, "iss", &self.issuers, false).ok_or("iss is not accepted")?;
         check_party(&all, "aud", &self.audiences, true).ok_or("aud is not accepted")?;
         let subject = match all.get("sub") {
             Some(Value::String(subject)) if subject.len() <= USER_ID_MAX_BYTES => subject.as_str(),
-            _ => return Err("sub is not a short text"),
+            _ => return Err("sub is not a short text".into()),
         };
         let subject = UserId::new(subject).map_err(|_| "sub is not a user id")?;
         let id = match all.get("jti") {
@@ -129,39 +159,65 @@ impl TokenRules {
             Some(Value::String(id)) if (1..=TOKEN_ID_MAX_BYTES).contains(&id.len()) => {
                 Some(id.as_str().into())
             }
-            Some(_) => return Err("jti is not a short text"),
+            Some(_) => return Err("jti is not a short text".into()),
         };
         Ok(Claims {
             subject,
-            token: TokenFacts { id, ..facts },
+            token: TokenFacts {
+                id,
+                key: key.id.clone(),
+                claims: Some(text.into()),
+                ..facts
+            },
             all,
         })
     }
 
-    fn check_times(&self, claims: &Map<String, Value>, now: u64) -> Result<TokenFacts, Broken> {
+    fn check_times(&self, claims: &Map<String, Value>, now: u64) -> Result<TokenFacts, Rejected> {
         let leeway = self.leeway.as_secs();
         let expires_at = date(claims, "exp")?.ok_or("exp is missing")?.0;
         if expires_at.saturating_add(leeway) <= now {
-            return Err("expired");
+            return Err("expired".into());
         }
         let not_before = date(claims, "nbf")?.map_or(0, |(_, late)| late);
         if not_before > now.saturating_add(leeway) {
-            return Err("not valid yet");
+            return Err(Rejected::for_now("not valid yet"));
         }
         let issued_at = date(claims, "iat")?;
-        if issued_at.is_some_and(|(_, late)| late > now.saturating_add(leeway)) {
-            return Err("issued in the future");
+        if self.require_issued_at && issued_at.is_none() {
+            return Err("iat is missing".into());
         }
-        // Without iat the token is at least as young as now.
+        if issued_at.is_some_and(|(_, late)| late > now.saturating_add(leeway)) {
+            return Err(Rejected::for_now("issued in the future"));
+        }
+        // Without iat the token is at least as young as now: wait, and it fits.
         let lifetime = expires_at.saturating_sub(issued_at.map_or(now, |(early, _)| early));
         if lifetime > self.longest_lifetime.as_secs() {
-            return Err("valid for too long");
+            return Err(Rejected::for_now("valid for too long"));
         }
         Ok(TokenFacts {
             id: None,
+            key: None,
+            claims: None,
             issued_at: issued_at.map_or(0, |(early, _)| early),
             expires_at: Some(expires_at),
         })
+    }
+}
+
+impl Unverified<'_> {
+    /// The name of the key that it says it is signed with.
+    pub fn key_id(&self) -> Option<&str> {
+        self.header.get("kid").and_then(Value::as_str)
+    }
+
+    /// The key decides the algorithm; the token may only agree.
+    pub fn check_algorithm(&self, key: &VerifyingKey) -> Result<(), Broken> {
+        let algorithm = self.header.get("alg").and_then(Value::as_str);
+        if algorithm != Some(&format!("{:?}", key.algorithm)) {
+            return Err("alg is not that of the key");
+        }
+        Ok(())
     }
 }
 

@@ -46,7 +46,7 @@ fn parse_name(name: &str) -> Option<String> {
 }
 
 /// Digits only (`u16::from_str` would take a `+`), without leading zeros.
-fn parse_port(port: &str) -> Result<u16, ()> {
+pub(super) fn parse_port(port: &str) -> Result<u16, ()> {
     if port.starts_with('0') || !port.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(());
     }

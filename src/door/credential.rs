@@ -24,6 +24,8 @@ pub(crate) enum Carrier {
     Header,
     /// `Sec-WebSocket-Protocol: …, bearer.…`: browsers.
     Subprotocol,
+    /// `?ticket=…`, with a ticket in the token's stead.
+    Ticket,
 }
 
 /// What the request brought along.
@@ -35,12 +37,12 @@ pub(crate) struct Presented {
     pub subprotocol: Option<String>,
 }
 
-/// Reads the credential and settles the subprotocol. Cookies and any `token` in the query are not
-/// carriers: they are not looked at. Afterwards no carrier is left among the head's fields.
+/// Reads the credential and settles the subprotocol. Cookies and anything in the query but `ticket` are
+/// not carriers: they are not looked at. Afterwards no carrier is left among the head's fields.
 ///
 /// # Errors
-/// 400 for two credentials, a malformed or unknown subprotocol, or a ticket; 401 for a credential
-/// that cannot be a token.
+/// 400 for two credentials and a malformed or unknown subprotocol; 401 for a credential that cannot be
+/// one.
 pub(crate) fn take(
     head: &mut Head,
     subprotocols: &[String],
@@ -56,50 +58,54 @@ fn present(
     subprotocols: &[String],
     token_max_bytes: usize,
 ) -> Result<Presented, Refusal> {
-    refuse_ticket(head.query.as_deref())?;
     let offer = match head.headers.get(SEC_WEBSOCKET_PROTOCOL) {
         None => Offer::default(),
         // A value that is not text is as malformed as an empty list.
         Some(value) => Offer::parse(Some(value.to_str().unwrap_or_default()))?,
     };
     let subprotocol = offer.select(subprotocols)?;
-    let authorization = head.headers.get(AUTHORIZATION);
-    let (carrier, token) = match (authorization, offer.bearer) {
+    let authorization = head.headers.get(AUTHORIZATION).map(|value| {
+        let token = value.to_str().ok().and_then(bearer_token);
+        (Carrier::Header, token.unwrap_or_default())
+    });
+    let bearer = offer.bearer.map(|token| (Carrier::Subprotocol, token));
+    let tickets = tickets(head.query.as_deref()).map(|ticket| (Carrier::Ticket, ticket));
+    let mut carried = authorization.into_iter().chain(bearer).chain(tickets);
+    let credential = match (carried.next(), carried.next()) {
         (Some(_), Some(_)) => return Err(Refusal::bad_request("two credentials")),
-        (Some(value), None) => (Carrier::Header, value.to_str().ok().and_then(bearer_token)),
-        (None, Some(token)) => (Carrier::Subprotocol, Some(token)),
-        (None, None) => {
-            return Ok(Presented {
-                credential: None,
-                subprotocol,
-            });
-        }
+        (Some((carrier, text)), None) => Some((carrier, check(text, token_max_bytes)?)),
+        (None, _) => None,
     };
-    let token = token
-        .filter(|token| is_token68(token))
-        .ok_or_else(|| Refusal::unauthorized("the credential is not a bearer token"))?;
-    if token.len() > token_max_bytes {
-        return Err(Refusal::unauthorized(
-            "the token is longer than limits.token_bytes",
-        ));
-    }
     Ok(Presented {
-        credential: Some((carrier, Credential::new(token))),
+        credential,
         subprotocol,
     })
 }
 
-/// The carrier of a single-use ticket. There are none to redeem, and a client that brings one must
-/// learn that this is why.
-fn refuse_ticket(query: Option<&str>) -> Result<(), Refusal> {
-    let mut names = query
-        .unwrap_or_default()
-        .split('&')
-        .map(|pair| pair.split('=').next().unwrap_or_default());
-    if names.any(|name| name == "ticket") {
-        return Err(Refusal::bad_request("tickets are not enabled"));
+/// Whether this can be a token or a ticket at all.
+///
+/// # Errors
+/// 401 when it is too long or has other characters.
+pub(crate) fn check(text: &str, max_bytes: usize) -> Result<Credential, Refusal> {
+    if !is_token68(text) {
+        let cause = "the credential is neither a bearer token nor a ticket";
+        return Err(Refusal::unauthorized(cause));
     }
-    Ok(())
+    if text.len() > max_bytes {
+        let cause = "the token is longer than limits.token_bytes";
+        return Err(Refusal::unauthorized(cause));
+    }
+    Ok(Credential::new(text))
+}
+
+/// The values of all `ticket` in a query. Nothing is decoded: a ticket needs no escapes.
+fn tickets(query: Option<&str>) -> impl Iterator<Item = &str> {
+    let pairs = query.unwrap_or_default().split('&');
+    pairs.filter_map(|pair| match pair.split_once('=') {
+        Some(("ticket", ticket)) => Some(ticket),
+        None if pair == "ticket" => Some(""),
+        _ => None,
+    })
 }
 
 /// The token of `Bearer <token>` (RFC 6750 §2.1). Another scheme has none.
@@ -222,20 +228,53 @@ mod tests {
     }
 
     #[test]
-    fn the_query_carries_nothing() {
-        let with_query = |query: &str| {
-            let mut head = Head::get("/ws", &[]);
+    fn the_query_carries_a_ticket_and_nothing_else() {
+        let with_query = |query: &str, fields: &[(&'static str, &str)]| {
+            let mut head = Head::get("/ws", fields);
             head.query = Some(query.to_owned());
-            take(&mut head, &[], 4096)
+            take(&mut head, &["game.v1".to_owned()], TOKEN.len())
         };
         for query in ["", "token=abc", "access_token=abc", "a=ticket", "tickets=1"] {
-            assert!(with_query(query).unwrap().credential.is_none(), "{query}");
+            let presented = with_query(query, &[]).unwrap();
+            assert!(presented.credential.is_none(), "{query}");
         }
-        for query in ["ticket=abc", "ticket", "a=b&ticket=abc"] {
-            let refusal = with_query(query).unwrap_err();
+        for query in ["ticket=ab-_c", "a=b&ticket=ab-_c", "ticket=ab-_c&ticked=x"] {
+            let presented = with_query(query, &[]).unwrap();
+            let (carrier, ticket) = presented.credential.unwrap();
+            assert_eq!((carrier, ticket.expose()), (Carrier::Ticket, "ab-_c"));
+        }
+        let long = format!("ticket={TOKEN}x");
+        for query in [
+            "ticket",
+            "ticket=",
+            "ticket=a%2Db",
+            "ticket=a,b",
+            "ticket==",
+            &long,
+        ] {
+            let refusal = with_query(query, &[]).unwrap_err();
+            assert_eq!(refusal.kind().status(), 401, "{query}");
+            assert!(!refusal.to_string().contains("a,b"));
+        }
+        for query in [
+            "ticket=abc&ticket=abc",
+            "ticket=abc&ticket",
+            "ticket&ticket=",
+        ] {
+            let refusal = with_query(query, &[]).unwrap_err();
             assert_eq!(refusal.kind().status(), 400, "{query}");
-            assert!(!refusal.to_string().contains("abc"));
         }
+        for field in [
+            ("authorization", "Bearer a"),
+            ("authorization", "Basic a"),
+            ("sec-websocket-protocol", "game.v1, bearer.a"),
+        ] {
+            let refusal = with_query("ticket=abc", &[field]).unwrap_err();
+            assert_eq!(refusal.kind().status(), 400, "{field:?}");
+        }
+        let offer = [("sec-websocket-protocol", "game.v1")];
+        let presented = with_query("ticket=abc", &offer).unwrap();
+        assert_eq!(presented.subprotocol.as_deref(), Some("game.v1"));
     }
 
     #[test]

@@ -17,8 +17,11 @@ use tokio::{
 };
 
 use super::{
-    Credential, Door, HandshakeRequest, credential,
+    Credential, Door, HandshakeRequest,
+    credential::{self, Carrier},
+    gate::Visitor,
     head::{self, Head, HeadError, Method},
+    proxies::remove_hops,
     response::{self, Answer},
     upgrade,
 };
@@ -31,8 +34,9 @@ use crate::{
     session::{Outlet, Plain, Session, hung_up, reset_on_close},
 };
 
-/// When to come back after a 503 that has to do with this server's state.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// How a health check starts, and how long it may take to.
+const HEALTH_CHECK: &[u8] = b"GET /healthz";
+const GLANCE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What a request gets that is not refused.
 enum Granted {
@@ -42,16 +46,32 @@ enum Granted {
     Player(Box<(Answer, Admission)>),
 }
 
+/// Who is being served, as far as it is known.
+struct Caller<'a> {
+    /// Whoever connected, or for whom a trusted proxy speaks.
+    address: SocketAddr,
+    /// Whom the connection is counted for. Empty until a proxy has said it.
+    visitor: &'a mut Option<Visitor>,
+    /// The page that may read the answer.
+    origin: Option<String>,
+}
+
 /// From accept to the 101: the session of an admitted player, or nothing when the connection was
 /// answered otherwise.
 pub(super) async fn serve(
     door: &Door,
     mut stream: TcpStream,
     peer: SocketAddr,
-) -> Option<Session<Plain>> {
+    visitor: &mut Option<Visitor>,
+) -> Option<Box<Session<Plain>>> {
     let deadline = Instant::now() + door.limits.handshake_timeout;
-    let mut origin = None;
-    let checked = timeout_at(deadline, check(door, &mut stream, peer, &mut origin)).await;
+    let mut caller = Caller {
+        address: peer,
+        visitor,
+        origin: None,
+    };
+    let checked = timeout_at(deadline, check(door, &mut stream, &mut caller)).await;
+    let (peer, origin) = (caller.address, caller.origin);
     let refusal = match checked {
         Err(_) => RefusalKind::Timeout.into(),
         Ok(Err(HeadError::Gone)) => return None,
@@ -83,21 +103,27 @@ pub(super) async fn serve(
     None
 }
 
-/// Everything that can be known without the game: steps that cost little come first. `origin` is set
-/// to the page that may read the answer.
+/// Everything that can be known without the game: steps that cost little come first.
 async fn check(
     door: &Door,
     stream: &mut TcpStream,
-    peer: SocketAddr,
-    origin: &mut Option<String>,
+    caller: &mut Caller<'_>,
 ) -> Result<Granted, HeadError> {
-    let mut head = timeout(
-        door.limits.head_timeout,
-        head::read_head(stream, &door.limits),
-    )
-    .await
-    .map_err(|_| Refusal::from(RefusalKind::Timeout))??;
+    let head = timeout(door.limits.head_timeout, read_head(door, stream, caller))
+        .await
+        .map_err(|_| Refusal::from(RefusalKind::Timeout))??;
+    if caller.visitor.is_none() {
+        caller.address = door.gate.proxies.client(caller.address, &head.headers)?;
+    }
     if head.path == "/healthz" && head.method == Method::Get {
+        match &*caller.visitor {
+            None => door.gate.charge_health_check(caller.address)?,
+            Some(visitor) if visitor.paid.is_ok() => {
+                door.gate.exchange_for_health_check(caller.address)?;
+            }
+            // Charged before its head was read.
+            Some(_) => {}
+        }
         return Ok(Granted::Answer(Answer::healthy()));
     }
     let page = door
@@ -105,9 +131,13 @@ async fn check(
         .check(&head.headers)
         .map(|page| page.map(str::to_owned));
     if let Ok(page) = &page {
-        origin.clone_from(page);
+        caller.origin.clone_from(page);
     }
-    door.throttle.charge(peer.ip().into())?;
+    let visitor = match &mut *caller.visitor {
+        Some(visitor) => visitor,
+        unknown => unknown.insert(door.gate.receive(caller.address)?),
+    };
+    visitor.paid.clone()?;
 
     let is_preflight = head.path == door.preflight_path;
     if head.path != door.shared.config.path && !is_preflight {
@@ -115,7 +145,7 @@ async fn check(
     }
     page?;
     if is_preflight && head.method == Method::Options {
-        let answer = Answer::preflight_options(origin.as_deref());
+        let answer = Answer::preflight_options(caller.origin.as_deref());
         return Ok(Granted::Answer(answer));
     }
     if head.method != Method::Get {
@@ -125,55 +155,90 @@ async fn check(
         true => None,
         false => Some(upgrade::websocket_key(&head)?.to_owned()),
     };
-    check_room(door)?;
-    let config = &door.shared.config;
-    let presented = credential::take(&mut head, &config.subprotocols, door.limits.token_bytes)?;
-    let credential = presented.credential.map(|(_, credential)| credential);
-    let admission = authenticate(door, peer, head, credential).await?;
+    door.shared.check_room()?;
+    let (subprotocol, admission) = verify(door, caller.address, head, is_preflight).await?;
     match key {
         Some(key) => {
-            let answer = Answer::switching_protocols(&key, presented.subprotocol.as_deref());
+            let answer = Answer::switching_protocols(&key, subprotocol.as_deref());
             Ok(Granted::Player(Box::new((answer, admission))))
         }
         None => {
             let registry = &door.shared.registry;
             registry.check(admission.user.id(), &admission.token)?;
-            let answer = Answer::preflight_passed(origin.as_deref());
+            let answer = Answer::preflight_passed(caller.origin.as_deref());
             Ok(Granted::Answer(answer))
         }
     }
 }
 
-/// The cheap look; the place itself is taken at the end.
-fn check_room(door: &Door) -> Result<(), Refusal> {
-    let kind = if *door.shared.stopping.borrow() {
-        RefusalKind::Draining
-    } else if door.shared.registry.is_full() {
-        RefusalKind::Capacity
-    } else {
-        return Ok(());
+/// Reads the head. Whose handshakes are used up is heard no further than to know whether this is a
+/// health check.
+async fn read_head(
+    door: &Door,
+    stream: &mut TcpStream,
+    caller: &mut Caller<'_>,
+) -> Result<Head, HeadError> {
+    let Some(visitor) = &*caller.visitor else {
+        return head::read_head(stream, &door.limits).await;
     };
-    Err(Refusal::from(kind).retry_after(RETRY_AFTER))
+    let Err(refusal) = &visitor.paid else {
+        return head::read_head(stream, &door.limits).await;
+    };
+    caller.origin = door.gate.readers().map(str::to_owned);
+    let glance = timeout(GLANCE_TIMEOUT, head::read_start(stream, HEALTH_CHECK)).await;
+    let start = glance.unwrap_or(Ok(None))?.ok_or_else(|| refusal.clone())?;
+    door.gate.charge_health_check(visitor.address)?;
+    head::read_rest(stream, start, &door.limits).await
 }
 
-async fn authenticate(
+/// Takes the credential and has it checked; a refused one costs more. With the subprotocol to name in
+/// the `101`.
+async fn verify(
     door: &Door,
     peer: SocketAddr,
-    head: Head,
-    credential: Option<Credential>,
-) -> Result<Admission, Refusal> {
-    let request = HandshakeRequest {
-        peer,
-        path: head.path,
-        headers: head.headers,
-        credential,
+    mut head: Head,
+    is_preflight: bool,
+) -> Result<(Option<String>, Admission), Refusal> {
+    let config = &door.shared.config;
+    let fine = |refusal: &Refusal| {
+        if refusal.kind() == RefusalKind::Unauthorized {
+            door.gate.fine(peer);
+        }
     };
-    timeout(
-        door.limits.lookup_timeout,
-        door.authenticator.authenticate(&request),
-    )
-    .await
-    .unwrap_or_else(|_| Err(Refusal::unavailable("the authenticator took too long")))
+    let presented = credential::take(&mut head, &config.subprotocols, door.limits.token_bytes)
+        .inspect_err(fine)?;
+    remove_hops(&mut head.headers);
+    let is_guess = presented.credential.is_some();
+    let examined = match presented.credential {
+        Some((Carrier::Ticket, ticket)) => redeem(door, &ticket, is_preflight).await,
+        token => {
+            let request = HandshakeRequest {
+                peer,
+                path: head.path,
+                headers: head.headers,
+                credential: token.map(|(_, token)| token),
+            };
+            door.shared.examiner.authenticate(&request).await
+        }
+    };
+    if let (true, Err(refusal)) = (is_guess, &examined) {
+        fine(refusal);
+    }
+    Ok((presented.subprotocol, examined?))
+}
+
+/// Uses a ticket up, or only looks at it for a preflight. Much may have happened since it was issued, so
+/// its user is looked up again.
+async fn redeem(
+    door: &Door,
+    ticket: &Credential,
+    is_preflight: bool,
+) -> Result<Admission, Refusal> {
+    let admission = match is_preflight {
+        true => door.shared.tickets.look_at(ticket)?,
+        false => door.shared.tickets.take(ticket)?,
+    };
+    door.shared.examiner.readmit(admission).await
 }
 
 /// A player who is in the registry. Dropped anywhere before the session has taken over, also by a
@@ -190,15 +255,15 @@ impl Place {
         &self.inlet.handle
     }
 
-    fn begin_session(mut self, stream: Plain, door: &Door) -> Session<Plain> {
+    fn begin_session(mut self, stream: Plain, door: &Door) -> Box<Session<Plain>> {
         self.handed_over = true;
-        Session::new(
+        Box::new(Session::new(
             stream,
             self.inlet.clone(),
             self.outlet.clone(),
             self.registry.clone(),
             door.limits.clone(),
-        )
+        ))
     }
 }
 
@@ -225,7 +290,7 @@ async fn enter(
     deadline: Instant,
 ) -> Result<Place, Refusal> {
     // Again: the app may be about to end since.
-    check_room(door)?;
+    door.shared.check_room()?;
     let registry = door.shared.registry.clone();
     let handle = registry.admit(admission.user.clone(), admission.token.clone(), peer)?;
     let place = Place {
@@ -265,7 +330,7 @@ async fn wait_for_game(
         answer = &mut answered => {
             return answer.unwrap_or_else(|_| Err(abandoned(place.handle())));
         }
-        () = place.handle().changed() => abandoned(place.handle()),
+        refusal = abandoned_elsewhere(place.handle()) => refusal,
         _ = stopping.wait_for(|stopping| *stopping) => RefusalKind::Draining.into(),
         () = hung_up(stream) => RefusalKind::Timeout.into(),
         () = tokio::time::sleep_until(deadline) => {
@@ -279,6 +344,15 @@ async fn wait_for_game(
     answered
         .await
         .unwrap_or_else(|_| Err(abandoned(place.handle())))
+}
+
+async fn abandoned_elsewhere(handle: &Handle) -> Refusal {
+    loop {
+        if let Some(refusal) = handle.abandoned() {
+            return refusal;
+        }
+        handle.woken().await;
+    }
 }
 
 fn abandoned(handle: &Handle) -> Refusal {

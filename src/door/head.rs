@@ -71,7 +71,39 @@ pub(crate) async fn read_head<S>(stream: &mut S, limits: &Limits) -> Result<Head
 where
     S: AsyncRead + Unpin,
 {
-    let mut buffer = Vec::with_capacity(TYPICAL_BYTES.min(limits.head_bytes + 1));
+    let buffer = Vec::with_capacity(TYPICAL_BYTES.min(limits.head_bytes + 1));
+    read_rest(stream, buffer, limits).await
+}
+
+/// Reads as far as the bytes are these and no further. `None` as soon as one is another.
+pub(crate) async fn read_start<S>(
+    stream: &mut S,
+    start: &[u8],
+) -> Result<Option<Vec<u8>>, HeadError>
+where
+    S: AsyncRead + Unpin,
+{
+    let mut buffer = Vec::with_capacity(start.len());
+    while buffer.len() < start.len() {
+        let mut limited = (&mut *stream).take((start.len() - buffer.len()) as u64);
+        match limited.read_buf(&mut buffer).await {
+            Ok(0) | Err(_) => return Err(HeadError::Gone),
+            Ok(_) if start.starts_with(&buffer) => {}
+            Ok(_) => return Ok(None),
+        }
+    }
+    Ok(Some(buffer))
+}
+
+/// The same as [`read_head`] for a head whose start, shorter than any head, has been read.
+pub(crate) async fn read_rest<S>(
+    stream: &mut S,
+    mut buffer: Vec<u8>,
+    limits: &Limits,
+) -> Result<Head, HeadError>
+where
+    S: AsyncRead + Unpin,
+{
     let mut line_ends = LineEnds::default();
     loop {
         let room = (limits.head_bytes + 1).saturating_sub(buffer.len());

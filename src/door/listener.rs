@@ -10,25 +10,16 @@ use std::{
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::watch,
     time::sleep,
 };
 use tracing::{debug, warn};
 
-use super::{
-    response,
-    throttle::{AddressPermit, Occupancy},
-};
-use crate::{Limits, Refusal, RefusalKind};
+use super::gate::{Gate, Permits};
+use crate::Limits;
 
 /// Connections that the kernel keeps for us before we accept them.
 const BACKLOG: i32 = 1024;
-
-/// Sockets that are being told that there is no room. One more is dropped without a word.
-const REFUSALS_AT_ONCE: usize = 64;
-
-/// When to try again after there was no room.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Binds the listener. The accepted sockets inherit the size of its send buffer, which has to be
 /// set before the connection is made.
@@ -52,62 +43,15 @@ pub(crate) fn bind(address: SocketAddr, limits: &Limits) -> io::Result<std::net:
     Ok(socket.into())
 }
 
-/// The right to be here.
-pub(crate) struct Permits {
-    /// One of the pending handshakes: drop it with the end of the handshake.
-    pub pending: OwnedSemaphorePermit,
-    /// One of the address's connections: keep it for as long as the connection lives.
-    pub address: AddressPermit,
-}
-
-/// The caps that hold before a byte was read.
-pub(crate) struct Gate {
-    pending: Arc<Semaphore>,
-    refusals: Arc<Semaphore>,
-    occupancy: Arc<Occupancy>,
-}
-
-impl Gate {
-    /// With the limits `pending_handshakes` and `connections_per_ip`.
-    pub fn new(limits: &Limits) -> Self {
-        Self {
-            pending: Arc::new(Semaphore::new(limits.pending_handshakes)),
-            refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
-            occupancy: Arc::new(Occupancy::new(limits)),
-        }
-    }
-
-    fn enter(&self, peer: SocketAddr) -> Result<Permits, Refusal> {
-        let address = self.occupancy.enter(peer.ip().into()).ok_or_else(|| {
-            Refusal::from(RefusalKind::TooManyAttempts).because("connections_per_ip")
-        })?;
-        let pending = Arc::clone(&self.pending)
-            .try_acquire_owned()
-            .map_err(|_| Refusal::from(RefusalKind::Capacity).because("pending_handshakes"))?;
-        Ok(Permits { pending, address })
-    }
-
-    /// Tells the client, unless too many are being told already.
-    fn turn_away(&self, stream: TcpStream, peer: SocketAddr, refusal: Refusal) {
-        debug!(%peer, %refusal, "turned away");
-        if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
-            tokio::spawn(async move {
-                response::refuse(stream, &refusal.retry_after(RETRY_AFTER), None).await;
-                drop(permit);
-            });
-        }
-    }
-}
-
 /// Accepts until `stop` turns true or its sender is gone, and then closes the listener. Each socket
 /// that the gate lets in gets a task of its own.
 pub(crate) async fn accept_loop<F, Fut>(
     listener: TcpListener,
-    gate: Gate,
+    gate: Arc<Gate>,
     mut stop: watch::Receiver<bool>,
     on_connection: F,
 ) where
-    F: Fn(TcpStream, SocketAddr, Permits) -> Fut,
+    F: Fn(TcpStream, Permits) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
     let accept = async {
@@ -120,7 +64,7 @@ pub(crate) async fn accept_loop<F, Fut>(
                         continue; // It is gone already.
                     }
                     match gate.enter(peer) {
-                        Ok(permits) => drop(tokio::spawn(on_connection(stream, peer, permits))),
+                        Ok(permits) => drop(tokio::spawn(on_connection(stream, permits))),
                         Err(refusal) => gate.turn_away(stream, peer, refusal),
                     }
                 }
@@ -182,9 +126,10 @@ impl Default for Backoff {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{io::AsyncReadExt, join, sync::mpsc, task::JoinHandle, time::timeout};
+    use tokio::{io::AsyncReadExt, sync::mpsc, task::JoinHandle, time::timeout};
 
     use super::*;
+    use crate::BouncerConfig;
 
     const LOCAL: &str = "127.0.0.1:0";
 
@@ -196,17 +141,18 @@ mod tests {
     }
 
     fn open(limits: &Limits) -> Door {
+        let config = BouncerConfig::new(LOCAL).limits(limits.clone());
         let listener = bind(LOCAL.parse().unwrap(), limits).unwrap();
         let address = listener.local_addr().unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
         let (stop, stopped) = watch::channel(false);
         let (sender, accepted) = mpsc::channel(16);
-        let gate = Gate::new(limits);
+        let gate = Arc::new(Gate::new(&config).unwrap());
         let task = tokio::spawn(accept_loop(
             listener,
             gate,
             stopped,
-            move |stream, _, permits| {
+            move |stream, permits| {
                 let sender = sender.clone();
                 async move { sender.send((stream, permits)).await.unwrap() }
             },
@@ -273,34 +219,9 @@ mod tests {
         assert!(refusal.starts_with("HTTP/1.1 429 "), "{refusal}");
         assert!(refusal.contains(r#""error":"too_many_attempts""#));
 
-        drop(permits.address);
+        drop(permits.visitor);
         let _second = TcpStream::connect(door.address).await.unwrap();
         assert!(door.accepted.recv().await.is_some());
-    }
-
-    #[tokio::test]
-    async fn p09_past_so_many_refusals_a_socket_is_dropped_without_a_word() {
-        let limits = Limits::default();
-        let gate = Gate::new(&limits);
-        let listener = bind(LOCAL.parse().unwrap(), &limits).unwrap();
-        let address = listener.local_addr().unwrap();
-        let listener = TcpListener::from_std(listener).unwrap();
-        let turn_away = async || {
-            let (stream, peer) = listener.accept().await.unwrap();
-            gate.turn_away(stream, peer, RefusalKind::Capacity.into());
-        };
-        let others = u32::try_from(REFUSALS_AT_ONCE - 1).unwrap();
-        let _others = gate.refusals.try_acquire_many(others).unwrap();
-
-        let (mut client, ()) = join!(
-            async { TcpStream::connect(address).await.unwrap() },
-            turn_away()
-        );
-        let (answer, ()) = join!(answer(address), turn_away());
-        assert_eq!(answer, "", "no room to refuse a second one");
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     }
 
     #[tokio::test]

@@ -52,7 +52,9 @@ impl HandshakeRequest {
         }
     }
 
-    /// The address of the client.
+    /// The address of the client: of whoever connected, or for whom one of the
+    /// [`trusted_proxies`](crate::BouncerConfig::trusted_proxies) speaks. Then the port is 0 unless
+    /// the proxy tells it.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
@@ -64,7 +66,8 @@ impl HandshakeRequest {
 
     /// A header field's value, when it is there and visible ASCII. The fields that may carry a
     /// secret (`Authorization`, `Proxy-Authorization`, `Cookie`, `Sec-WebSocket-Protocol`) are not
-    /// among them: the token is in [`credential`](Self::credential), from wherever it came.
+    /// among them: the token is in [`credential`](Self::credential), from wherever it came. Nor are
+    /// `X-Forwarded-For` and `Forwarded`: see [`peer`](Self::peer).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

@@ -1,22 +1,15 @@
-//! What one address may ask for: handshakes per minute, and connections at a time.
+//! What one address may ask for in a minute.
 
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    num::NonZeroU32,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use governor::{
-    Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-    middleware::NoOpMiddleware,
-    nanos::Nanos,
-    state::{StateStore, keyed::ShrinkableKeyedStateStore},
+use crate::{
+    Refusal, RefusalKind,
+    sync::{Mutex, lock},
 };
-
-use crate::{Limits, Refusal, RefusalKind};
 
 /// Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, which one customer has
 /// to itself.
@@ -35,197 +28,119 @@ impl From<IpAddr> for AddressKey {
     }
 }
 
-/// A token bucket of handshakes for each address.
-pub(crate) struct HandshakeThrottle<C: Clock = DefaultClock> {
-    limiter: RateLimiter<AddressKey, Buckets, C, NoOpMiddleware<C::Instant>>,
+/// A token bucket for each address: it holds the tokens of a minute and refills evenly.
+///
+/// A bucket is kept as the time at which it will be full again. Taking a token moves that time
+/// away, and when it would be more than a minute ahead, the bucket is empty.
+pub(crate) struct Throttle {
+    /// The name of its limit, for the operator.
+    limit: &'static str,
+    /// Until one more token is there.
+    interval: Duration,
+    /// Until an empty bucket is full.
+    capacity: Duration,
+    table: Mutex<Table>,
+}
+
+struct Table {
+    full_at: HashMap<AddressKey, Instant>,
     max_addresses: usize,
-    next_sweep: Mutex<C::Instant>,
+    /// The one bucket of all who came when the table was full.
+    others: Instant,
+    next_sweep: Instant,
 }
 
 /// When the table is full, it is swept at most this often: a sweep looks at every entry.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-impl HandshakeThrottle {
-    /// With the limits `handshakes_per_ip_per_minute` and `tracked_addresses`.
-    pub fn new(limits: &Limits) -> Self {
-        Self::with_clock(limits, DefaultClock::default())
-    }
-}
-
-impl<C: Clock> HandshakeThrottle<C> {
-    fn with_clock(limits: &Limits, clock: C) -> Self {
-        let per_minute = u32::try_from(limits.handshakes_per_ip_per_minute).unwrap_or(u32::MAX);
-        let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
-        let max_addresses = limits.tracked_addresses;
-        let buckets = Buckets(Mutex::new(Table {
-            known: HashMap::new(),
-            others: None,
-            max_addresses,
-        }));
+impl Throttle {
+    /// `per_minute` tokens for each address, and a table of so many addresses; past that, new ones
+    /// share one bucket.
+    pub fn new(limit: &'static str, per_minute: usize, max_addresses: usize) -> Self {
+        let tokens = u32::try_from(per_minute).unwrap_or(u32::MAX).max(1);
+        let interval = Duration::from_secs(60) / tokens;
+        let now = Instant::now();
         Self {
-            next_sweep: Mutex::new(clock.now()),
-            limiter: RateLimiter::new(quota, buckets, clock),
-            max_addresses,
+            limit,
+            interval,
+            capacity: interval * tokens,
+            table: Mutex::new(Table {
+                full_at: HashMap::new(),
+                max_addresses,
+                others: now,
+                next_sweep: now,
+            }),
         }
     }
 
-    /// Takes one handshake out of the address's bucket.
+    /// Takes one token out of the address's bucket.
     ///
     /// # Errors
-    /// 429 with the time until the next one when the bucket is empty.
+    /// 429 with the time until the next token when the bucket is empty.
     pub fn charge(&self, address: AddressKey) -> Result<(), Refusal> {
-        self.sweep_when_full();
-        self.limiter.check_key(&address).map_err(|not_until| {
+        self.charge_at(address, Instant::now()).map_err(|wait| {
             Refusal::from(RefusalKind::TooManyAttempts)
-                .because("handshakes_per_ip_per_minute")
-                .retry_after(not_until.wait_time_from(self.limiter.clock().now()))
+                .because(self.limit)
+                .retry_after(wait)
         })
     }
 
-    fn sweep_when_full(&self) {
-        if self.limiter.len() < self.max_addresses {
-            return;
+    /// Takes this many tokens for something that is over, or as many as there are: a bucket never
+    /// owes.
+    pub fn fine(&self, address: AddressKey, tokens: usize) {
+        self.fine_at(address, tokens, Instant::now());
+    }
+
+    /// Puts one token back.
+    pub fn refund(&self, address: AddressKey) {
+        let mut table = lock(&self.table);
+        let full_at = table.bucket(address, Instant::now());
+        *full_at = full_at.checked_sub(self.interval).unwrap_or(*full_at);
+    }
+
+    fn charge_at(&self, address: AddressKey, now: Instant) -> Result<(), Duration> {
+        let mut table = lock(&self.table);
+        let full_at = table.bucket(address, now);
+        let after = (*full_at).max(now) + self.interval;
+        let ahead = after - now;
+        if ahead > self.capacity {
+            return Err(ahead - self.capacity);
         }
-        let now = self.limiter.clock().now();
-        {
-            let mut next_sweep = lock(&self.next_sweep);
-            if now < *next_sweep {
-                return;
-            }
-            *next_sweep = now + Nanos::from(SWEEP_INTERVAL);
+        *full_at = after;
+        Ok(())
+    }
+
+    fn fine_at(&self, address: AddressKey, tokens: usize, now: Instant) {
+        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+        let mut table = lock(&self.table);
+        let full_at = table.bucket(address, now);
+        let after = (*full_at).max(now) + self.interval.saturating_mul(tokens).min(self.capacity);
+        *full_at = after.min(now + self.capacity);
+    }
+}
+
+impl Table {
+    fn bucket(&mut self, address: AddressKey, now: Instant) -> &mut Instant {
+        if self.full_at.len() >= self.max_addresses && now >= self.next_sweep {
+            self.next_sweep = now + SWEEP_INTERVAL;
+            self.full_at.retain(|_, full_at| *full_at > now);
         }
-        self.limiter.retain_recent();
-    }
-}
-
-/// Where the buckets are kept: a table of bounded size, and one bucket for all who came when it was
-/// full.
-struct Buckets(Mutex<Table>);
-
-struct Table {
-    known: HashMap<AddressKey, Nanos>,
-    others: Option<Nanos>,
-    max_addresses: usize,
-}
-
-impl StateStore for Buckets {
-    type Key = AddressKey;
-
-    fn measure_and_replace<T, F, E>(&self, address: &AddressKey, decide: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let mut table = lock(&self.0);
-        if let Some(state) = table.known.get_mut(address) {
-            let (outcome, next) = decide(Some(*state))?;
-            *state = next;
-            return Ok(outcome);
-        }
-        if table.known.len() < table.max_addresses {
-            let (outcome, next) = decide(None)?;
-            table.known.insert(*address, next);
-            return Ok(outcome);
-        }
-        let (outcome, next) = decide(table.others)?;
-        table.others = Some(next);
-        Ok(outcome)
-    }
-}
-
-impl ShrinkableKeyedStateStore<AddressKey> for Buckets {
-    fn retain_recent(&self, drop_below: Nanos) {
-        lock(&self.0).known.retain(|_, state| *state > drop_below);
-    }
-
-    fn len(&self) -> usize {
-        lock(&self.0).known.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        lock(&self.0).known.is_empty()
-    }
-}
-
-/// Connections and pending handshakes of each address.
-pub(crate) struct Occupancy {
-    counts: Mutex<HashMap<AddressKey, usize>>,
-    per_address: usize,
-}
-
-impl Occupancy {
-    /// With the limit `connections_per_ip`.
-    pub fn new(limits: &Limits) -> Self {
-        Self {
-            counts: Mutex::default(),
-            per_address: limits.connections_per_ip,
+        if self.full_at.len() < self.max_addresses || self.full_at.contains_key(&address) {
+            self.full_at.entry(address).or_insert(now)
+        } else {
+            &mut self.others
         }
     }
-
-    /// One more connection of this address, until the permit is dropped. `None` when it has as many
-    /// as it may.
-    pub fn enter(self: &Arc<Self>, address: AddressKey) -> Option<AddressPermit> {
-        let mut counts = lock(&self.counts);
-        let count = counts.entry(address).or_default();
-        // The limit is at least 1, so a fresh entry never stays at 0.
-        if *count >= self.per_address {
-            return None;
-        }
-        *count += 1;
-        Some(AddressPermit {
-            occupancy: Arc::clone(self),
-            address,
-        })
-    }
-
-    fn leave(&self, address: AddressKey) {
-        let mut counts = lock(&self.counts);
-        if let Some(count) = counts.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&address);
-            }
-        }
-    }
-}
-
-/// One connection of an address. Dropping it makes room for another one.
-pub(crate) struct AddressPermit {
-    occupancy: Arc<Occupancy>,
-    address: AddressKey,
-}
-
-impl Drop for AddressPermit {
-    fn drop(&mut self) {
-        self.occupancy.leave(self.address);
-    }
-}
-
-/// Nothing here panics while it holds a lock, and every state in between is valid.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
-    use governor::clock::FakeRelativeClock;
-
     use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     fn key(address: &str) -> AddressKey {
         AddressKey::from(address.parse::<IpAddr>().unwrap())
-    }
-
-    fn throttle(
-        per_minute: usize,
-        addresses: usize,
-    ) -> (HandshakeThrottle<FakeRelativeClock>, FakeRelativeClock) {
-        let limits = Limits {
-            handshakes_per_ip_per_minute: per_minute,
-            tracked_addresses: addresses,
-            ..Limits::default()
-        };
-        let clock = FakeRelativeClock::default();
-        (HandshakeThrottle::with_clock(&limits, clock.clone()), clock)
     }
 
     #[test]
@@ -238,59 +153,90 @@ mod tests {
 
     #[test]
     fn a_bucket_holds_a_minute_and_refills() {
-        let (throttle, clock) = throttle(6, 10);
+        let (throttle, start) = (Throttle::new("limit", 6, 10), Instant::now());
         let ann = key("192.0.2.1");
         for _ in 0..6 {
-            assert_eq!(throttle.charge(ann), Ok(()));
+            assert_eq!(throttle.charge_at(ann, start), Ok(()));
         }
-        let refusal = throttle.charge(ann).unwrap_err();
-        assert_eq!(refusal.kind(), RefusalKind::TooManyAttempts);
-        assert_eq!(refusal.retry_delay(), Some(Duration::from_secs(10)));
-        assert_eq!(throttle.charge(key("192.0.2.2")), Ok(()));
+        assert_eq!(throttle.charge_at(ann, start), Err(10 * SECOND));
+        assert_eq!(throttle.charge_at(key("192.0.2.2"), start), Ok(()));
 
-        clock.advance(Duration::from_secs(10));
+        let later = start + 10 * SECOND;
+        assert_eq!(throttle.charge_at(ann, later), Ok(()));
+        assert_eq!(throttle.charge_at(ann, later), Err(10 * SECOND));
+        let much_later = start + 3600 * SECOND;
+        for _ in 0..6 {
+            assert_eq!(throttle.charge_at(ann, much_later), Ok(()));
+        }
+        assert!(throttle.charge_at(ann, much_later).is_err());
+    }
+
+    #[test]
+    fn an_empty_bucket_is_429_with_the_time_to_wait() {
+        let throttle = Throttle::new("handshakes", 1, 10);
+        assert_eq!(throttle.charge(key("192.0.2.1")), Ok(()));
+        let refusal = throttle.charge(key("192.0.2.1")).unwrap_err();
+        assert_eq!(refusal.kind(), RefusalKind::TooManyAttempts);
+        assert_eq!(refusal.cause(), Some("handshakes"));
+        let wait = refusal.retry_delay().unwrap();
+        assert!((50 * SECOND..=60 * SECOND).contains(&wait), "{wait:?}");
+    }
+
+    #[test]
+    fn a_fine_takes_what_is_there_and_leaves_no_debt() {
+        let (throttle, start) = (Throttle::new("limit", 6, 10), Instant::now());
+        let ann = key("192.0.2.1");
+        throttle.fine_at(ann, 4, start);
+        assert_eq!(throttle.charge_at(ann, start), Ok(()));
+        for tokens in [4, usize::MAX] {
+            throttle.fine_at(ann, tokens, start);
+            assert_eq!(throttle.charge_at(ann, start), Err(10 * SECOND));
+        }
+        assert_eq!(throttle.charge_at(ann, start + 10 * SECOND), Ok(()));
+    }
+
+    #[test]
+    fn a_refund_makes_room_for_one() {
+        let throttle = Throttle::new("limit", 2, 10);
+        let ann = key("192.0.2.1");
+        for _ in 0..100 {
+            assert_eq!(throttle.charge(ann), Ok(()));
+            throttle.refund(ann);
+        }
+        assert_eq!(throttle.charge(ann), Ok(()));
+        assert_eq!(throttle.charge(ann), Ok(()));
+        assert!(throttle.charge(ann).is_err());
+        throttle.refund(ann);
+        assert_eq!(throttle.charge(ann), Ok(()));
+        assert!(throttle.charge(ann).is_err());
+    }
+
+    #[test]
+    fn refunds_do_not_fill_a_bucket_over_its_brim() {
+        let throttle = Throttle::new("limit", 2, 10);
+        let ann = key("192.0.2.1");
+        (0..50).for_each(|_| throttle.refund(ann));
+        assert_eq!(throttle.charge(ann), Ok(()));
         assert_eq!(throttle.charge(ann), Ok(()));
         assert!(throttle.charge(ann).is_err());
     }
 
     #[test]
     fn p09_past_the_table_all_others_share_one_bucket() {
-        let (throttle, clock) = throttle(2, 3);
+        let (throttle, start) = (Throttle::new("limit", 2, 3), Instant::now());
+        let charge =
+            |address: &str, seconds| throttle.charge_at(key(address), start + seconds * SECOND);
         for last in 1..=3 {
-            assert_eq!(throttle.charge(key(&format!("192.0.2.{last}"))), Ok(()));
+            assert_eq!(charge(&format!("192.0.2.{last}"), 0), Ok(()));
         }
-        assert_eq!(throttle.charge(key("198.51.100.1")), Ok(()));
-        assert_eq!(throttle.charge(key("198.51.100.2")), Ok(()));
-        assert!(throttle.charge(key("198.51.100.3")).is_err());
-        assert_eq!(
-            throttle.charge(key("192.0.2.1")),
-            Ok(()),
-            "known ones go on"
-        );
-        assert_eq!(throttle.limiter.len(), 3);
+        assert_eq!(charge("198.51.100.1", 0), Ok(()));
+        assert_eq!(charge("198.51.100.2", 0), Ok(()));
+        assert!(charge("198.51.100.3", 0).is_err());
+        assert_eq!(charge("192.0.2.1", 0), Ok(()), "known ones go on");
+        assert_eq!(lock(&throttle.table).full_at.len(), 3);
 
         // Once the known ones have been idle they make room.
-        clock.advance(Duration::from_secs(121));
-        assert_eq!(throttle.charge(key("198.51.100.3")), Ok(()));
-        assert_eq!(throttle.limiter.len(), 1);
-    }
-
-    #[test]
-    fn an_address_has_so_many_connections_and_no_more() {
-        let limits = Limits {
-            connections_per_ip: 2,
-            ..Limits::default()
-        };
-        let occupancy = Arc::new(Occupancy::new(&limits));
-        let ann = key("192.0.2.1");
-        let first = occupancy.enter(ann).unwrap();
-        let second = occupancy.enter(ann).unwrap();
-        assert!(occupancy.enter(ann).is_none());
-        assert!(occupancy.enter(key("192.0.2.2")).is_some());
-        assert_eq!(second.address, ann);
-        drop(first);
-        let third = occupancy.enter(ann).unwrap();
-        drop((second, third));
-        assert!(lock(&occupancy.counts).is_empty(), "nothing is left behind");
+        assert_eq!(charge("198.51.100.3", 121), Ok(()));
+        assert_eq!(lock(&throttle.table).full_at.len(), 1);
     }
 }

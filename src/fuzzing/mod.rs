@@ -1,16 +1,19 @@
 //! What the fuzz targets in `fuzz/` need of this crate's inside, as plain data. Compiled for them only.
 
 use std::{
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue};
 
 use crate::{
     Algorithm, Claims, JwtAuthenticator, KeySet, Limits, Refusal,
     door::{
         credential::{self, Carrier},
+        forwarded,
         head::{self, Head, HeadError, Method},
     },
 };
@@ -58,7 +61,12 @@ impl TakenHead {
         Ok(Presented {
             debug: format!("{presented:?}"),
             credential: presented.credential.map(|(carrier, credential)| {
-                (carrier == Carrier::Header, credential.expose().to_owned())
+                let carrier = match carrier {
+                    Carrier::Header => "header",
+                    Carrier::Subprotocol => "subprotocol",
+                    Carrier::Ticket => "ticket",
+                };
+                (carrier, credential.expose().to_owned())
             }),
             subprotocol: presented.subprotocol,
         })
@@ -70,8 +78,8 @@ impl TakenHead {
 pub struct Presented {
     /// What `Debug` shows of it.
     pub debug: String,
-    /// The token, and whether it came in `Authorization`.
-    pub credential: Option<(bool, String)>,
+    /// How it came, and what it is.
+    pub credential: Option<(&'static str, String)>,
     /// The protocol that the `101` would name.
     pub subprotocol: Option<String>,
 }
@@ -140,6 +148,19 @@ pub async fn verify(
     unix_now: u64,
 ) -> Result<Claims, Refusal> {
     tokens.verify_at(token, unix_now).await
+}
+
+/// For whom proxies say that they speak, from `X-Forwarded-For` and `Forwarded`. The error is the status of
+/// the refusal.
+pub fn hops(fields: &[(&'static str, &[u8])]) -> Result<Vec<SocketAddr>, u16> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        // What cannot be a value does not get past the reader of heads.
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            headers.append(*name, value);
+        }
+    }
+    forwarded::hops(&headers).map_err(|refusal| refusal.kind().status())
 }
 
 /// Every key's `kid` and algorithm.

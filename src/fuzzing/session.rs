@@ -80,7 +80,7 @@ pub fn run(
         .expect("a runtime without I/O");
     runtime.block_on(async {
         let (mut stage, session) = Stage::new(limits, direct);
-        let running = tokio::spawn(session.run());
+        let running = tokio::spawn(Box::new(session).run());
         for step in script {
             stage.act(step);
             stage.settle().await;
@@ -111,8 +111,8 @@ struct Stage {
 
 impl Stage {
     fn new(limits: &Limits, direct: bool) -> (Self, Session<Socket>) {
-        let (network, game, departures, _ticks) = bridge(limits);
-        let registry = Arc::new(Registry::new(limits, departures));
+        let (network, game, departures, notices, _ticks) = bridge(limits, &Arc::default());
+        let registry = Arc::new(Registry::new(limits, departures, notices, None));
         let user = User::new("player-1", "Ann").expect("a valid user");
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
         let handle = registry
@@ -183,6 +183,8 @@ impl Stage {
 
     fn strike(mut self) -> Outcome {
         self.outcome.late = self.inlet.take(usize::MAX, usize::MAX).len();
+        // As the game does in every tick: what waits in the line holds a place.
+        self.game.ready.try_iter().for_each(drop);
         drop((self.inlet, self.outlet, self.handle, self.game));
         let mut ends = self.socket.ends();
         Outcome {

@@ -2,14 +2,23 @@
 //!
 //! ```text
 //! Pending ──enter──► Live ──leave──► Leaving(polite) ──fence──► Leaving(fenced)
-//!    └─────abandon──► Abandoned      └──────────────fence──────────────┘
+//!    │                │ └─────────────────fence────────────────────┘ ▲
+//!    │                └──lose──► Absent ──leave or take over─────────┘
+//!    └─abandon──► Abandoned
 //! ```
 //!
 //! Whoever makes a transition does what follows from it; everybody else finds it made. This is what
 //! makes "exactly once" true without a central authority. Frames are written under the same lock
 //! ([`Handle::write`]), so after [`Handle::leave`] has fenced a connection no frame can be on its way.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
@@ -26,10 +35,17 @@ use crate::{
 pub(crate) struct Handle {
     pub id: ConnectionId,
     pub user: User,
-    pub token: TokenFacts,
     pub peer: SocketAddr,
+    /// The token that the session lasts on.
+    token: Mutex<TokenFacts>,
+    /// When the session may bring another one.
+    next_refresh: Mutex<Option<Instant>>,
+    /// Whether it is another one than the session's task knows.
+    renewed: AtomicBool,
     phase: Mutex<Phase>,
-    changed: Notify,
+    wake: Notify,
+    /// When it is checked again, by the clock of the [`rounds`](super::rounds); 0 is not known yet.
+    pub recheck_at: AtomicU64,
     /// Held until nothing knows the connection any more, neither a task nor the game.
     _seat: Option<OwnedSemaphorePermit>,
 }
@@ -39,7 +55,12 @@ enum Phase {
     Pending,
     Abandoned(Refusal),
     Live,
-    Leaving { goodbye: Goodbye, fenced: bool },
+    /// The connection is lost, and its player is kept for a while. No task owns the connection.
+    Absent,
+    Leaving {
+        goodbye: Goodbye,
+        fenced: bool,
+    },
 }
 
 /// What [`Handle::leave`] found.
@@ -47,6 +68,8 @@ enum Phase {
 pub(crate) enum Left {
     /// The player was live and this call ended it: the caller reports the departure.
     Now,
+    /// The same for a player whose connection was lost: nobody else takes it out of the indexes.
+    WhileAbsent,
     /// The handshake was under way and will answer with a refusal.
     BeforeEntering,
     /// Somebody else had ended it.
@@ -64,10 +87,13 @@ impl Handle {
         Arc::new(Self {
             id,
             user,
-            token,
             peer,
+            token: Mutex::new(token),
+            next_refresh: Mutex::new(None),
+            renewed: AtomicBool::new(false),
             phase: Mutex::new(Phase::Pending),
-            changed: Notify::new(),
+            wake: Notify::new(),
+            recheck_at: AtomicU64::new(0),
             _seat: seat,
         })
     }
@@ -88,9 +114,35 @@ impl Handle {
         let pending = matches!(*phase, Phase::Pending);
         if pending {
             *phase = Phase::Abandoned(refusal);
-            self.changed.notify_one();
+            self.wake();
         }
         pending
+    }
+
+    /// Live → Absent: the connection is lost. `report` as for [`leave`](Self::leave). False when the session
+    /// has ended.
+    pub fn lose(&self, report: impl FnOnce()) -> bool {
+        let mut phase = lock(&self.phase);
+        let live = matches!(*phase, Phase::Live);
+        if live {
+            *phase = Phase::Absent;
+            report();
+        }
+        live
+    }
+
+    /// Absent → Leaving, without a word: the player goes on with another connection. False when the session
+    /// has ended.
+    pub fn take_over(&self) -> bool {
+        let mut phase = lock(&self.phase);
+        let absent = matches!(*phase, Phase::Absent);
+        if absent {
+            *phase = Phase::Leaving {
+                goodbye: DisconnectReason::Replaced.into(),
+                fenced: true,
+            };
+        }
+        absent
     }
 
     /// Ends it. A fence also stops everything that is still queued, even of somebody who was already
@@ -111,6 +163,14 @@ impl Handle {
                 report();
                 Left::Now
             }
+            Phase::Absent => {
+                *phase = Phase::Leaving {
+                    goodbye,
+                    fenced: true,
+                };
+                report();
+                Left::WhileAbsent
+            }
             Phase::Leaving {
                 goodbye: first,
                 fenced,
@@ -123,7 +183,7 @@ impl Handle {
             }
             Phase::Abandoned(_) => Left::Already,
         };
-        self.changed.notify_one();
+        self.wake();
         left
     }
 
@@ -161,7 +221,17 @@ impl Handle {
         matches!(*lock(&self.phase), Phase::Live)
     }
 
-    /// Whether the player is in or about to be.
+    /// Whether the player is in, and its connection is lost.
+    pub fn is_absent(&self) -> bool {
+        matches!(*lock(&self.phase), Phase::Absent)
+    }
+
+    /// Whether the player is in, with a connection or without.
+    pub fn is_in(&self) -> bool {
+        matches!(*lock(&self.phase), Phase::Live | Phase::Absent)
+    }
+
+    /// Whether the player is in with a connection, or about to be.
     pub fn holds_place(&self) -> bool {
         matches!(*lock(&self.phase), Phase::Live | Phase::Pending)
     }
@@ -173,12 +243,54 @@ impl Handle {
 
     /// Whether the player came in, also when the session has ended since.
     pub fn is_entered(&self) -> bool {
-        matches!(*lock(&self.phase), Phase::Live | Phase::Leaving { .. })
+        matches!(
+            *lock(&self.phase),
+            Phase::Live | Phase::Absent | Phase::Leaving { .. }
+        )
     }
 
-    /// Waits for the next change of phase. For the one task that owns the connection.
-    pub async fn changed(&self) {
-        self.changed.notified().await;
+    /// What is known about the token that the session lasts on.
+    pub fn token(&self) -> TokenFacts {
+        lock(&self.token).clone()
+    }
+
+    /// From now on the session lasts on this token. Returns the one before. Only under the ledger's lock,
+    /// whose index by token has to follow.
+    pub fn renew(&self, token: TokenFacts) -> TokenFacts {
+        let before = std::mem::replace(&mut *lock(&self.token), token);
+        self.renewed.store(true, Ordering::Release);
+        self.wake();
+        before
+    }
+
+    /// Takes the right to bring another token, which is there again after the pause; or tells how long to
+    /// wait.
+    pub fn may_refresh(&self, pause: Duration) -> Result<(), Duration> {
+        let now = Instant::now();
+        let mut next = lock(&self.next_refresh);
+        match *next {
+            Some(at) if at > now => Err(at - now),
+            _ => {
+                *next = Some(now + pause);
+                Ok(())
+            }
+        }
+    }
+
+    /// For the session's task: whether the token is another one since the last time.
+    pub fn take_renewed(&self) -> bool {
+        self.renewed.load(Ordering::Relaxed) && self.renewed.swap(false, Ordering::Acquire)
+    }
+
+    /// Tells the one task that owns the connection that there is something to look after: another phase,
+    /// frames that the socket did not take, room for messages.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// For that task: waits for the next such word. There may be nothing to do after all.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
     }
 }
 

@@ -3,8 +3,9 @@
 //! sees the handle.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     net::SocketAddr,
+    ops::Bound,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,10 +22,14 @@ use crate::{
 };
 
 const FLAP_WINDOW: Duration = Duration::from_secs(60);
+/// Connections for which there is room from the start, as far as they are allowed: a map that grows
+/// holds everybody up. Room that is not used takes no memory from the system.
+const ROOM_MAX: usize = 65_536;
 
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    sessions: HashMap<ConnectionId, Arc<Handle>>,
+    /// In the order of arrival.
+    sessions: BTreeMap<ConnectionId, Arc<Handle>>,
     by_user: HashMap<UserId, Vec<Arc<Handle>>>,
     by_token: HashMap<Arc<str>, Vec<Arc<Handle>>>,
     barred: BarredList,
@@ -37,18 +42,28 @@ pub(crate) struct Ledger {
     next_id: u64,
 }
 
+/// What a player who has entered does to those who were in.
+#[derive(Debug, Default)]
+pub(crate) struct Entered {
+    /// Sessions that end for it.
+    pub replaced: Vec<Arc<Handle>>,
+    /// The lost connection whose player it goes on as. It is out of the indexes already.
+    pub resumed: Option<Arc<Handle>>,
+}
+
 impl Ledger {
     pub fn new(limits: &Limits) -> Self {
+        let room = limits.connections.min(ROOM_MAX);
         Self {
-            sessions: HashMap::new(),
-            by_user: HashMap::new(),
-            by_token: HashMap::new(),
+            sessions: BTreeMap::new(),
+            by_user: HashMap::with_capacity(room),
+            by_token: HashMap::with_capacity(room),
             barred: BarredList::new(limits.revocations),
             replacements: HashMap::new(),
             duplicate_login: limits.duplicate_login,
             sessions_per_user: match limits.duplicate_login {
                 DuplicateLogin::Allow => limits.connections_per_user,
-                DuplicateLogin::KickOld | DuplicateLogin::RejectNew => 1,
+                DuplicateLogin::KickOld | DuplicateLogin::TakeOver | DuplicateLogin::RejectNew => 1,
             },
             replacements_per_minute: limits.replacements_per_minute,
             tracked_users: limits.connections,
@@ -69,7 +84,7 @@ impl Ledger {
                     return Err(RefusalKind::AlreadyConnected.into());
                 }
             }
-            DuplicateLogin::KickOld => {
+            DuplicateLogin::KickOld | DuplicateLogin::TakeOver => {
                 if held.iter().any(|handle| handle.is_live()) {
                     self.check_flapping(user)?;
                 }
@@ -102,18 +117,13 @@ impl Ledger {
             .entry(handle.user.id().clone())
             .or_default()
             .push(handle.clone());
-        if let Some(id) = &handle.token.id {
-            self.by_token
-                .entry(id.clone())
-                .or_default()
-                .push(handle.clone());
-        }
+        self.index_token(&handle);
         Ok(handle)
     }
 
     /// The live sessions that would end if another one of this user entered.
     pub fn would_replace(&self, user: &UserId) -> Vec<Arc<Handle>> {
-        if self.duplicate_login != DuplicateLogin::KickOld {
+        if !self.replaces_live() {
             return Vec::new();
         }
         let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
@@ -123,8 +133,21 @@ impl Ledger {
             .collect()
     }
 
+    /// The player whose connection was lost that would go on if another session of this user entered.
+    pub fn would_resume(&self, user: &UserId) -> Option<Arc<Handle>> {
+        let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
+        held.iter().find(|handle| handle.is_absent()).cloned()
+    }
+
+    fn replaces_live(&self) -> bool {
+        matches!(
+            self.duplicate_login,
+            DuplicateLogin::KickOld | DuplicateLogin::TakeOver
+        )
+    }
+
     /// Pending → Live, and whom that replaces. `None` when the handshake was abandoned meanwhile.
-    pub fn enter(&mut self, handle: &Handle) -> Option<Vec<Arc<Handle>>> {
+    pub fn enter(&mut self, handle: &Handle) -> Option<Entered> {
         let replaced = self.would_replace(handle.user.id());
         // Looked at again: several handshakes of this user may have been admitted together.
         if !replaced.is_empty()
@@ -140,7 +163,12 @@ impl Ledger {
         if !replaced.is_empty() {
             self.note_replacement(handle.user.id());
         }
-        Some(replaced)
+        let absent = self.would_resume(handle.user.id());
+        let resumed = absent.filter(|absent| absent.take_over());
+        if let Some(resumed) = &resumed {
+            self.forget(resumed);
+        }
+        Some(Entered { replaced, resumed })
     }
 
     /// Takes a session out of the indexes.
@@ -149,8 +177,35 @@ impl Ledger {
             return;
         }
         remove_from(&mut self.by_user, handle.user.id(), handle.id);
-        if let Some(token) = &handle.token.id {
+        if let Some(token) = &handle.token().id {
             remove_from(&mut self.by_token, token, handle.id);
+        }
+    }
+
+    /// The session lasts on this token from now on: a revocation of the one before does not find it any
+    /// more, one of this one does.
+    pub fn renew(
+        &mut self,
+        handle: &Arc<Handle>,
+        token: TokenFacts,
+        unix_now: u64,
+    ) -> Result<(), Refusal> {
+        if !self.sessions.contains_key(&handle.id) || !handle.is_live() {
+            return Err(Refusal::unauthorized("the session has ended"));
+        }
+        if let Some(entry) = self.barred.verdict(handle.user.id(), &token, unix_now) {
+            return Err(barred(entry, unix_now));
+        }
+        if let Some(before) = handle.renew(token).id {
+            remove_from(&mut self.by_token, &before, handle.id);
+        }
+        self.index_token(handle);
+        Ok(())
+    }
+
+    fn index_token(&mut self, handle: &Arc<Handle>) {
+        if let Some(id) = handle.token().id {
+            self.by_token.entry(id).or_default().push(handle.clone());
         }
     }
 
@@ -185,6 +240,13 @@ impl Ledger {
             Subject::Session(id) => self.sessions.get(id).cloned().into_iter().collect(),
             Subject::Everyone => self.sessions.values().cloned().collect(),
         }
+    }
+
+    /// Up to `count` sessions that came after this one, in the order of arrival.
+    pub fn after(&self, last: ConnectionId, count: usize) -> Vec<Arc<Handle>> {
+        let later = (Bound::Excluded(last), Bound::Unbounded);
+        let later = self.sessions.range(later).take(count);
+        later.map(|(_, handle)| handle.clone()).collect()
     }
 
     fn check_flapping(&self, user: &UserId) -> Result<(), Refusal> {

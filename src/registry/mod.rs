@@ -8,15 +8,16 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::sync::Semaphore;
 
 use crate::{
-    bridge::{Departure, Departures},
+    bridge::{Departure, Departures, Notice, Notices},
     config::Limits,
     goodbye::{DisconnectReason, Goodbye},
-    identity::{User, UserId, unix_now},
+    identity::{ConnectionId, User, UserId, unix_now},
     refusal::{Refusal, RefusalKind},
     revocation::{Decision, Journal, Revocation, RevocationKind, StoreError, Storing, Subject},
     sync::{Mutex, lock},
@@ -25,8 +26,10 @@ use crate::{
 
 mod handle;
 mod ledger;
+pub(crate) mod rounds;
 
 pub(crate) use handle::{Handle, Left, refusal_for};
+pub(crate) use ledger::Entered;
 use ledger::Ledger;
 
 /// See the module's documentation.
@@ -35,18 +38,29 @@ pub(crate) struct Registry {
     seats: Arc<Semaphore>,
     places: usize,
     departures: Departures,
+    /// For what the game should know besides.
+    pub notices: Notices,
     pub journal: Journal,
+    /// How long a revocation that is about tokens can matter, when that is known.
+    tokens_end_within: Option<Duration>,
 }
 
 impl Registry {
     /// An empty registry.
-    pub fn new(limits: &Limits, departures: Departures) -> Self {
+    pub fn new(
+        limits: &Limits,
+        departures: Departures,
+        notices: Notices,
+        tokens_end_within: Option<Duration>,
+    ) -> Self {
         Self {
             ledger: Mutex::new(Ledger::new(limits)),
             seats: Arc::new(Semaphore::new(limits.connections)),
             places: limits.connections,
             departures,
+            notices,
             journal: Journal::new(limits.unsaved_revocations),
+            tokens_end_within,
         }
     }
 
@@ -114,9 +128,24 @@ impl Registry {
         lock(&self.ledger).would_replace(user)
     }
 
+    /// The player whose connection was lost that would go on if another session of this user entered.
+    pub fn would_resume(&self, user: &UserId) -> Option<Arc<Handle>> {
+        lock(&self.ledger).would_resume(user)
+    }
+
     /// The player is in, in the stead of those returned. `None` when the handshake was abandoned.
-    pub fn enter(&self, handle: &Handle) -> Option<Vec<Arc<Handle>>> {
+    pub fn enter(&self, handle: &Handle) -> Option<Entered> {
         lock(&self.ledger).enter(handle)
+    }
+
+    /// A session by the number of its connection.
+    pub fn session(&self, id: ConnectionId) -> Option<Arc<Handle>> {
+        lock(&self.ledger).find(&Subject::Session(id)).pop()
+    }
+
+    /// The session lasts on this verified token of its user from now on, or the refusal says why not.
+    pub fn renew(&self, handle: &Arc<Handle>, token: TokenFacts) -> Result<(), Refusal> {
+        lock(&self.ledger).renew(handle, token, unix_now())
     }
 
     /// Ends a session and reports the departure, if nobody has done so before. Without a fence the
@@ -125,21 +154,36 @@ impl Registry {
         let departure = Departure {
             handle: handle.clone(),
             goodbye: goodbye.clone(),
+            may_come_back: false,
         };
         let left = handle.leave(goodbye, fence, || self.departures.report(departure));
-        if fence {
+        if fence || left == Left::WhileAbsent {
             lock(&self.ledger).forget(handle);
         }
         left
     }
 
+    /// The connection is lost; its player stays, until somebody ends it or the user is back. False when the
+    /// session has ended already.
+    pub fn lose(&self, handle: &Arc<Handle>, goodbye: Goodbye) -> bool {
+        let departure = Departure {
+            handle: handle.clone(),
+            goodbye,
+            may_come_back: true,
+        };
+        handle.lose(|| self.departures.report(departure))
+    }
+
     /// Ends a session politely for a caller that tells the game itself.
     pub fn end(&self, handle: &Arc<Handle>, goodbye: Goodbye) {
-        handle.leave(goodbye, false, || ());
+        if handle.leave(goodbye, false, || ()) == Left::WhileAbsent {
+            lock(&self.ledger).forget(handle);
+        }
     }
 
     /// Bars a subject, fences its sessions, and has the entry stored.
-    pub fn revoke(&self, entry: Revocation) -> Receipt {
+    pub fn revoke(&self, mut entry: Revocation) -> Receipt {
+        entry.forget_with_tokens(self.tokens_end_within, unix_now());
         let goodbye = Goodbye {
             reason: match entry.kind {
                 RevocationKind::Revoke => DisconnectReason::Revoked,
@@ -161,6 +205,9 @@ impl Registry {
             };
             (found, storing)
         };
+        if let Some(error) = storing.failure() {
+            self.notices.put(Notice::NotStored(error.clone()));
+        }
         let cut = self.cut(&found, &goodbye, true);
         Receipt { cut, storing }
     }
@@ -182,22 +229,30 @@ impl Registry {
             message: message.map(Arc::from),
         };
         let mut found = lock(&self.ledger).find(subject);
-        found.retain(|handle| handle.is_live());
+        found.retain(|handle| handle.is_in());
         self.cut(&found, &goodbye, false)
     }
 
-    /// All live sessions.
-    pub fn live(&self) -> Vec<Arc<Handle>> {
-        let mut live = lock(&self.ledger).find(&Subject::Everyone);
-        live.retain(|handle| handle.is_live());
-        live
+    /// Everybody who is in, with a connection or without.
+    pub fn everybody(&self) -> Vec<Arc<Handle>> {
+        let mut everybody = lock(&self.ledger).find(&Subject::Everyone);
+        everybody.retain(|handle| handle.is_in());
+        everybody
+    }
+
+    /// Up to `count` sessions that came after this one, in the order of arrival.
+    fn after(&self, last: ConnectionId, count: usize) -> Vec<Arc<Handle>> {
+        lock(&self.ledger).after(last, count)
     }
 
     /// Ends these sessions; returns how many were live.
     fn cut(&self, found: &[Arc<Handle>], goodbye: &Goodbye, fence: bool) -> usize {
         found
             .iter()
-            .filter(|handle| self.leave(handle, goodbye.clone(), fence) == Left::Now)
+            .filter(|handle| {
+                let left = self.leave(handle, goodbye.clone(), fence);
+                matches!(left, Left::Now | Left::WhileAbsent)
+            })
             .count()
     }
 }

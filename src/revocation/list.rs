@@ -116,7 +116,7 @@ mod tests {
         TokenFacts {
             id: Some(id.into()),
             issued_at,
-            expires_at: None,
+            ..TokenFacts::default()
         }
     }
 

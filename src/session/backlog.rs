@@ -68,6 +68,16 @@ impl Run {
         }
     }
 
+    /// Bytes in all.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// As much as one write may take.
+    pub fn first_write(&self) -> &[u8] {
+        &self.bytes[..self.len().min(WRITE_BYTES)]
+    }
+
     fn frames(&self) -> usize {
         self.ends.as_ref().map_or(1, |ends| ends.len())
     }

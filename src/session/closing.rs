@@ -21,11 +21,14 @@ const DRAIN_LIMIT_BYTES: usize = 1024 * 1024;
 impl<S: Transport> Session<S> {
     /// Says good-bye within the time that the reason allows, then closes or resets the socket.
     pub(super) async fn close(&mut self, ending: Ending) {
-        self.outlet.shut();
         let ending = match ending {
-            Ending::Polite(goodbye) => self.write_queued(goodbye).await,
+            Ending::Polite(goodbye) => Ending::Cut(self.write_queued(goodbye).await),
+            Ending::Broken(goodbye) if self.spoken => {
+                Ending::Broken(self.write_queued(goodbye).await)
+            }
             other => other,
         };
+        self.outlet.shut();
         let limit = self.time_to_close(&ending);
         let deadline = Instant::now() + limit;
         let in_order = timeout_at(deadline, self.say_goodbye(ending)).await;
@@ -36,10 +39,12 @@ impl<S: Transport> Session<S> {
 
     fn time_to_close(&self, ending: &Ending) -> Duration {
         match ending {
-            Ending::Cut(goodbye)
+            Ending::Cut(goodbye) | Ending::Broken(goodbye)
                 if matches!(
                     goodbye.reason,
-                    DisconnectReason::Revoked | DisconnectReason::Banned
+                    DisconnectReason::Revoked
+                        | DisconnectReason::Banned
+                        | DisconnectReason::UserGone
                 ) =>
             {
                 self.limits.cut_timeout
@@ -56,8 +61,8 @@ impl<S: Transport> Session<S> {
                 self.outlet.discard();
                 return self.write_close().await && self.stream.shut_down().is_ok();
             }
-            Ending::Broken(reason) => {
-                self.begin_close(&reason.into());
+            Ending::Broken(goodbye) => {
+                self.begin_close(&goodbye);
                 // What follows a broken frame is not a frame, so there is no answer to understand.
                 return self.write_close().await
                     && self.stream.shut_down().is_ok()
@@ -71,29 +76,30 @@ impl<S: Transport> Session<S> {
             && self.stream.shut_down().is_ok()
     }
 
-    /// Writes what was sent before a polite good-bye, within `close_timeout`. A fence overtakes it, and
-    /// brings its own reason and time.
-    async fn write_queued(&mut self, goodbye: Goodbye) -> Ending {
+    /// Writes what the game sends until it has said that this was the last, within `close_timeout`. A
+    /// fence overtakes it, and brings its own reason and time.
+    async fn write_queued(&mut self, goodbye: Goodbye) -> Goodbye {
         let handle = self.handle.clone();
-        let write =
-            poll_fn(
-                |context| match self.outlet.poll_write(&mut self.stream, true, context) {
-                    Written::Blocked { .. } => Poll::Pending,
-                    _ => Poll::Ready(()),
-                },
-            );
-        let fenced = async {
-            while handle.fenced().is_none() {
-                handle.changed().await;
+        let deadline = Instant::now() + self.limits.close_timeout;
+        while handle.fenced().is_none() {
+            let write =
+                poll_fn(
+                    |context| match self.outlet.poll_write(&mut self.stream, true, context) {
+                        Written::Blocked { .. } => Poll::Pending,
+                        Written::Everything if self.outlet.ending() == (None, None) => {
+                            Poll::Pending
+                        }
+                        _ => Poll::Ready(()),
+                    },
+                );
+            tokio::select! {
+                biased;
+                () = handle.woken() => {}
+                () = write => break,
+                () = tokio::time::sleep_until(deadline) => break,
             }
-        };
-        tokio::select! {
-            biased;
-            () = fenced => {}
-            () = write => {}
-            () = tokio::time::sleep(self.limits.close_timeout) => {}
         }
-        Ending::Cut(handle.fenced().unwrap_or(goodbye))
+        handle.fenced().unwrap_or(goodbye)
     }
 
     /// Nothing but Close from here on, and nothing more for the game.

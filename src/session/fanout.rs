@@ -4,7 +4,10 @@
 //! it joins the frames of the tick into few pieces of memory, once for all, and has each connection
 //! write them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use tokio::sync::mpsc;
 
@@ -40,7 +43,8 @@ pub(crate) async fn run(mut ticks: mpsc::Receiver<Vec<Command>>, shards: usize) 
 struct Shard {
     index: u64,
     shards: u64,
-    members: HashMap<ConnectionId, Arc<Outlet>>,
+    /// In the order in which they came, which is about their order in memory, ours and the kernel's.
+    members: BTreeMap<ConnectionId, Arc<Outlet>>,
 }
 
 /// Frames with the same recipients, in the order of the tick.
@@ -54,7 +58,7 @@ impl Shard {
         Self {
             index: index as u64,
             shards: shards as u64,
-            members: HashMap::new(),
+            members: BTreeMap::new(),
         }
     }
 
@@ -93,71 +97,222 @@ impl Shard {
             return;
         }
         let plan = self.plan(&sends);
-        let common = Run::join(plan.common.iter().map(|at| sends[*at].1.clone()).collect());
-        let mut served = 0;
+        let mut turn = Turn::default();
+        if plan.common.is_empty() {
+            let mut joined = HashMap::new();
+            for (id, sets) in &plan.named {
+                if let Some(outlet) = self.members.get(id) {
+                    plan.deliver(sets, &sends, &mut joined, outlet);
+                    turn.served().await;
+                }
+            }
+            return;
+        }
+        let common = plan.join(&[], &sends);
+        let mut joined = HashMap::new();
         for (id, outlet) in &self.members {
-            match plan.special.get(id) {
-                Some(own) => outlet.deliver(&Run::join(plan.runs_for(own, &sends))),
-                None if common.is_empty() => continue,
+            match plan.named.get(id) {
+                Some(sets) => plan.deliver(sets, &sends, &mut joined, outlet),
                 None => outlet.deliver(&common),
             }
-            served += 1;
-            if served % TURN == 0 {
-                tokio::task::yield_now().await;
-            }
+            turn.served().await;
         }
     }
 
     fn plan(&self, sends: &[(Recipients, Run)]) -> Plan {
         let mut plan = Plan::default();
-        let special = &mut plan.special;
-        let mut note = |id: &ConnectionId, at| {
-            if self.members.contains_key(id) {
-                let own = special.entry(*id).or_insert_with(Vec::new);
-                if own.last() != Some(&at) {
-                    own.push(at);
+        let mut known = HashMap::new();
+        for (place, (recipients, _)) in sends.iter().enumerate() {
+            let (key, ids) = match recipients {
+                Recipients::Everyone => {
+                    plan.common.push(place);
+                    continue;
                 }
-            }
-        };
-        for (at, (recipients, _)) in sends.iter().enumerate() {
-            match recipients {
-                Recipients::Everyone => plan.common.push(at),
                 Recipients::EveryoneBut(id) => {
-                    plan.common.push(at);
-                    note(id, at);
+                    plan.common.push(place);
+                    (Key::AllBut(*id), std::slice::from_ref(id))
                 }
-                Recipients::One(id) => note(id, at),
-                Recipients::Some(ids) => ids.iter().for_each(|id| note(id, at)),
-            }
+                Recipients::One(id) => (Key::One(*id), std::slice::from_ref(id)),
+                Recipients::Some(ids) => (Key::Group(ids.as_ptr()), &ids[..]),
+            };
+            let set = *known.entry(key).or_insert_with(|| {
+                plan.name(ids.iter().filter(|id| self.members.contains_key(id)));
+                plan.sets.len() - 1
+            });
+            plan.sets[set].places.push(place);
         }
         plan
     }
 }
 
-/// Who gets what of a tick, as places in its list of frames. It grows with that list, not with the
-/// number of connections.
+/// Lets others of the runtime have their turn.
+#[derive(Default)]
+struct Turn(usize);
+
+impl Turn {
+    async fn served(&mut self) {
+        self.0 += 1;
+        if self.0.is_multiple_of(TURN) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// What makes two lists of recipients the same. A group is alive for as long as the tick's commands, so
+/// its address is its own.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    One(ConnectionId),
+    AllBut(ConnectionId),
+    Group(*const ConnectionId),
+}
+
+/// Who gets what of a tick, as places in its list of frames. It grows with the list and with the sizes
+/// of the groups, each counted once, not with the number of connections.
 #[derive(Default)]
 struct Plan {
     /// What everybody gets who is not named.
     common: Vec<usize>,
-    /// For those who are named: what they alone get, and, when it is common, what they do not get.
-    special: HashMap<ConnectionId, Vec<usize>>,
+    sets: Vec<Set>,
+    /// The sets in which a connection is.
+    named: BTreeMap<ConnectionId, Vec<usize>>,
+}
+
+/// Connections that are named together.
+struct Set {
+    /// What they get, or, where it is common, what they do not get.
+    places: Vec<usize>,
+    members: usize,
 }
 
 impl Plan {
-    /// The common frames and one's own, in the order of the tick.
-    fn runs_for(&self, own: &[usize], sends: &[(Recipients, Run)]) -> Vec<Run> {
-        let mut places = Vec::with_capacity(self.common.len() + own.len());
-        let mut own = own.iter().copied().peekable();
-        for at in &self.common {
-            while let Some(private) = own.next_if(|private| private < at) {
-                places.push(private);
-            }
-            if own.next_if_eq(at).is_none() {
-                places.push(*at);
+    /// Adds a set of these.
+    fn name<'a>(&mut self, ids: impl Iterator<Item = &'a ConnectionId>) {
+        let set = self.sets.len();
+        let mut members = 0;
+        for id in ids {
+            let sets = self.named.entry(*id).or_default();
+            if sets.last() != Some(&set) {
+                sets.push(set);
+                members += 1;
             }
         }
-        places.extend(own);
-        places.into_iter().map(|at| sends[at].1.clone()).collect()
+        let places = Vec::new();
+        self.sets.push(Set { places, members });
+    }
+
+    /// Writes what a member of these sets gets. What several get is joined once.
+    fn deliver<'a>(
+        &self,
+        sets: &'a [usize],
+        sends: &[(Recipients, Run)],
+        joined: &mut HashMap<&'a [usize], Vec<Run>>,
+        outlet: &Outlet,
+    ) {
+        if sets.iter().any(|set| self.sets[*set].members == 1) {
+            return outlet.deliver(&self.join(sets, sends));
+        }
+        let runs = joined.entry(sets);
+        outlet.deliver(runs.or_insert_with(|| self.join(sets, sends)));
+    }
+
+    /// The common frames and those of the sets, in the order of the tick.
+    fn join(&self, sets: &[usize], sends: &[(Recipients, Run)]) -> Vec<Run> {
+        let own = sets.iter().flat_map(|set| &self.sets[*set].places);
+        let mut places: Vec<usize> = self.common.iter().chain(own).copied().collect();
+        places.sort_unstable();
+        // What is there twice is common but not for this one.
+        let groups = places.chunk_by(|one, other| one == other);
+        let once = groups.filter(|group| group.len() == 1);
+        Run::join(once.map(|group| sends[group[0]].1.clone()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{config::Limits, identity::User, registry::Handle, token::TokenFacts};
+
+    const MEMBERS: u64 = 6;
+
+    fn shard() -> Shard {
+        let mut shard = Shard::new(0, 1);
+        for number in 0..MEMBERS {
+            let id = ConnectionId::from_u64(number);
+            let user = User::new(format!("player-{number}"), "Ann").unwrap();
+            let address = ([127, 0, 0, 1], 1).into();
+            let handle = Handle::new(id, user, TokenFacts::default(), address, None);
+            let outlet = Outlet::new(handle, &Limits::default());
+            shard.members.insert(id, Arc::new(outlet));
+        }
+        shard
+    }
+
+    /// Ids past the members are of those who have left.
+    fn id() -> impl Strategy<Value = ConnectionId> {
+        (0..MEMBERS + 2).prop_map(ConnectionId::from_u64)
+    }
+
+    fn recipients() -> impl Strategy<Value = Vec<Recipients>> {
+        let groups = prop::collection::vec(prop::collection::vec(id(), 0..8), 3);
+        groups.prop_flat_map(|groups| {
+            let groups: Vec<Arc<[ConnectionId]>> = groups.into_iter().map(Arc::from).collect();
+            let one = prop_oneof![
+                Just(Recipients::Everyone),
+                id().prop_map(Recipients::EveryoneBut),
+                id().prop_map(Recipients::One),
+                prop::sample::select(groups).prop_map(Recipients::Some),
+            ];
+            prop::collection::vec(one, 0..20)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn p10_everybody_gets_what_is_for_them_in_its_order(recipients in recipients()) {
+            let shard = shard();
+            let sends: Vec<_> = recipients
+                .into_iter()
+                .enumerate()
+                .map(|(place, to)| (to, Run::from(Bytes::from(vec![place as u8]))))
+                .collect();
+            let plan = shard.plan(&sends);
+            for id in shard.members.keys() {
+                let sets = plan.named.get(id).map_or(&[][..], Vec::as_slice);
+                let gets: Vec<u8> = plan
+                    .join(sets, &sends)
+                    .iter()
+                    .flat_map(|run| run.first_write().to_vec())
+                    .collect();
+                let is_for = |to: &Recipients| match to {
+                    Recipients::Everyone => true,
+                    Recipients::EveryoneBut(other) => other != id,
+                    Recipients::One(one) => one == id,
+                    Recipients::Some(ids) => ids.contains(id),
+                };
+                let should: Vec<u8> = (0..sends.len())
+                    .filter(|place| is_for(&sends[*place].0))
+                    .map(|place| place as u8)
+                    .collect();
+                prop_assert_eq!(gets, should);
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_is_looked_at_once_however_many_messages_it_gets() {
+        let shard = shard();
+        let group: Arc<[_]> = shard.members.keys().copied().collect();
+        let send = |_| {
+            let frame = Bytes::from_static(b"frame");
+            (Recipients::Some(group.clone()), Run::from(frame))
+        };
+        let plan = shard.plan(&(0..100).map(send).collect::<Vec<_>>());
+        assert_eq!(plan.sets.len(), 1);
+        assert_eq!(plan.sets[0].places.len(), 100);
+        assert!(plan.named.values().all(|sets| sets == &[0]));
     }
 }

@@ -1,9 +1,10 @@
 //! After the 101: one task for each connection, which owns the socket.
 //!
-//! The socket has one reader and one writer, this task. What it reads goes through [`meter`] and
-//! [`budget`], then through the WebSocket protocol (over an in-memory [`wire`]) into the game's inbox.
-//! What the game sends comes as finished frames from the [`fanout`] into the [`Outlet`], which both of
-//! them write, together with the protocol's pongs and closes, under the fence of the [`Handle`].
+//! The socket has one reader and one writer, this task. What it reads goes through the
+//! [`meter`], which holds it against the [`rules`], and the [`budget`], then through the WebSocket
+//! protocol (over an in-memory [`wire`]) into the game's inbox. What the game sends comes as finished
+//! frames from the [`fanout`] into the [`Outlet`], which both of them write, together with the
+//! protocol's pongs and closes, under the fence of the [`Handle`].
 
 use std::{
     mem::MaybeUninit,
@@ -20,7 +21,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    bridge::Inlet,
+    bridge::{Inlet, Notice},
     config::Limits,
     goodbye::{DisconnectReason, Goodbye},
     payload::Payload,
@@ -34,8 +35,12 @@ pub(crate) mod fanout;
 pub(crate) mod frame;
 mod meter;
 mod outlet;
+mod rules;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod transport;
+mod utf8;
 mod wire;
 
 #[cfg(fuzzing)]
@@ -53,7 +58,7 @@ use wire::Wire;
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.
 const READ_BYTES: usize = 8 * 1024;
 /// The protocol's own read buffer.
-const PROTOCOL_BUFFER_BYTES: usize = 1024;
+const PROTOCOL_BUFFER_BYTES: usize = 256;
 
 /// One live connection.
 pub(crate) struct Session<S> {
@@ -65,6 +70,12 @@ pub(crate) struct Session<S> {
     timers: Timers,
     /// A message for which the game has no room yet. Reading pauses meanwhile.
     stalled: Option<Payload>,
+    /// Why nothing more can be read. What was read before is still passed on.
+    broken: Option<DisconnectReason>,
+    /// Whether the connection is lost and its player stays.
+    absent: bool,
+    /// Whether the game was given anything that it may answer.
+    spoken: bool,
     inlet: Arc<Inlet>,
     outlet: Arc<Outlet>,
     registry: Arc<Registry>,
@@ -79,8 +90,8 @@ enum Ending {
     ByClient,
     /// The socket is of no use any more.
     Lost,
-    /// The protocol was broken: the rest of the stream means nothing.
-    Broken(DisconnectReason),
+    /// The protocol was broken: the rest of the stream means nothing. What came before is answered.
+    Broken(Goodbye),
     /// The server ends it now.
     Cut(Goodbye),
     /// The server ends it after what is queued.
@@ -88,7 +99,7 @@ enum Ending {
 }
 
 enum Io {
-    Read(usize),
+    Read,
     Fenced,
     TooSlow,
     Lost,
@@ -124,8 +135,11 @@ impl<S: Transport> Session<S> {
                 limits.inbound_bytes_per_second,
                 now,
             ),
-            timers: Timers::new(&limits, handle.token.expires_at, now),
+            timers: Timers::new(&limits, handle.token().expires_at, now),
             stalled: None,
+            broken: None,
+            absent: false,
+            spoken: false,
             inlet,
             outlet,
             registry,
@@ -136,16 +150,25 @@ impl<S: Transport> Session<S> {
 
     /// Runs until the connection is over. The departure is reported as soon as it is certain, before
     /// the closing handshake.
-    pub async fn run(mut self) {
+    pub async fn run(mut self: Box<Self>) {
         let ending = self.live().await;
         let goodbye = match &ending {
             Ending::ByClient => DisconnectReason::ClientClosed.into(),
             Ending::Lost => DisconnectReason::ConnectionLost.into(),
-            Ending::Broken(reason) => (*reason).into(),
-            Ending::Cut(goodbye) | Ending::Polite(goodbye) => goodbye.clone(),
+            Ending::Broken(goodbye) | Ending::Cut(goodbye) | Ending::Polite(goodbye) => {
+                goodbye.clone()
+            }
         };
-        let fence = !matches!(ending, Ending::Polite(_));
-        self.registry.leave(&self.handle, goodbye, fence);
+        let may_come_back = !self.limits.resume_window.is_zero()
+            && matches!(
+                goodbye.reason,
+                DisconnectReason::ConnectionLost | DisconnectReason::HeartbeatTimeout
+            );
+        self.absent = may_come_back && self.registry.lose(&self.handle, goodbye.clone());
+        if !self.absent {
+            let fence = !matches!(ending, Ending::Polite(_) | Ending::Broken(_));
+            self.registry.leave(&self.handle, goodbye, fence);
+        }
         self.close(ending).await;
     }
 
@@ -160,6 +183,11 @@ impl<S: Transport> Session<S> {
             if let Some(ending) = self.collect() {
                 return ending;
             }
+            if self.stalled.is_some()
+                && let Some(ending) = self.pass_on()
+            {
+                return ending;
+            }
             let now = Instant::now();
             let paused = self.paused_until(now);
             if let Some(ending) = self.check_clocks(paused.is_some(), now) {
@@ -169,23 +197,22 @@ impl<S: Transport> Session<S> {
             let wake = paused.map_or(next, |until| until.min(next));
             sleep.as_mut().reset(wake.into());
 
-            let (handle, inlet, outlet) =
-                (self.handle.clone(), self.inlet.clone(), self.outlet.clone());
-            let stalled = self.stalled.is_some();
-            let reading = paused.is_none() && !stalled;
+            let handle = self.handle.clone();
+            let reading = paused.is_none() && self.stalled.is_none() && self.broken.is_none();
             let io = tokio::task::unconstrained(std::future::poll_fn(|context| {
                 self.poll_io(reading, context)
             }));
             let io = tokio::select! {
                 biased;
-                () = handle.changed() => continue,
-                () = outlet.changed() => continue,
+                () = handle.woken() => continue,
                 io = io => io,
-                () = inlet.taken(), if stalled => Io::Read(0),
                 () = &mut sleep => continue,
             };
             let ending = match io {
-                Io::Read(count) => self.received(count),
+                Io::Read => {
+                    self.timers.heard();
+                    self.pass_on()
+                }
                 Io::Fenced => continue,
                 Io::TooSlow => Some(Ending::Cut(DisconnectReason::SlowConsumer.into())),
                 Io::Lost => Some(Ending::Lost),
@@ -227,9 +254,19 @@ impl<S: Transport> Session<S> {
         if flooding && paused {
             return Some(Ending::Cut(DisconnectReason::RateLimited.into()));
         }
+        if self.handle.take_renewed() {
+            self.timers
+                .renew(&self.limits, self.handle.token().expires_at);
+        }
         match self.timers.due(&self.limits, now)? {
             Due::Ping => {
                 self.outlet.push_urgent(frame::PING);
+                None
+            }
+            Due::Warning(ends_at) => {
+                let id = self.handle.id;
+                let notice = Notice::Expiring { id, ends_at };
+                self.registry.notices.put(notice);
                 None
             }
             Due::End(reason) => Some(Ending::Cut(reason.into())),
@@ -248,11 +285,13 @@ impl<S: Transport> Session<S> {
         match ready!(self.stream.poll_read(context, &mut buffer)) {
             Ok(()) if !buffer.filled().is_empty() => {
                 let now = Instant::now();
-                let begun = self.meter.feed(buffer.filled());
-                self.frames.spend(begun, now);
+                let metered = self.meter.feed(buffer.filled());
+                self.frames.spend(metered.frames, now);
                 self.bytes.spend(buffer.filled().len(), now);
-                self.protocol.get_mut().feed(buffer.filled());
-                Poll::Ready(Io::Read(buffer.filled().len()))
+                self.broken = metered.broken;
+                let sound = &buffer.filled()[..metered.sound];
+                self.protocol.get_mut().feed(sound);
+                Poll::Ready(Io::Read)
             }
             _ => Poll::Ready(Io::Lost),
         }
@@ -276,10 +315,7 @@ impl<S: Transport> Session<S> {
     }
 
     /// Passes on what has arrived, as far as the game has room.
-    fn received(&mut self, count: usize) -> Option<Ending> {
-        if count > 0 {
-            self.timers.heard();
-        }
+    fn pass_on(&mut self) -> Option<Ending> {
         if let Some(payload) = self.stalled.take()
             && let Err(payload) = self.inlet.push(payload)
         {
@@ -292,6 +328,9 @@ impl<S: Transport> Session<S> {
                 Ok(Message::Binary(bytes)) => Payload::from(bytes),
                 Ok(_) => continue,
                 Err(ProtocolError::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    if let Some(reason) = self.broken {
+                        return Some(Ending::Broken(reason.into()));
+                    }
                     let unfinished = self.meter.is_unfinished();
                     self.timers.unfinished(unfinished, Instant::now());
                     return None;
@@ -300,6 +339,7 @@ impl<S: Transport> Session<S> {
             };
             // What is unfinished now is another message.
             self.timers.unfinished(false, Instant::now());
+            self.spoken = true;
             self.stalled = self.inlet.push(payload).err();
         }
         None
@@ -310,20 +350,23 @@ impl<S> Drop for Session<S> {
     /// Also when the task panicked or was aborted.
     fn drop(&mut self) {
         self.outlet.shut();
-        self.registry
-            .leave(&self.handle, DisconnectReason::InternalError.into(), true);
+        if !self.absent {
+            let goodbye = DisconnectReason::InternalError.into();
+            self.registry.leave(&self.handle, goodbye, true);
+        }
     }
 }
 
 /// What an error of the protocol means to the client (RFC 6455 §7.4.1).
 fn ending_of(error: &ProtocolError) -> Ending {
     tracing::debug!(%error, "a session ends");
-    match error {
-        ProtocolError::ConnectionClosed | ProtocolError::AlreadyClosed => Ending::ByClient,
-        ProtocolError::Utf8(_) => Ending::Broken(DisconnectReason::InvalidText),
+    let reason = match error {
+        ProtocolError::ConnectionClosed | ProtocolError::AlreadyClosed => return Ending::ByClient,
+        ProtocolError::Utf8(_) => DisconnectReason::InvalidText,
         ProtocolError::Capacity(CapacityError::MessageTooLong { .. }) => {
-            Ending::Broken(DisconnectReason::MessageTooBig)
+            DisconnectReason::MessageTooBig
         }
-        _ => Ending::Broken(DisconnectReason::ProtocolError),
-    }
+        _ => DisconnectReason::ProtocolError,
+    };
+    Ending::Broken(reason.into())
 }

@@ -11,7 +11,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 
 use super::{
     backlog::{Backlog, Run},
@@ -32,7 +31,6 @@ const SLACK_BEFORE_OPEN: usize = 8;
 pub(crate) struct Outlet {
     handle: Arc<Handle>,
     side: Mutex<WriteSide>,
-    changed: Notify,
     messages_limit: usize,
     bytes_limit: usize,
 }
@@ -79,7 +77,6 @@ impl Outlet {
         Self {
             handle,
             side: Mutex::default(),
-            changed: Notify::new(),
             messages_limit: limits.outgoing_queue_messages,
             bytes_limit: limits.outgoing_queue_bytes,
         }
@@ -98,7 +95,15 @@ impl Outlet {
         if side.phase == Phase::Shut || side.goodbye.is_some() || side.fault.is_some() {
             return;
         }
+        let mut taken = 0;
+        if let (Some(socket), [run], true) = (&side.socket, runs, side.backlog.is_empty()) {
+            taken = self.write_at_once(&**socket, run);
+            if taken == run.len() {
+                return;
+            }
+        }
         runs.iter().for_each(|run| side.backlog.push(run.clone()));
+        side.backlog.advance(taken);
         let WriteSide {
             backlog,
             phase,
@@ -127,14 +132,22 @@ impl Outlet {
         };
         drop(side);
         if wake {
-            self.changed.notify_one();
+            self.handle.wake();
         }
+    }
+
+    /// The usual case, which leaves nothing to remember: how much the socket takes of a run when nothing
+    /// else waits. Whatever keeps it from taking everything is found again with the rest.
+    fn write_at_once(&self, socket: &dyn DirectWrite, run: &Run) -> usize {
+        let slice = [io::IoSlice::new(run.first_write())];
+        let taken = self.handle.write(|| socket.try_write(&slice));
+        taken.and_then(Result::ok).unwrap_or(0)
     }
 
     /// For the fan-out: asks for a Close after everything that was delivered.
     pub fn close(&self, goodbye: Goodbye) {
         lock(&self.side).goodbye.get_or_insert(goodbye);
-        self.changed.notify_one();
+        self.handle.wake();
     }
 
     /// For the task: a control frame, which goes before what has not begun.
@@ -210,10 +223,5 @@ impl Outlet {
     /// For the task: the last frame.
     pub fn push_last(&self, frame: Bytes) {
         lock(&self.side).backlog.push(frame.into());
-    }
-
-    /// For the task: waits until the fan-out left something to do.
-    pub async fn changed(&self) {
-        self.changed.notified().await;
     }
 }

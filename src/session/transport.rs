@@ -44,11 +44,29 @@ pub(crate) trait DirectWrite: Send + Sync {
 }
 
 impl DirectWrite for TcpStream {
+    /// Straight to the kernel: tokio's note of whether the socket is ready lies in memory of its own,
+    /// which would have to be fetched for each of thousands of sockets. When the kernel takes nothing,
+    /// the task of the connection waits in tokio's way.
+    #[cfg(target_os = "linux")]
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let socket = SockRef::from(self);
         match slices {
-            [one] => TcpStream::try_write(self, one),
-            many => self.try_write_vectored(many),
+            [one] => socket.send_with_flags(one, libc::MSG_NOSIGNAL),
+            many => socket.send_vectored_with_flags(many, libc::MSG_NOSIGNAL),
         }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        write_when_ready(self, slices)
+    }
+}
+
+/// When the socket takes nothing, the next wait for its readiness really waits.
+fn write_when_ready(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    match slices {
+        [one] => stream.try_write(one),
+        many => stream.try_write_vectored(many),
     }
 }
 
@@ -83,7 +101,7 @@ impl Transport for Plain {
     ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.0.poll_write_ready(context))?;
-            match DirectWrite::try_write(&*self.0, slices) {
+            match write_when_ready(&self.0, slices) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 other => return Poll::Ready(other),
             }

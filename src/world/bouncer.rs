@@ -1,25 +1,38 @@
 //! The handle for the game and the operator: who is in, and out with you.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use bevy_ecs::prelude::*;
 use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::http::HeaderMap;
 
 use crate::{
+    auth::{Examiner, Ticket, Tickets},
     bridge::Tally,
     config::BouncerConfig,
-    identity::{ConnectionId, User, UserId},
+    door::{Credential, HandshakeRequest, credential},
+    identity::{Admission, ConnectionId, User, UserId},
+    refusal::{Refusal, RefusalKind},
     registry::{Receipt, Registry},
     revocation::{Revocation, Subject},
 };
+
+/// When to come back after a 503 that has to do with this server's state.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The target of the log's lines about decisions who may be in.
+pub(crate) const AUDIT: &str = "bevy_bouncer::audit";
 
 /// What the plugin, the network and every [`Bouncer`] share.
 pub(crate) struct Shared {
     pub config: Arc<BouncerConfig>,
     pub registry: Arc<Registry>,
+    pub examiner: Examiner,
+    pub tickets: Tickets,
     pub tally: Arc<Tally>,
     pub local_addr: SocketAddr,
     /// True once the app is about to end.
@@ -30,6 +43,34 @@ impl Shared {
     /// Closes the door. False when it was closed already.
     pub fn stop(&self) -> bool {
         !self.stopping.send_replace(true)
+    }
+
+    /// Has a token checked that does not come with a handshake.
+    pub async fn authenticate(
+        &self,
+        token: &Credential,
+        peer: SocketAddr,
+    ) -> Result<Admission, Refusal> {
+        let token = credential::check(token.expose(), self.config.limits.token_bytes)?;
+        let request = HandshakeRequest {
+            peer,
+            path: self.config.path.clone(),
+            headers: HeaderMap::new(),
+            credential: Some(token),
+        };
+        self.examiner.authenticate(&request).await
+    }
+
+    /// The cheap look whether somebody could come in; the place itself is taken at the end.
+    pub fn check_room(&self) -> Result<(), Refusal> {
+        let kind = if *self.stopping.borrow() {
+            RefusalKind::Draining
+        } else if self.registry.is_full() {
+            RefusalKind::Capacity
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::from(kind).retry_after(RETRY_AFTER))
     }
 }
 
@@ -56,8 +97,11 @@ pub struct PlayerInfo {
     pub connection: ConnectionId,
     /// Who it is.
     pub user: User,
-    /// The address of the client.
+    /// The address of the client, as in [`Connection::peer`](crate::Connection::peer).
     pub peer: SocketAddr,
+    /// False while the connection is lost and the player is kept for
+    /// [`Limits::resume_window`](crate::Limits::resume_window).
+    pub is_connected: bool,
 }
 
 /// How often something happened since the start.
@@ -72,6 +116,8 @@ pub struct Counters {
     pub refused_sends: u64,
     /// Ticks whose output had to wait for the network.
     pub merged_ticks: u64,
+    /// Events like [`TokenExpiring`](crate::TokenExpiring) that the game was too busy to take.
+    pub dropped_notices: u64,
 }
 
 impl Bouncer {
@@ -91,16 +137,24 @@ impl Bouncer {
     /// `PostUpdate` calls it. Await the [`Receipt`] to know that the entry is stored.
     pub fn revoke(&self, revocation: impl Into<Revocation>) -> Receipt {
         let revocation = revocation.into();
-        let (subject, kind) = (revocation.subject.clone(), revocation.kind);
-        let receipt = self.0.registry.revoke(revocation);
-        tracing::info!(?subject, ?kind, cut = receipt.cut(), "revoked");
+        let receipt = self.0.registry.revoke(revocation.clone());
+        tracing::info!(
+            target: AUDIT,
+            subject = ?revocation.subject,
+            kind = ?revocation.kind,
+            issued_before = revocation.issued_before,
+            until = revocation.until,
+            reason = revocation.reason,
+            cut = receipt.cut(),
+            "revoked"
+        );
         receipt
     }
 
     /// Lets a subject come in again: removes all its entries.
     pub fn restore(&self, subject: impl Into<Subject>) -> Receipt {
         let subject = subject.into();
-        tracing::info!(?subject, "restored");
+        tracing::info!(target: AUDIT, ?subject, "restored");
         self.0.registry.restore(subject)
     }
 
@@ -108,8 +162,40 @@ impl Bouncer {
     /// before still goes out. Returns how many sessions it ended.
     pub fn kick(&self, user: &UserId, message: Option<&str>) -> usize {
         let cut = self.0.registry.kick(&Subject::User(user.clone()), message);
-        tracing::info!(%user, cut, "kicked");
+        tracing::info!(target: AUDIT, %user, reason = message, cut, "kicked");
         cut
+    }
+
+    /// Exchanges a player's token for a single-use ticket, which the player's page brings as
+    /// `?ticket=…`: a token should not stand in an address, a ticket may.
+    ///
+    /// The token goes through all that it would go through at the door, but its
+    /// [`peer`](HandshakeRequest::peer) is `0.0.0.0:0` and there are no header fields, because nobody is
+    /// connected yet. When the ticket is used, the user is looked up again, revocations of the user and
+    /// of the token count, and the session ends with the token. To be awaited in a Tokio runtime, for
+    /// instance that of [`TokioTasksRuntime`](bevy_tokio_tasks::TokioTasksRuntime).
+    ///
+    /// ```
+    /// use bevy_bouncer::{Bouncer, Credential, Refusal};
+    ///
+    /// async fn address(bouncer: &Bouncer, token: &Credential) -> Result<String, Refusal> {
+    ///     let ticket = bouncer.issue_ticket(token).await?;
+    ///     Ok(format!("wss://game.example/ws?ticket={}", ticket.expose()))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// What the door would say, and 503 `capacity` when there are
+    /// [`Limits::tickets`](crate::Limits::tickets).
+    pub async fn issue_ticket(&self, token: &Credential) -> Result<Ticket, Refusal> {
+        let shared = &*self.0;
+        shared.check_room()?;
+        let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let admission = shared.authenticate(token, nobody).await?;
+        shared
+            .registry
+            .check(admission.user.id(), &admission.token)?;
+        shared.tickets.issue(admission)
     }
 
     /// Everybody who is in. Takes time that grows with their number.
@@ -118,8 +204,9 @@ impl Bouncer {
             connection: handle.id,
             user: handle.user.clone(),
             peer: handle.peer,
+            is_connected: handle.is_live(),
         };
-        self.0.registry.live().into_iter().map(info).collect()
+        self.0.registry.everybody().into_iter().map(info).collect()
     }
 
     /// How many of the [`Limits::connections`](crate::Limits::connections) places are taken: players,
@@ -146,6 +233,7 @@ impl Bouncer {
             refused: read(&self.0.tally.refused),
             refused_sends: read(&self.0.tally.refused_sends),
             merged_ticks: read(&self.0.tally.merged_ticks),
+            dropped_notices: read(&self.0.tally.dropped_notices),
         }
     }
 }

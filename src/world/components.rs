@@ -28,7 +28,9 @@ impl Connection {
         self.id
     }
 
-    /// The address of the client.
+    /// The address of the client: of whoever connected, or for whom one of the
+    /// [`trusted_proxies`](crate::BouncerConfig::trusted_proxies) speaks. Then the port is 0 unless
+    /// the proxy tells it.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
@@ -47,6 +49,14 @@ pub struct Players {
 }
 
 impl Players {
+    /// With room for so many from the start.
+    pub(crate) fn new(room: usize) -> Self {
+        Self {
+            entities: HashMap::with_capacity(room),
+            count: 0,
+        }
+    }
+
     /// The sessions of a user, oldest first. Empty when the user is not in.
     pub fn of(&self, user: &UserId) -> &[Entity] {
         self.entities.get(user).map_or(&[], Vec::as_slice)

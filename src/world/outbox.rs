@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bevy_ecs::{prelude::*, system::SystemParam};
 use bytes::Bytes;
 
-use super::Connection;
+use super::{Connection, Group};
 use crate::{
     bridge::{Command, Recipients, Tally},
     config::Limits,
@@ -120,11 +120,17 @@ impl Outbox<'_, '_> {
         players: impl IntoIterator<Item = Entity>,
         payload: impl Into<Payload>,
     ) -> bool {
-        let ids = players
+        let connections = players
             .into_iter()
-            .filter_map(|player| Some(self.connections.get(player).ok()?.id()))
-            .collect();
-        self.outgoing.send(Recipients::Some(ids), &payload.into())
+            .filter_map(|player| self.connections.get(player).ok());
+        let group: Group = connections.collect();
+        self.send_to_group(&group, payload)
+    }
+
+    /// Sends one message to a group, to each member once.
+    pub fn send_to_group(&mut self, group: &Group, payload: impl Into<Payload>) -> bool {
+        self.outgoing
+            .send(Recipients::Some(group.0.clone()), &payload.into())
     }
 
     /// Sends to every player.

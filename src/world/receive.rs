@@ -4,37 +4,48 @@
 //! who were cut leave at once; then arrivals, veto first; then messages, a fair share for each
 //! connection; and last, ordinary ends are told, whose entities stay for this tick.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Instant,
+};
 
 use bevy_ecs::{message::Messages, name::Name, prelude::*};
 
 use super::{
-    Arriving, ClientFrame, Connection, Players, RevocationNotStored,
+    Arriving, ClientFrame, Connection, Players, Refreshed, RevocationNotStored, TokenExpiring,
+    link,
     outbox::Outgoing,
     roster::{RegistryRef, Roster, dismiss, farewell},
 };
 use crate::{
-    bridge::{Arrival, Command, Departure, GameEnd},
-    config::Limits,
+    bridge::{Arrival, Command, Departure, GameEnd, Notice},
+    config::{DuplicateLogin, Limits},
     goodbye::{DisconnectReason, Goodbye},
-    identity::{ConnectionId, UserId},
+    identity::{ConnectionId, Extra, UserId},
     refusal::RefusalKind,
+    registry::Entered,
 };
 
 /// Messages that one connection may pass before it is the next one's turn.
 const TURN_MESSAGES: usize = 16;
 /// Bytes likewise.
 const TURN_BYTES: usize = 64 * 1024;
+/// Notices that are told in one tick.
+const NOTICES_PER_TICK: usize = 1024;
 
 /// The game's end of the bridge, and what is left for a later tick.
 #[derive(Resource)]
 pub(crate) struct Incoming {
     pub end: GameEnd,
-    limits: Limits,
+    pub limits: Limits,
     /// Ordinary ends that are not told yet: messages come first.
     ending: VecDeque<(ConnectionId, Goodbye)>,
-    /// Told in the last tick; to despawn in this one.
+    /// Told in this tick, to despawn in the next.
     told: Vec<Entity>,
+    /// Told in this tick. The network hears it after what the game still answers.
+    pub leaving: Vec<Command>,
+    /// Players whose connection is lost, by when they leave.
+    pub absent: BTreeSet<(Instant, ConnectionId)>,
 }
 
 impl Incoming {
@@ -44,6 +55,8 @@ impl Incoming {
             limits,
             ending: VecDeque::new(),
             told: Vec::new(),
+            leaving: Vec::new(),
+            absent: BTreeSet::new(),
         }
     }
 
@@ -61,15 +74,12 @@ pub(crate) fn receive(world: &mut World) {
         for entity in std::mem::take(&mut incoming.told) {
             world.try_despawn(entity).ok();
         }
+        link::give_up(world, &mut incoming);
         take_departures(world, &mut incoming);
         take_arrivals(world, &mut incoming);
         take_messages(world, &incoming);
         tell_endings(world, &mut incoming);
-        let failures = incoming.end.store_failures.try_iter();
-        let failures: Vec<_> = failures
-            .map(|error| RevocationNotStored { error })
-            .collect();
-        world.write_message_batch(failures);
+        take_notices(world, &incoming);
     });
 }
 
@@ -80,8 +90,15 @@ pub(crate) fn cut(world: &mut World) {
 }
 
 fn take_departures(world: &mut World, incoming: &mut Incoming) {
-    while let Ok(Departure { handle, goodbye }) = incoming.end.departures.try_recv() {
-        if leaves_at_once(goodbye.reason) {
+    while let Ok(departure) = incoming.end.departures.try_recv() {
+        let Departure {
+            handle,
+            goodbye,
+            may_come_back,
+        } = departure;
+        if may_come_back {
+            link::lost(world, incoming, &handle, goodbye);
+        } else if leaves_at_once(goodbye.reason) {
             dismiss(world, handle.id, goodbye);
         } else {
             incoming.ending.push_back((handle.id, goodbye));
@@ -94,7 +111,7 @@ fn leaves_at_once(reason: DisconnectReason) -> bool {
     use DisconnectReason::*;
     matches!(
         reason,
-        Revoked | Banned | Kicked | Replaced | Shutdown | Draining
+        Revoked | Banned | UserGone | Kicked | Replaced | Shutdown | Draining
     )
 }
 
@@ -117,7 +134,10 @@ fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
     let entities = replaced
         .iter()
         .filter_map(|handle| Some(roster.get(handle.id)?.entity));
+    let resumes = registry.would_resume(arrival.handle.user.id());
+    let resumes = resumes.and_then(|handle| roster.get(handle.id));
     let mut arriving = Arriving {
+        resumes: resumes.map(|place| place.entity),
         user: arrival.handle.user.clone(),
         replaces: entities.collect(),
         refusal: None,
@@ -129,14 +149,23 @@ fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
         let _ = arrival.answer.send(Err(refusal));
         return;
     }
-    let Some(replaced) = registry.enter(&arrival.handle) else {
+    let Some(Entered { replaced, resumed }) = registry.enter(&arrival.handle) else {
         return;
+    };
+    let takes_over = incoming.limits.duplicate_login == DuplicateLogin::TakeOver;
+    let mut replaced = replaced.into_iter();
+    let before = match takes_over && resumed.is_none() {
+        true => replaced.next(),
+        false => resumed,
     };
     for old in replaced {
         dismiss(world, old.id, DisconnectReason::Replaced.into());
     }
     tell_earlier_ends(world, incoming, arrival.handle.user.id());
-    spawn(world, arrival);
+    match before.and_then(|before| link::take_over(world, incoming, &before)) {
+        Some(entity) => link::restore(world, arrival, entity),
+        None => spawn(world, arrival),
+    }
 }
 
 /// A user whose session has just ended and who is back already: the old one is told first.
@@ -179,24 +208,33 @@ fn spawn(world: &mut World, arrival: Arrival) {
         id: handle.id,
         outlet,
     });
-    let mut player = world.entity_mut(entity);
-    player.insert((
+    let about = (
         Name::new(handle.user.name().to_owned()),
         Connection::new(handle.id, handle.peer, since),
-    ));
-    for insert in admission.extras {
-        // An observer of what was inserted before may have despawned the player.
-        if player.is_despawned() {
-            break;
+    );
+    let mut player = world.entity_mut(entity);
+    if admission.extras.is_empty() {
+        player.insert((about, admission.user));
+    } else {
+        player.insert(about);
+        insert_all(&mut player, admission.extras);
+        if !player.is_despawned() {
+            player.insert(admission.user);
         }
-        insert(&mut player);
-    }
-    if !player.is_despawned() {
-        player.insert(admission.user);
     }
     tracing::debug!(user = %handle.user.id(), connection = %handle.id, "a player joined");
     // The handshake may have been dropped: then its departure follows.
     let _ = answer.send(Ok(()));
+}
+
+/// The authenticator's components. An observer of one may despawn the player.
+pub(super) fn insert_all(player: &mut EntityWorldMut<'_>, extras: Vec<Extra>) {
+    for insert in extras {
+        if player.is_despawned() {
+            return;
+        }
+        insert(player);
+    }
 }
 
 fn take_messages(world: &mut World, incoming: &Incoming) {
@@ -236,11 +274,35 @@ fn tell_endings(world: &mut World, incoming: &mut Incoming) {
     }
 }
 
-/// Tells an ordinary end. What the client sent before can still be read in this tick.
+/// Tells an ordinary end. What the client sent before can still be read in this tick, and answered when
+/// the client is still there to hear it.
 fn tell(world: &mut World, incoming: &mut Incoming, id: ConnectionId, goodbye: Goodbye) {
     if let Some(place) = world.resource::<Roster>().get(id) {
         incoming.told.push(place.entity);
-        farewell(world, id, goodbye);
+        if farewell(world, id, goodbye.reason) {
+            incoming.leaving.push(Command::Leave { id, goodbye });
+        }
+    }
+}
+
+fn take_notices(world: &mut World, incoming: &Incoming) {
+    let entity_of = |world: &World, id| Some(world.resource::<Roster>().get(id)?.entity);
+    for notice in incoming.end.notices.try_iter().take(NOTICES_PER_TICK) {
+        match notice {
+            Notice::NotStored(error) => {
+                world.write_message(RevocationNotStored { error });
+            }
+            Notice::Expiring { id, ends_at } => {
+                if let Some(entity) = entity_of(world, id) {
+                    world.trigger(TokenExpiring { entity, ends_at });
+                }
+            }
+            Notice::Refreshed { id, result } => {
+                if let Some(entity) = entity_of(world, id) {
+                    world.trigger(Refreshed { entity, result });
+                }
+            }
+        }
     }
 }
 

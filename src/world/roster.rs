@@ -1,6 +1,6 @@
 //! Which entity is which connection, and the one way in which each of them leaves.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use bevy_ecs::{lifecycle::Remove, prelude::*};
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// All player entities.
-#[derive(Resource, Default)]
+#[derive(Resource)]
 pub(crate) struct Roster {
     by_connection: HashMap<ConnectionId, Place>,
 }
@@ -23,16 +23,35 @@ pub(crate) struct Place {
     pub inlet: Arc<Inlet>,
     /// `Disconnected` was triggered; only the despawn is left.
     pub leaving: bool,
+    /// When the player leaves whose connection is lost.
+    pub absent_until: Option<Instant>,
 }
 
 impl Roster {
+    /// With room for so many from the start.
+    pub fn new(room: usize) -> Self {
+        Self {
+            by_connection: HashMap::with_capacity(room),
+        }
+    }
+
     pub fn insert(&mut self, entity: Entity, inlet: Arc<Inlet>) {
         let place = Place {
             entity,
             inlet,
             leaving: false,
+            absent_until: None,
         };
         self.by_connection.insert(place.inlet.handle.id, place);
+    }
+
+    pub fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Place> {
+        self.by_connection.get_mut(&id)
+    }
+
+    /// Another connection has taken the player over.
+    pub fn remove(&mut self, id: ConnectionId) -> Option<Place> {
+        self.by_connection.remove(&id)
     }
 
     pub fn get(&self, id: ConnectionId) -> Option<&Place> {
@@ -48,29 +67,27 @@ impl Roster {
 #[derive(Resource, Clone)]
 pub(crate) struct RegistryRef(pub Arc<Registry>);
 
-/// Triggers `Disconnected`, once, and tells the network that this was the last for this connection.
-pub(crate) fn farewell(world: &mut World, id: ConnectionId, goodbye: Goodbye) {
+/// Triggers `Disconnected`, once. True when this was it: then [`Command::Leave`] has to follow the last
+/// message for this connection.
+pub(crate) fn farewell(world: &mut World, id: ConnectionId, reason: DisconnectReason) -> bool {
     let mut roster = world.resource_mut::<Roster>();
     let Some(place) = roster.by_connection.get_mut(&id) else {
-        return;
+        return false;
     };
     if place.leaving {
-        return;
+        return false;
     }
     place.leaving = true;
     let (entity, handle) = (place.entity, place.inlet.handle.clone());
     let user = handle.user.clone();
     world.resource_mut::<Players>().remove(user.id(), entity);
-    let reason = goodbye.reason;
     tracing::debug!(user = %user.id(), connection = %id, %reason, "a player left");
     world.trigger(Disconnected {
         entity,
         user,
         reason,
     });
-    world
-        .resource_mut::<Outgoing>()
-        .push(Command::Leave { id, goodbye });
+    true
 }
 
 /// Ends a session in order, for the game: what was sent before still goes out. The entity is gone
@@ -85,7 +102,10 @@ pub(crate) fn dismiss(world: &mut World, id: ConnectionId, goodbye: Goodbye) {
     // nothing is left to tell.
     let registry = world.resource::<RegistryRef>().0.clone();
     registry.end(&handle, goodbye.clone());
-    farewell(world, id, goodbye);
+    if farewell(world, id, goodbye.reason) {
+        let leave = Command::Leave { id, goodbye };
+        world.resource_mut::<Outgoing>().push(leave);
+    }
     world.resource_mut::<Roster>().by_connection.remove(&id);
     world.try_despawn(entity).ok();
 }

@@ -17,7 +17,14 @@ use crate::{
 };
 
 /// Hands the tick over. When the network is behind, the tick waits and goes with the next one.
-pub(crate) fn send(mut outgoing: ResMut<Outgoing>, incoming: Res<Incoming>, bouncer: Res<Bouncer>) {
+pub(crate) fn send(
+    mut outgoing: ResMut<Outgoing>,
+    mut incoming: ResMut<Incoming>,
+    bouncer: Res<Bouncer>,
+) {
+    for leave in incoming.leaving.drain(..) {
+        outgoing.push(leave);
+    }
     if outgoing.commands.is_empty() {
         return;
     }

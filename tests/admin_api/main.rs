@@ -7,3 +7,4 @@ mod http_client;
 mod requests;
 mod server;
 mod start;
+mod tickets;

@@ -27,6 +27,7 @@ fn health_needs_no_token_and_everything_else_does() {
         ("POST", "/v1/revoke"),
         ("POST", "/v1/restore"),
         ("POST", "/v1/kick"),
+        ("POST", "/v1/ticket"),
         ("POST", "/v1/drain"),
         ("GET", "/v1/revoke"),
         ("GET", "/v1/nothing"),
@@ -87,6 +88,7 @@ fn paths_and_methods_that_do_not_exist_are_told_so_in_json() {
         ("POST", "/healthz", 405, "method_not_allowed"),
         ("GET", "/v1/revoke", 405, "method_not_allowed"),
         ("POST", "/v1/players", 405, "method_not_allowed"),
+        ("GET", "/v1/ticket", 405, "method_not_allowed"),
         ("GET", "/metrics", 501, "not_built"),
         ("POST", "/v1/drain", 501, "not_built"),
     ];
@@ -184,6 +186,13 @@ fn a_body_that_breaks_a_rule_is_400_and_names_it() {
             "unknown field `ban`",
         ),
         ("/v1/kick", json!({}), "user is required"),
+        ("/v1/ticket", json!({}), "token is required"),
+        ("/v1/ticket", json!({"token": 7}), "invalid type"),
+        (
+            "/v1/ticket",
+            json!({"token": "ann", "user": "ben"}),
+            "unknown field `user`",
+        ),
         (
             "/v1/kick",
             json!({"everyone": true}),

@@ -20,11 +20,14 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::{
     self, WebSocket,
     client::{IntoClientRequest, client},
+    handshake::client::Request,
 };
 
 use crate::http_client::{Answer, request};
 
 pub const TOKEN: &str = "the-operators-token";
+/// Most tickets that wait to be used.
+pub const TICKETS: usize = 8;
 
 /// Whoever names a user is that user.
 pub struct Trusting;
@@ -94,6 +97,7 @@ impl Server {
             move || {
                 let mut config = BouncerConfig::new("127.0.0.1:0");
                 config.limits.replacements_per_minute = 1000;
+                config.limits.tickets = TICKETS;
                 let door = BouncerPlugin::bind(config, Trusting)
                     .unwrap()
                     .revocations(store)
@@ -140,6 +144,16 @@ impl Server {
         request
             .headers_mut()
             .insert("Authorization", format!("Bearer {user}").parse().unwrap());
+        self.open(request)
+    }
+
+    /// Comes in with this ticket, or says with which status that was refused.
+    pub fn join_with_ticket(&self, ticket: &str) -> Result<WebSocket<TcpStream>, u16> {
+        let url = format!("ws://{}/ws?ticket={ticket}", self.game);
+        self.open(url.into_client_request().unwrap())
+    }
+
+    fn open(&self, request: Request) -> Result<WebSocket<TcpStream>, u16> {
         let stream = TcpStream::connect(self.game).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(10)))

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::{
     self, Message, WebSocket,
     client::{IntoClientRequest, client},
+    handshake::client::Request,
 };
 
 /// How long anything may take before a test fails.
@@ -186,6 +187,28 @@ impl Headless {
         if let Some(subprotocol) = subprotocol {
             headers.insert("Sec-WebSocket-Protocol", subprotocol.parse().unwrap());
         }
+        self.open(request)
+    }
+
+    /// Comes in with this token and this `X-Forwarded-For`.
+    pub fn join_through_proxy(&self, token: &str, client: &str) -> Result<Socket, u16> {
+        let mut request = format!("ws://{}/ws", self.game)
+            .into_client_request()
+            .unwrap();
+        let bearer = format!("Bearer {token}").parse().unwrap();
+        request.headers_mut().insert("Authorization", bearer);
+        let client = client.parse().unwrap();
+        request.headers_mut().insert("X-Forwarded-For", client);
+        self.open(request)
+    }
+
+    /// Comes in with this ticket, or says with which status that was refused.
+    pub fn join_with_ticket(&self, ticket: &str) -> Result<Socket, u16> {
+        let url = format!("ws://{}/ws?ticket={ticket}", self.game);
+        self.open(url.into_client_request().unwrap())
+    }
+
+    fn open(&self, request: Request) -> Result<Socket, u16> {
         let stream = TcpStream::connect(self.game).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         match client(request, stream) {

@@ -55,7 +55,7 @@ fn a_configuration_that_cannot_be_used_ends_with_2_and_names_the_field() {
             "auth.public_key_file",
         ),
         (
-            config(secret, r#"jwks_url = "https://a.example""#),
+            config(secret, r#"jwks_url = "http://a.example""#),
             "auth.jwks_url",
         ),
         (

@@ -103,6 +103,44 @@ fn a_revoked_player_is_cut_and_stays_out_after_a_restart_until_restored() {
 }
 
 #[test]
+fn a_login_service_exchanges_a_token_for_a_ticket() {
+    let folder = Folder::new(CONFIG);
+    let mut server = folder.start();
+    let token = folder.token("player-1");
+    let answer = post(server.admin(), "/v1/ticket", &json!({"token": token}));
+    assert_eq!(answer.status, 200);
+    let body = answer.json();
+    assert_eq!(body["expires_in_seconds"], 30);
+    let ticket = body["ticket"].as_str().unwrap();
+    let _ann = server.join_with_ticket(ticket).unwrap();
+    assert_eq!(server.join_with_ticket(ticket).err(), Some(401));
+    let answer = post(server.admin(), "/v1/ticket", &json!({"token": "guess"}));
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (401, "unauthorized")
+    );
+}
+
+#[test]
+fn behind_a_trusted_proxy_the_client_is_whom_the_proxy_names() {
+    let trusting = config(
+        "tick_hz = 60",
+        "trusted_proxies = [\"127.0.0.0/8\"]\ntick_hz = 60",
+    );
+    let folder = Folder::new(&trusting);
+    let mut server = folder.start();
+    let token = folder.token("player-1");
+    let _ann = server.join_through_proxy(&token, "203.0.113.9").unwrap();
+    let bearer = format!("Bearer {ADMIN_TOKEN}");
+    let players = request(server.admin(), "GET", "/v1/players", Some(&bearer), "");
+    assert_eq!(players.json()["players"][0]["peer"], "203.0.113.9:0");
+    assert_eq!(
+        server.join_through_proxy(&token, "unknown").err(),
+        Some(400)
+    );
+}
+
+#[test]
 fn sigterm_and_sigint_say_good_bye_and_exit_with_0() {
     for signal in ["TERM", "INT"] {
         let folder = Folder::new(CONFIG);
@@ -167,6 +205,38 @@ fn keys_of_a_login_service_come_from_a_file() {
 }
 
 #[test]
+fn keys_of_a_login_service_come_from_its_url() {
+    let secret = r#"secret_env = "TEST_SECRET""#;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            use std::io::{Read, Write};
+            let _ = stream.read(&mut [0; 4096]);
+            let keys = login_service::PUBLIC_JWKS;
+            let length = keys.len();
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{keys}");
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    let line = format!(r#"jwks_url = "http://{address}/keys""#);
+    let folder = Folder::new(&config(secret, &line));
+    let server = folder.start();
+    assert!(server.join(&login_service::token("player-1")).is_ok());
+    let unknown = login_service::token("nobody");
+    assert_eq!(server.join(&unknown).err(), Some(401));
+
+    let elsewhere = config(secret, r#"jwks_url = "http://login.example/keys""#);
+    let output = Folder::new(&elsewhere).run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        complaint.starts_with("error: auth.jwks_url: must be an https URL"),
+        "{complaint}"
+    );
+}
+
+#[test]
 fn users_of_a_database_are_looked_up() {
     let folder = Folder::new(&config(FIXED_USERS, r#"sqlite = "players.db""#));
     let server = folder.start();
@@ -198,6 +268,11 @@ fn secrets_are_not_in_the_log() {
     let admin = server.admin();
     let _ann = server.join(&token).unwrap();
     assert_eq!(server.join("not-a-token").err(), Some(401));
+    let issued = post(admin, "/v1/ticket", &json!({"token": token})).json();
+    let ticket = issued["ticket"].as_str().unwrap();
+    assert!(server.join_with_ticket(ticket).is_ok());
+    assert_eq!(server.join_with_ticket(ticket).err(), Some(401));
+    post(admin, "/v1/ticket", &json!({"token": "not-a-token-either"}));
     let wrong = request(admin, "GET", "/v1/players", Some("Bearer guessed"), "");
     assert_eq!(wrong.status, 401);
     post(admin, "/v1/revoke", &json!({"user": "player-1"}));
@@ -208,6 +283,8 @@ fn secrets_are_not_in_the_log() {
     for secret in [
         token.as_str(),
         "not-a-token",
+        "not-a-token-either",
+        ticket,
         "guessed",
         ADMIN_TOKEN,
         SECRET,

@@ -168,8 +168,13 @@ fn bad_requests() -> Vec<(&'static str, String, u16)> {
             401,
         ),
         (
-            "a ticket",
+            "a ticket that nobody issued",
             upgrade(&[]).replace("/ws", "/ws?ticket=abcdefgh"),
+            401,
+        ),
+        (
+            "a ticket beside a token",
+            with_token("").replace("/ws", "/ws?ticket=abcdefgh"),
             400,
         ),
         (

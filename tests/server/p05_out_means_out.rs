@@ -1,7 +1,7 @@
 //! After `revoke()` returns, no further frame but Close is written to any connection of that identity.
 
 use std::{
-    io::Read,
+    io::{Read, Write},
     thread,
     time::{Duration, Instant},
 };
@@ -192,4 +192,24 @@ fn p05_a_revocation_overtakes_what_a_polite_good_bye_still_has_to_write() {
         "{} of 3 000 000 bytes",
         rest.len()
     );
+}
+
+/// Somebody who broke the protocol still hears what the game answers to what came before, but not
+/// after a revocation.
+#[test]
+fn p05_also_while_a_broken_session_waits_for_its_answers() {
+    let mut game = Game::limited(|limits| limits.close_timeout = PATIENCE * 10);
+    let mut client = game.join("player-1");
+    client.send("before");
+    client.settle();
+    client.socket.get_mut().write_all(&[0xff, 0xff]).unwrap();
+    // No tick has answered yet.
+    assert_eq!(
+        client.hear_within(Duration::from_millis(300)),
+        Heard::Nothing
+    );
+    game.bouncer.revoke(user("player-1"));
+    assert_eq!(client.close_code(), 4101);
+    game.until("the despawn", |game| game.entities() == 0);
+    assert_eq!(game.seen().left[0].1, DisconnectReason::ProtocolError);
 }

@@ -69,6 +69,39 @@ fn p10_private_and_public_messages_keep_the_order_in_which_they_were_sent() {
 }
 
 #[test]
+fn p10_a_group_gets_its_messages_among_all_others() {
+    let mut game = Game::start();
+    let mut ann = game.join("player-1");
+    let mut ben = game.join("player-2");
+    let ann_is = game.entity_of("player-1");
+    game.run(move |connections: Query<&Connection>, mut outbox: Outbox| {
+        let both: Group = connections.iter().collect();
+        let ann: Group = connections.get(ann_is).into_iter().collect();
+        outbox.send_to_group(&both, "1 both");
+        outbox.send_to_group(&ann, "2 ann");
+        outbox.broadcast("3 all");
+        outbox.send_to_group(&both, "4 both");
+        outbox.send_to_group(&ann, "5 ann");
+        outbox.send_to_group(&Group::default(), "nobody");
+        outbox.broadcast("6 all");
+    });
+    game.tick();
+    let all = |client: &mut Client| {
+        std::iter::from_fn(|| match client.hear() {
+            Heard::Text(text) => Some(text),
+            other => panic!("{other:?}"),
+        })
+        .take_while(|text| text != "6 all")
+        .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        all(&mut ann),
+        ["1 both", "2 ann", "3 all", "4 both", "5 ann"]
+    );
+    assert_eq!(all(&mut ben), ["1 both", "3 all", "4 both"]);
+}
+
+#[test]
 fn p10_a_kick_comes_after_what_was_sent_before() {
     let mut game = Game::start();
     let mut client = game.join("player-1");

@@ -48,7 +48,11 @@ enum Cut<'a> {
 fn cut(bytes: &[u8], max: usize) -> Cut<'_> {
     let number = |at: usize, size: usize| {
         let digits = bytes.get(at..at + size)?;
-        Some(digits.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte)))
+        Some(
+            digits
+                .iter()
+                .fold(0_u64, |value, byte| value << 8 | u64::from(*byte)),
+        )
     };
     let [first, second, ..] = *bytes else {
         return Cut::Partial;
@@ -61,12 +65,13 @@ fn cut(bytes: &[u8], max: usize) -> Cut<'_> {
     let Some(length) = length else {
         return Cut::Partial;
     };
-    if length > max as u64 {
-        return Cut::TooLong;
-    }
-    let length = length as usize;
     let masked = second & 0x80 != 0;
     let content = start + if masked { 4 } else { 0 };
+    if length > max as u64 {
+        // Known once the header is whole.
+        return if bytes.len() < content { Cut::Partial } else { Cut::TooLong };
+    }
+    let length = length as usize;
     match bytes.get(content..content + length) {
         None => Cut::Partial,
         Some(content_bytes) => Cut::Frame(RawFrame {
@@ -113,16 +118,29 @@ fn take(
     limits: &Limits,
 ) -> Option<()> {
     let mask = frame.mask?.iter().cycle();
-    let content: Vec<u8> = frame.content.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect();
+    let content: Vec<u8> = frame
+        .content
+        .iter()
+        .zip(mask)
+        .map(|(byte, mask)| byte ^ mask)
+        .collect();
     let (last, opcode) = (frame.first & 0x80 != 0, frame.first & 0x0f);
-    if frame.first & 0x70 != 0 {
+    let shortest = match content.len() {
+        0..126 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    };
+    if frame.first & 0x70 != 0 || frame.length != shortest + 4 + content.len() {
         return None;
     }
     let (is_text, so_far) = match (opcode, begun.take()) {
         (8.., _) if !last || content.len() > 125 => return None,
         (8, _) => {
             let reason = content.get(2..).unwrap_or_default();
-            if content.len() == 1 || std::str::from_utf8(reason).is_err() {
+            let code = content.first_chunk().map(|code| u16::from_be_bytes(*code));
+            let may_be_sent = |code| matches!(code, 1000..=1003 | 1007..=1013 | 3000..=4999);
+            let bad_code = content.len() == 1 || code.is_some_and(|code| !may_be_sent(code));
+            if bad_code || std::str::from_utf8(reason).is_err() {
                 return None;
             }
             stream.close = Some(content);
@@ -142,6 +160,11 @@ fn take(
     };
     let content = [so_far, content].concat();
     if content.len() > limits.max_message_bytes {
+        return None;
+    }
+    // Half a character may come at the end; anything else is wrong at once.
+    let wrong = |error: std::str::Utf8Error| error.error_len().is_some();
+    if is_text && std::str::from_utf8(&content).is_err_and(wrong) {
         return None;
     }
     if !last {

@@ -1,0 +1,186 @@
+//! What one step costs: the verification of a token, the encoding of a message, the registry's work.
+//!
+//! The parts that are not public are compiled in from the library's own source files.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "only a part of these modules is measured"
+)]
+
+#[path = "../src/session/frame.rs"]
+mod frame;
+#[path = "../src/goodbye.rs"]
+mod goodbye;
+#[path = "../src/registry/handle.rs"]
+mod handle;
+#[path = "../src/registry/ledger.rs"]
+mod ledger;
+#[path = "../src/revocation/list.rs"]
+mod list;
+#[path = "../src/sync.rs"]
+mod sync;
+#[path = "../src/token.rs"]
+mod token;
+
+mod config {
+    pub use bevy_bouncer::{DuplicateLogin, Limits};
+}
+mod identity {
+    pub use bevy_bouncer::{ConnectionId, User, UserId};
+}
+mod payload {
+    pub use bevy_bouncer::Payload;
+}
+mod refusal {
+    pub use bevy_bouncer::{Refusal, RefusalKind};
+}
+mod registry {
+    pub(crate) use crate::{
+        handle::{Handle, Left},
+        ledger::Ledger,
+    };
+}
+mod revocation {
+    pub(crate) use crate::list::BarredList;
+    pub use bevy_bouncer::{Revocation, RevocationKind, StoreError, Subject};
+}
+
+use std::{
+    hint::black_box,
+    net::SocketAddr,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use bevy_bouncer::{JwtAuthenticator, Limits, Payload, Revocation, Subject, User};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use registry::{Handle, Ledger};
+use serde_json::json;
+use token::TokenFacts;
+
+const PLAYERS: usize = 5000;
+const SECRET: &[u8] = b"a secret of the benchmark, 32 bytes or longer";
+
+fn unix_now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+fn sign(algorithm: Algorithm, key: &EncodingKey) -> String {
+    let now = unix_now();
+    let claims =
+        json!({ "sub": "player-1", "aud": "game", "iat": now, "exp": now + 3600, "jti": "1" });
+    jsonwebtoken::encode(&Header::new(algorithm), &claims, key).unwrap()
+}
+
+fn verification(criterion: &mut Criterion) {
+    let public = |pem: &[u8]| JwtAuthenticator::public_key_pem(pem).unwrap();
+    let cases = [
+        (
+            "HS256",
+            sign(Algorithm::HS256, &EncodingKey::from_secret(SECRET)),
+            JwtAuthenticator::hs256(SECRET).unwrap(),
+        ),
+        (
+            "EdDSA",
+            sign(
+                Algorithm::EdDSA,
+                &EncodingKey::from_ed_pem(include_bytes!("../tests/keys/ed25519.pem")).unwrap(),
+            ),
+            public(include_bytes!("../tests/keys/ed25519.pub.pem")),
+        ),
+        (
+            "ES256",
+            sign(
+                Algorithm::ES256,
+                &EncodingKey::from_ec_pem(include_bytes!("../tests/keys/p256.pem")).unwrap(),
+            ),
+            public(include_bytes!("../tests/keys/p256.pub.pem")),
+        ),
+        (
+            "RS256",
+            sign(
+                Algorithm::RS256,
+                &EncodingKey::from_rsa_pem(include_bytes!("../tests/keys/rsa.pem")).unwrap(),
+            ),
+            public(include_bytes!("../tests/keys/rsa.pub.pem")),
+        ),
+    ];
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut group = criterion.benchmark_group("verify a token");
+    for (name, token, tokens) in cases {
+        let tokens = tokens.audience("game");
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| runtime.block_on(tokens.verify(black_box(&token))).unwrap());
+        });
+    }
+}
+
+fn encoding(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("encode a message");
+    for length in [64, 1024, 65_536] {
+        let payload = Payload::from("x".repeat(length));
+        group.bench_function(format!("{length} bytes"), |bencher| {
+            bencher.iter(|| frame::encode(black_box(&payload)));
+        });
+    }
+}
+
+fn player(number: usize) -> (User, TokenFacts) {
+    let user = User::new(format!("player-{number}"), "Ann").unwrap();
+    let token = TokenFacts {
+        id: Some(Arc::from(format!("token-{number}"))),
+        ..TokenFacts::default()
+    };
+    (user, token)
+}
+
+fn admit(ledger: &mut Ledger, number: usize) -> Arc<Handle> {
+    let (user, token) = player(number);
+    let address = SocketAddr::from(([127, 0, 0, 1], 1));
+    let handle = ledger
+        .admit(user, token, address, None, unix_now())
+        .unwrap();
+    ledger.enter(&handle).unwrap();
+    handle
+}
+
+fn registry_work(criterion: &mut Criterion) {
+    let mut ledger = Ledger::new(&Limits::default());
+    for number in 0..PLAYERS {
+        admit(&mut ledger, number);
+    }
+    let mut group = criterion.benchmark_group(format!("registry of {PLAYERS}"));
+    group.bench_function("admit, enter and forget", |bencher| {
+        bencher.iter(|| {
+            let handle = admit(&mut ledger, PLAYERS);
+            ledger.forget(&handle);
+        });
+    });
+    let (user, token) = player(7);
+    group.bench_function("revoke and restore one", |bencher| {
+        bencher.iter_batched(
+            || Revocation::user(user.id().clone()),
+            |entry| {
+                let (cut, listed) = ledger.revoke(entry, unix_now());
+                listed.unwrap();
+                ledger.restore(&Subject::User(user.id().clone()));
+                cut.len()
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    for number in 0..PLAYERS {
+        let entry = Revocation::user(player(number + 2 * PLAYERS).0.id().clone());
+        ledger.revoke(entry, unix_now()).1.unwrap();
+    }
+    group.bench_function(format!("check against {PLAYERS} entries"), |bencher| {
+        bencher.iter(|| ledger.check(user.id(), &token, unix_now()));
+    });
+}
+
+criterion_group!(benches, verification, encoding, registry_work);
+criterion_main!(benches);

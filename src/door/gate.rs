@@ -1,0 +1,189 @@
+//! The caps and budgets that hold before a byte was read.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tracing::debug;
+
+use super::{
+    occupancy::{AddressPermit, Occupancy},
+    proxies::{TrustedProxies, canonical},
+    response,
+    throttle::Throttle,
+};
+use crate::{BouncerConfig, ConfigError, Refusal, RefusalKind};
+
+/// Sockets that are being told that there is no room. One more is dropped without a word.
+const REFUSALS_AT_ONCE: usize = 64;
+
+/// When to try again after there was no room.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The right to be here.
+pub(crate) struct Permits {
+    /// One of the pending handshakes: drop it with the end of the handshake.
+    pub pending: OwnedSemaphorePermit,
+    pub peer: SocketAddr,
+    /// Whom the connection is counted for. `None` when it comes from a trusted proxy: then the request
+    /// will say.
+    pub visitor: Option<Visitor>,
+}
+
+/// Whom a connection is counted for: keep it for as long as the connection lives.
+pub(crate) struct Visitor {
+    pub address: SocketAddr,
+    /// The answer that is due when the address has used its handshakes up. Health checks may go on.
+    pub paid: Result<(), Refusal>,
+    _place: AddressPermit,
+}
+
+/// See the module's documentation.
+pub(crate) struct Gate {
+    pending: Arc<Semaphore>,
+    refusals: Arc<Semaphore>,
+    occupancy: Arc<Occupancy>,
+    handshakes: Throttle,
+    health_checks: Throttle,
+    pub proxies: TrustedProxies,
+    /// What a refused credential costs on top of its handshake.
+    fine: usize,
+    /// Whether there are pages that want to read a refusal.
+    has_pages: bool,
+}
+
+impl Gate {
+    /// With the limits `pending_handshakes`, `connections_per_ip`, `handshakes_per_ip_per_minute`,
+    /// `failed_handshake_price`, `health_checks_per_ip_per_minute` and `tracked_addresses`.
+    ///
+    /// # Errors
+    /// When one of the trusted proxies is none.
+    pub fn new(config: &BouncerConfig) -> Result<Self, ConfigError> {
+        let limits = &config.limits;
+        let throttle = |name, per_minute| Throttle::new(name, per_minute, limits.tracked_addresses);
+        Ok(Self {
+            pending: Arc::new(Semaphore::new(limits.pending_handshakes)),
+            refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
+            occupancy: Arc::new(Occupancy::new(limits)),
+            handshakes: throttle(
+                "handshakes_per_ip_per_minute",
+                limits.handshakes_per_ip_per_minute,
+            ),
+            health_checks: throttle(
+                "health_checks_per_ip_per_minute",
+                limits.health_checks_per_ip_per_minute,
+            ),
+            fine: limits.failed_handshake_price - 1,
+            proxies: TrustedProxies::new(&config.trusted_proxies)?,
+            has_pages: !config.origins.is_empty(),
+        })
+    }
+
+    /// Lets a socket in that was just accepted.
+    pub fn enter(&self, peer: SocketAddr) -> Result<Permits, Refusal> {
+        let peer = canonical(peer);
+        let visitor = match self.proxies.trusts(peer.ip()) {
+            true => None,
+            false => Some(self.receive(peer)?),
+        };
+        let pending = Arc::clone(&self.pending)
+            .try_acquire_owned()
+            .map_err(|_| Refusal::from(RefusalKind::Capacity).because("pending_handshakes"))?;
+        Ok(Permits {
+            pending,
+            peer,
+            visitor,
+        })
+    }
+
+    /// Counts a connection for this address and charges its handshake.
+    ///
+    /// # Errors
+    /// 429 when the address has as many connections as it may.
+    pub fn receive(&self, address: SocketAddr) -> Result<Visitor, Refusal> {
+        let place = self.occupancy.enter(address.ip().into()).ok_or_else(|| {
+            Refusal::from(RefusalKind::TooManyAttempts)
+                .because("connections_per_ip")
+                .retry_after(RETRY_AFTER)
+        })?;
+        Ok(Visitor {
+            address,
+            paid: self.handshakes.charge(address.ip().into()),
+            _place: place,
+        })
+    }
+
+    /// Charges a health check.
+    pub fn charge_health_check(&self, address: SocketAddr) -> Result<(), Refusal> {
+        self.health_checks.charge(address.ip().into())
+    }
+
+    /// Charges a health check in the stead of the handshake that was paid for.
+    pub fn exchange_for_health_check(&self, address: SocketAddr) -> Result<(), Refusal> {
+        self.charge_health_check(address)?;
+        self.handshakes.refund(address.ip().into());
+        Ok(())
+    }
+
+    /// Charges the rest of the price of a refused credential.
+    pub fn fine(&self, address: SocketAddr) {
+        self.handshakes.fine(address.ip().into(), self.fine);
+    }
+
+    /// Which pages may read an answer that was given before the request's origin was known: it says
+    /// nothing but to come back later.
+    pub fn readers(&self) -> Option<&'static str> {
+        self.has_pages.then_some("*")
+    }
+
+    /// Tells the client, unless too many are being told already.
+    pub fn turn_away(&self, stream: TcpStream, peer: SocketAddr, refusal: Refusal) {
+        debug!(%peer, %refusal, "turned away");
+        if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
+            let readers = self.readers();
+            tokio::spawn(async move {
+                response::refuse(stream, &refusal.retry_after(RETRY_AFTER), readers).await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncReadExt, join, net::TcpListener};
+
+    use super::*;
+
+    async fn answer(address: SocketAddr) -> String {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn p09_past_so_many_refusals_a_socket_is_dropped_without_a_word() {
+        let gate = Gate::new(&BouncerConfig::new("127.0.0.1:0")).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let turn_away = async || {
+            let (stream, peer) = listener.accept().await.unwrap();
+            gate.turn_away(stream, peer, RefusalKind::Capacity.into());
+        };
+        let others = u32::try_from(REFUSALS_AT_ONCE - 1).unwrap();
+        let _others = gate.refusals.try_acquire_many(others).unwrap();
+
+        let (mut client, ()) = join!(
+            async { TcpStream::connect(address).await.unwrap() },
+            turn_away()
+        );
+        let (answer, ()) = join!(answer(address), turn_away());
+        assert_eq!(answer, "", "no room to refuse a second one");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    }
+}

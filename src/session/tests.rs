@@ -1,0 +1,99 @@
+//! A session over a stream that only its own task can write, as an encrypted one is.
+
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncReadExt, ReadBuf},
+    net::{TcpListener, TcpStream},
+};
+
+use super::{
+    Outlet, Plain, Session, Transport, backlog::Run, frame::encode, transport::DirectWrite,
+};
+use crate::{
+    bridge::bridge, config::Limits, identity::User, payload::Payload, registry::Registry,
+    revocation::Revocation, token::TokenFacts,
+};
+
+struct Indirect(Plain);
+
+impl Transport for Indirect {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.0.poll_read(context, buffer)
+    }
+
+    fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write(context, slices)
+    }
+
+    fn direct(&self) -> Option<Arc<dyn DirectWrite>> {
+        None
+    }
+
+    fn shut_down(&self) -> io::Result<()> {
+        self.0.shut_down()
+    }
+
+    fn reset_on_close(&self) {
+        self.0.reset_on_close();
+    }
+}
+
+#[tokio::test]
+async fn p10_without_direct_writes_the_task_writes_everything_in_order_up_to_the_fence() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (server, peer) = listener.accept().await.unwrap();
+    let limits = Arc::new(Limits::default());
+    let (network, _game, departures, notices, _ticks) = bridge(&limits, &Arc::default());
+    let registry = Arc::new(Registry::new(&limits, departures, notices, None));
+    let user = User::new("player-1", "Ann").unwrap();
+    let handle = registry
+        .admit(user.clone(), TokenFacts::default(), peer)
+        .unwrap();
+    registry.enter(&handle).unwrap();
+    let outlet = Arc::new(Outlet::new(handle.clone(), &limits));
+    let session = Session::new(
+        Indirect(server.into()),
+        network.inlet(handle),
+        outlet.clone(),
+        registry.clone(),
+        limits,
+    );
+    let task = tokio::spawn(Box::new(session).run());
+
+    let frames: Vec<_> = (0..1000)
+        .map(|number| encode(&Payload::from(format!("message {number}"))))
+        .collect();
+    for frame in &frames {
+        outlet.deliver(&[Run::from(frame.clone())]);
+    }
+    let expected = frames.concat();
+    let mut heard = vec![0; expected.len()];
+    client.read_exact(&mut heard).await.unwrap();
+    assert_eq!(heard, expected);
+
+    drop(registry.revoke(Revocation::user(user.id().clone())));
+    outlet.deliver(&[Run::from(frames[0].clone())]);
+    let mut close = [0; 4];
+    client.read_exact(&mut close).await.unwrap();
+    assert_eq!((close[0], &close[2..]), (0x88, &4101_u16.to_be_bytes()[..]));
+    let mut rest = vec![0; usize::from(close[1]) - 2];
+    client.read_exact(&mut rest).await.unwrap();
+    drop(client);
+    task.await.unwrap();
+}

@@ -7,8 +7,8 @@
 //!
 //! What a player writes goes to everybody as `{"from":{"id","name"},"text"}`, or back to the player
 //! with `echo = true`. SIGINT and SIGTERM say good-bye to everybody and exit with 0; a second one
-//! exits at once. Exit code 2 means that the configuration cannot be used, 1 that the machine did not
-//! go along.
+//! exits at once. With TLS, SIGHUP loads the certificate anew. Exit code 2 means that the configuration
+//! cannot be used, 1 that the machine did not go along.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -27,6 +27,9 @@ mod game;
 mod players;
 #[path = "headless/problem.rs"]
 mod problem;
+#[cfg(unix)]
+#[path = "headless/reload.rs"]
+mod reload;
 #[path = "headless/secret.rs"]
 mod secret;
 #[path = "headless/server.rs"]

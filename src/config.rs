@@ -5,6 +5,8 @@ use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
 use serde::Deserialize;
 use thiserror::Error;
 
+pub(crate) mod plaintext;
+
 /// A value in the configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{field}: {reason}")]
@@ -52,6 +54,12 @@ pub struct BouncerConfig {
     /// of theirs is the client's, for limits, logs and [`Connection`](crate::Connection). Default:
     /// none, and then the client is whoever connects.
     pub trusted_proxies: Vec<String>,
+    /// The certificate. Default: none, and then tokens cross the network in plain text.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::TlsConfig>,
+    /// Whether to listen without TLS on an address that is not a loopback address, because a proxy with
+    /// TLS stands in front. Default: false.
+    pub allow_plaintext: bool,
     /// All limits and timeouts.
     pub limits: Limits,
 }
@@ -65,6 +73,9 @@ impl BouncerConfig {
             origins: Vec::new(),
             subprotocols: Vec::new(),
             trusted_proxies: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+            allow_plaintext: false,
             limits: Limits::default(),
         }
     }
@@ -99,13 +110,26 @@ impl BouncerConfig {
         self
     }
 
+    /// The same with TLS.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crate::TlsConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// The same, and plain text may cross the network, because a proxy with TLS stands in front.
+    pub fn allow_plaintext(mut self) -> Self {
+        self.allow_plaintext = true;
+        self
+    }
+
     /// The same with these limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Checks every field and resolves the address.
+    /// Checks every field and resolves the address. Files are not read.
     ///
     /// # Errors
     /// The first field that cannot be used, with the reason.
@@ -116,6 +140,7 @@ impl BouncerConfig {
                 "must be an IP address and a port, like 127.0.0.1:9000",
             )
         })?;
+        plaintext::check(self, address)?;
         self.validate_path()?;
         for subprotocol in &self.subprotocols {
             if !is_token(subprotocol) || subprotocol.starts_with("bearer.") {

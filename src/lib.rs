@@ -114,6 +114,7 @@
 //! - `sqlite` (default): [`SqliteDirectory`] and [`SqliteRevocations`].
 //! - `admin` (default): [`AdminPlugin`], the operator's HTTP API.
 //! - `jwks-url` (default): [`RemoteKeys`], the keys of a key set at a URL or of an OpenID provider.
+//! - `tls` (default): [`TlsConfig`], TLS in the process.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -152,6 +153,8 @@ pub use auth::{
 #[cfg(feature = "jwks-url")]
 pub use auth::{RemoteKeyOptions, RemoteKeys};
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
+#[cfg(feature = "tls")]
+pub use door::tls::TlsConfig;
 pub use door::{Credential, HandshakeRequest};
 pub use goodbye::DisconnectReason;
 pub use identity::{

@@ -16,6 +16,8 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
+#[cfg(feature = "tls")]
+use crate::door::tls::TlsAcceptor;
 use crate::{
     auth::{Authenticator, Examiner, Tickets},
     bridge::{Command, GameEnd, NetworkEnd, Notice, bridge},
@@ -107,13 +109,19 @@ impl BouncerPlugin {
     /// built the plugin; until then they wait in the system's queue.
     ///
     /// # Errors
-    /// [`BouncerError::Config`] names the field that cannot be used; [`BouncerError::Bind`] says why
-    /// the address cannot be had, for instance because the port is in use.
+    /// [`BouncerError::Config`] names the field that cannot be used, or whose file cannot;
+    /// [`BouncerError::Bind`] says why the address cannot be had, for instance because the port is in use.
     pub fn bind(
         config: BouncerConfig,
         authenticator: impl Authenticator,
     ) -> Result<Self, BouncerError> {
         let address = config.validate()?;
+        #[cfg(feature = "tls")]
+        let tls = config
+            .tls
+            .as_ref()
+            .map(|files| TlsAcceptor::load(files).map(Arc::new))
+            .transpose()?;
         let bind_error = |source| BouncerError::Bind { address, source };
         let listener = listener::bind(address, &config.limits).map_err(bind_error)?;
         let local_addr = listener.local_addr().map_err(bind_error)?;
@@ -134,6 +142,8 @@ impl BouncerPlugin {
             tally,
             local_addr,
             stopping: watch::Sender::new(false),
+            #[cfg(feature = "tls")]
+            tls,
         };
         Ok(Self {
             shared: Arc::new(shared),

@@ -1,5 +1,6 @@
 //! The configuration file of the headless server: what it accepts, and that every refusal names the
 //! field.
+#![cfg(feature = "tls")]
 
 #[expect(
     dead_code,
@@ -19,7 +20,7 @@ mod headless {
 
 use std::{path::Path, time::Duration};
 
-use bevy_bouncer::DuplicateLogin;
+use bevy_bouncer::{DuplicateLogin, TlsConfig};
 use headless::config::{KeySource, Settings, UserSource};
 
 const WHOLE: &str = r#"
@@ -55,6 +56,10 @@ inbound_bytes_per_second = 262144
 outgoing_queue_messages = 256
 outgoing_queue_bytes = 262144
 expiry_grace_seconds = 0
+
+[tls]
+cert_file = "cert.pem"
+key_file = "keys/key.pem"
 
 [admin]
 listen = "127.0.0.1:9006"
@@ -106,6 +111,13 @@ fn every_field_arrives() {
         settings.revocations.as_deref(),
         Some(Path::new("/srv/game/revocations.db"))
     );
+    assert_eq!(
+        settings.door.tls,
+        Some(TlsConfig::new(
+            "/srv/game/cert.pem",
+            "/srv/game/keys/key.pem"
+        ))
+    );
     let admin = settings.admin.unwrap();
     assert_eq!(
         (admin.listen.as_str(), admin.token_env.as_str()),
@@ -123,6 +135,20 @@ fn most_fields_have_a_default() {
     assert!(matches!(&settings.tokens.key, KeySource::SecretEnv(name) if name == "SECRET"));
     assert!(matches!(&settings.users,
         UserSource::Sqlite(file) if file == Path::new("/srv/game/players.db")));
+}
+
+#[test]
+fn plain_text_on_a_public_address_needs_a_word() {
+    let public = changed("127.0.0.1", "0.0.0.0");
+    assert!(parse(&public).is_err());
+    let settings = parse(&format!("{public}allow_plaintext = true")).unwrap();
+    assert_eq!(settings.door.listen, "0.0.0.0:9005");
+    let tls = "[tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"";
+    assert!(parse(&format!("{public}{tls}")).is_ok());
+    let admin = "[admin]\nlisten = \"10.0.0.1:9006\"\ntoken_env = \"A\"";
+    let admin = |word: &str| parse(&format!("{LEAST}{admin}{word}")).unwrap().admin;
+    assert!(!admin("").unwrap().allow_plaintext);
+    assert!(admin("\nallow_plaintext = true").unwrap().allow_plaintext);
 }
 
 /// Replaces one line of a good file, or adds to it.
@@ -236,7 +262,21 @@ fn a_refusal_names_the_field() {
             add("[limits]\nhead_timeout_seconds = -1"),
             "limits.head_timeout_seconds: ",
         ),
-        (add("[tls]"), "tls: not built yet"),
+        (add("[tls]"), "tls.cert_file: is required"),
+        (
+            add("[tls]\ncert_file = \"cert.pem\""),
+            "tls.key_file: is required",
+        ),
+        (
+            add("[tls]\ncert_file = \"\"\nkey_file = \"key.pem\""),
+            "tls.cert_file: must not be empty",
+        ),
+        (add("[tls]\ncertificate = \"a\""), "tls.certificate: "),
+        (
+            changed(listen, r#"listen = "0.0.0.0:9005""#),
+            "listen: 0.0.0.0:9005 is not a loopback address",
+        ),
+        (add("allow_plaintext = \"yes\""), "allow_plaintext: "),
         (add("[cluster]"), "cluster: not built yet"),
         (
             add("[limits]\nticket_lifetime_seconds = 31"),

@@ -9,7 +9,7 @@ use std::{
 
 #[cfg(feature = "jwks-url")]
 use bevy_bouncer::RemoteKeyOptions;
-use bevy_bouncer::{BouncerConfig, User};
+use bevy_bouncer::{BouncerConfig, TlsConfig, User};
 
 use super::{
     file,
@@ -68,6 +68,8 @@ pub enum UserSource {
 #[derive(Debug)]
 pub struct AdminSettings {
     pub listen: String,
+    /// Whether that may be an address that others reach.
+    pub allow_plaintext: bool,
     /// The environment variable with the token.
     pub token_env: String,
 }
@@ -90,6 +92,10 @@ impl Settings {
         if let Some(path) = shape.path {
             door = door.path(path);
         }
+        door.allow_plaintext = shape.allow_plaintext;
+        if let Some(section) = shape.tls {
+            door = door.tls(tls(section, folder)?);
+        }
         let address = door.validate()?;
         Ok(Self {
             door,
@@ -110,6 +116,14 @@ impl Settings {
             },
         })
     }
+}
+
+fn tls(section: shape::Tls, folder: &Path) -> Result<TlsConfig, Problem> {
+    let file = |field, file| resolve(field, folder, required(field, file)?);
+    Ok(TlsConfig::new(
+        file("tls.cert_file", section.cert_file)?,
+        file("tls.key_file", section.key_file)?,
+    ))
 }
 
 fn tick(hertz: u32) -> Result<Duration, Problem> {
@@ -218,6 +232,7 @@ fn admin(section: shape::Admin, game: SocketAddr) -> Result<AdminSettings, Probl
     let token_env = required("admin.token_env", section.token_env)?;
     Ok(AdminSettings {
         listen,
+        allow_plaintext: section.allow_plaintext,
         token_env: not_empty("admin.token_env", token_env)?,
     })
 }

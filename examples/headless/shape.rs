@@ -9,7 +9,7 @@ use toml::Table;
 use super::problem::Problem;
 
 /// Fields of the file's format that this server does not offer yet.
-const NOT_BUILT: [&str; 3] = ["tls", "cluster", "revocations.redis"];
+const NOT_BUILT: [&str; 2] = ["cluster", "revocations.redis"];
 
 /// The whole file.
 #[derive(Deserialize)]
@@ -31,6 +31,9 @@ pub struct Shape {
     pub revocations: Option<Revocations>,
     #[serde(default)]
     pub limits: Limits,
+    pub tls: Option<Tls>,
+    #[serde(default)]
+    pub allow_plaintext: bool,
     pub admin: Option<Admin>,
 }
 
@@ -76,11 +79,21 @@ pub struct Revocations {
     pub sqlite: Option<PathBuf>,
 }
 
+/// `[tls]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+}
+
 /// `[admin]`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
     pub listen: Option<String>,
+    #[serde(default)]
+    pub allow_plaintext: bool,
     pub token_env: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use bevy_app::prelude::*;
 use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
 use thiserror::Error;
 
-use crate::{Bouncer, Credential};
+use crate::{Bouncer, Credential, config::plaintext::is_local};
 
 mod answer;
 mod request;
@@ -29,6 +29,11 @@ pub enum AdminError {
     /// The address is not an IP address with a port.
     #[error("must be an IP address and a port, like 127.0.0.1:9006")]
     Address,
+    /// The operator's token would cross the network in plain text.
+    #[error(
+        "{0} is not a loopback address, and the operator's token would cross the network in plain text"
+    )]
+    Plaintext(SocketAddr),
     /// The address is the game's own.
     #[error("must not be the game's own address")]
     GameAddress,
@@ -50,8 +55,8 @@ pub enum AdminError {
 
 /// The operator's HTTP API: who is in, and who has to leave.
 ///
-/// It has its own address, never the game's port, and it speaks plain HTTP: keep it on loopback or a
-/// private network. `GET /healthz` and `GET /readyz` are open, everything else needs
+/// It has its own address, never the game's port, and it speaks plain HTTP, so it is bound to loopback
+/// addresses only, unless [`bind_plaintext`](Self::bind_plaintext) is used on a private network. `GET /healthz` and `GET /readyz` are open, everything else needs
 /// `Authorization: Bearer` with the operator's token. Answers are JSON; an error is
 /// `{"error":"…","message":"…"}`.
 ///
@@ -101,14 +106,31 @@ struct Operator {
 }
 
 impl AdminPlugin {
-    /// Binds the address at once; requests are answered from when the app runs. Port 0 lets the
-    /// system choose one.
+    /// Binds the address, which must be a loopback address, at once; requests are answered from when
+    /// the app runs. Port 0 lets the system choose one.
     ///
     /// The token is what requests must carry: 16 to 1024 visible ASCII characters without spaces.
     ///
     /// # Errors
     /// [`AdminError`] when the address or the token cannot be used, or the port is taken.
     pub fn bind(
+        address: &str,
+        token: impl Into<String>,
+        bouncer: Bouncer,
+    ) -> Result<Self, AdminError> {
+        let parsed = address.parse().map_err(|_| AdminError::Address)?;
+        if !is_local(parsed) {
+            return Err(AdminError::Plaintext(parsed));
+        }
+        Self::bind_plaintext(address, token, bouncer)
+    }
+
+    /// The same for any address. The operator's token crosses the network in plain text: use it on a
+    /// private network only.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), but for [`AdminError::Plaintext`].
+    pub fn bind_plaintext(
         address: &str,
         token: impl Into<String>,
         bouncer: Bouncer,

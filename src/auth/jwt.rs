@@ -217,12 +217,13 @@ impl<D> JwtAuthenticator<D> {
         let genuine = self
             .verify_signature(&unverified, &key, digest.as_ref())
             .await?;
-        self.judge(&unverified, &key, genuine, now).map_err(|rejected| {
-            if let Some(digest) = digest.filter(|_| rejected.for_good) {
-                self.refused.insert(digest);
-            }
-            Refusal::unauthorized(rejected.cause)
-        })
+        self.judge(&unverified, &key, genuine, now)
+            .map_err(|rejected| {
+                if let Some(digest) = digest.filter(|_| rejected.for_good) {
+                    self.refused.insert(digest);
+                }
+                Refusal::unauthorized(rejected.cause)
+            })
     }
 
     fn keep_to(&mut self, limits: &Limits) {

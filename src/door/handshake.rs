@@ -4,6 +4,8 @@
 //! handshake and is dropped with it; only an admitted player gets a [`Session`].
 
 use std::{
+    future::poll_fn,
+    io::ErrorKind,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -18,6 +20,7 @@ use tokio::{
 
 use super::{
     Credential, Door, HandshakeRequest,
+    acceptor::Acceptor,
     credential::{self, Carrier},
     gate::Visitor,
     head::{self, Head, HeadError, Method},
@@ -31,7 +34,7 @@ use crate::{
     identity::Admission,
     refusal::{Refusal, RefusalKind},
     registry::{Handle, Registry, refusal_for},
-    session::{Outlet, Plain, Session, hung_up, reset_on_close},
+    session::{Outlet, Session, Transport},
 };
 
 /// How a health check starts, and how long it may take to.
@@ -58,13 +61,21 @@ struct Caller<'a> {
 
 /// From accept to the 101: the session of an admitted player, or nothing when the connection was
 /// answered otherwise.
-pub(super) async fn serve(
+pub(super) async fn serve<A: Acceptor>(
     door: &Door,
-    mut stream: TcpStream,
+    acceptor: A,
+    socket: TcpStream,
     peer: SocketAddr,
     visitor: &mut Option<Visitor>,
-) -> Option<Box<Session<Plain>>> {
+) -> Option<Box<Session<A::Stream>>> {
     let deadline = Instant::now() + door.limits.handshake_timeout;
+    let accepted = timeout_at(deadline, accept(acceptor, socket, visitor)).await;
+    let mut stream = match accepted {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(HeadError::Gone)) => return None,
+        Ok(Err(HeadError::Refused(refusal))) => return unheard(door, peer, &refusal),
+        Err(_) => return unheard(door, peer, &RefusalKind::Timeout.into()),
+    };
     let mut caller = Caller {
         address: peer,
         visitor,
@@ -82,9 +93,9 @@ pub(super) async fn serve(
         }
         Ok(Ok(Granted::Player(player))) => {
             let (answer, admission) = *player;
-            match enter(door, &stream, peer, admission, deadline).await {
+            match enter(door, &mut stream, peer, admission, deadline).await {
                 Ok(place) => match welcome(door, &mut stream, &answer, &place, deadline).await {
-                    Ok(()) => return Some(place.begin_session(stream.into(), door)),
+                    Ok(()) => return Some(place.begin_session(stream, door)),
                     Err(None) => return None,
                     Err(Some(refusal)) => refusal,
                 },
@@ -92,6 +103,19 @@ pub(super) async fn serve(
             }
         }
     };
+    note(door, peer, &refusal);
+    response::refuse(stream, &refusal, origin.as_deref()).await;
+    None
+}
+
+/// Nobody could read an answer.
+fn unheard<R>(door: &Door, peer: SocketAddr, refusal: &Refusal) -> Option<R> {
+    note(door, peer, refusal);
+    None
+}
+
+/// Counts a refusal and tells the operator.
+fn note(door: &Door, peer: SocketAddr, refusal: &Refusal) {
     Tally::count(&door.shared.tally.refused);
     tracing::debug!(
         %peer,
@@ -99,14 +123,34 @@ pub(super) async fn serve(
         cause = refusal.cause().unwrap_or(refusal.message()),
         "refused"
     );
-    response::refuse(stream, &refusal, origin.as_deref()).await;
-    None
+}
+
+/// The TLS handshake, when TLS is configured. It is dear, so whose handshakes are used up does not get
+/// one.
+async fn accept<A: Acceptor>(
+    acceptor: A,
+    socket: TcpStream,
+    visitor: &Option<Visitor>,
+) -> Result<A::Stream, HeadError> {
+    if let (false, Some(visitor)) = (A::ANSWERS_AT_ONCE, visitor) {
+        visitor.paid.clone()?;
+    }
+    acceptor
+        .accept(socket)
+        .await
+        .map_err(|error| match error.kind() {
+            // Not TLS, or not ours.
+            ErrorKind::InvalidData => Refusal::bad_request("no TLS")
+                .because(error.to_string())
+                .into(),
+            _ => HeadError::Gone,
+        })
 }
 
 /// Everything that can be known without the game: steps that cost little come first.
-async fn check(
+async fn check<S: Transport>(
     door: &Door,
-    stream: &mut TcpStream,
+    stream: &mut S,
     caller: &mut Caller<'_>,
 ) -> Result<Granted, HeadError> {
     let head = timeout(door.limits.head_timeout, read_head(door, stream, caller))
@@ -173,9 +217,9 @@ async fn check(
 
 /// Reads the head. Whose handshakes are used up is heard no further than to know whether this is a
 /// health check.
-async fn read_head(
+async fn read_head<S: Transport>(
     door: &Door,
-    stream: &mut TcpStream,
+    stream: &mut S,
     caller: &mut Caller<'_>,
 ) -> Result<Head, HeadError> {
     let Some(visitor) = &*caller.visitor else {
@@ -255,7 +299,7 @@ impl Place {
         &self.inlet.handle
     }
 
-    fn begin_session(mut self, stream: Plain, door: &Door) -> Box<Session<Plain>> {
+    fn begin_session<S: Transport>(mut self, stream: S, door: &Door) -> Box<Session<S>> {
         self.handed_over = true;
         Box::new(Session::new(
             stream,
@@ -282,9 +326,9 @@ impl Drop for Place {
 }
 
 /// Takes a place in the registry and waits for the game's word.
-async fn enter(
+async fn enter<S: Transport>(
     door: &Door,
-    stream: &TcpStream,
+    stream: &mut S,
     peer: SocketAddr,
     admission: Admission,
     deadline: Instant,
@@ -317,9 +361,9 @@ async fn enter(
 
 /// Who wins decides: the game that lets the player in, or a deadline, a hang-up, a revocation or the
 /// end of the app, which abandon the place.
-async fn wait_for_game(
+async fn wait_for_game<S: Transport>(
     door: &Door,
-    stream: &TcpStream,
+    stream: &mut S,
     place: &Place,
     mut answered: oneshot::Receiver<Result<(), Refusal>>,
     deadline: Instant,
@@ -332,7 +376,7 @@ async fn wait_for_game(
         }
         refusal = abandoned_elsewhere(place.handle()) => refusal,
         _ = stopping.wait_for(|stopping| *stopping) => RefusalKind::Draining.into(),
-        () = hung_up(stream) => RefusalKind::Timeout.into(),
+        () = poll_fn(|context| stream.poll_hung_up(context)) => RefusalKind::Timeout.into(),
         () = tokio::time::sleep_until(deadline) => {
             Refusal::unavailable("the game did not take the player in")
         }
@@ -362,9 +406,9 @@ fn abandoned(handle: &Handle) -> Refusal {
 }
 
 /// The fence once more, then the 101. Fails with a refusal, or with nothing when the client is gone.
-async fn welcome(
+async fn welcome<S: Transport>(
     door: &Door,
-    stream: &mut TcpStream,
+    stream: &mut S,
     answer: &Answer,
     place: &Place,
     deadline: Instant,
@@ -372,9 +416,12 @@ async fn welcome(
     if let Some(goodbye) = place.handle().fenced() {
         return Err(Some(refusal_for(&goodbye)));
     }
-    let written = timeout_at(deadline, stream.write_all(answer.as_bytes())).await;
-    if !matches!(written, Ok(Ok(()))) {
-        reset_on_close(stream);
+    let write = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.flush().await
+    };
+    if !matches!(timeout_at(deadline, write).await, Ok(Ok(()))) {
+        stream.reset_on_close();
         return Err(None);
     }
     Tally::count(&door.shared.tally.admitted);

@@ -6,16 +6,18 @@
 //!    ([`occupancy`]).
 //! 2. [`throttle`] charges the handshake to its address, before a byte is read. Whose handshakes are
 //!    used up can still ask for health, which has a budget of its own.
-//! 3. [`head`] reads one request head, strictly, with no byte after it. Only then it is known for whom
+//! 3. [`acceptor`] carries out the TLS handshake, when TLS is configured. Whose handshakes are used up
+//!    is closed instead, without an answer.
+//! 4. [`head`] reads one request head, strictly, with no byte after it. Only then it is known for whom
 //!    a trusted proxy speaks ([`proxies`], [`forwarded`]), and that one is counted and charged.
-//! 4. [`upgrade`] checks that it is a WebSocket upgrade, [`origin`] that its page may connect.
-//! 5. [`subprotocol`] and [`credential`] settle the application's protocol and take the one
+//! 5. [`upgrade`] checks that it is a WebSocket upgrade, [`origin`] that its page may connect.
+//! 6. [`subprotocol`] and [`credential`] settle the application's protocol and take the one
 //!    credential out of the request, which becomes a [`HandshakeRequest`].
-//! 6. The [`Authenticator`](crate::Authenticator) verifies it and looks the user up, so many at once;
+//! 7. The [`Authenticator`](crate::Authenticator) verifies it and looks the user up, so many at once;
 //!    a ticket stands for one that was verified before.
 //!    A refused credential costs its address more than a handshake.
-//! 7. The registry reserves a place, and the game has its word.
-//! 8. The `101` is written, and the [session](crate::session) begins.
+//! 8. The registry reserves a place, and the game has its word.
+//! 9. The `101` is written, and the [session](crate::session) begins.
 //!
 //! [`handshake`] has them one below the other, under one deadline.
 //!
@@ -32,6 +34,7 @@ use crate::{
     world::Shared,
 };
 
+mod acceptor;
 mod authority;
 pub(crate) mod credential;
 pub(crate) mod forwarded;
@@ -46,8 +49,11 @@ mod request;
 mod response;
 mod subprotocol;
 mod throttle;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 mod upgrade;
 
+use acceptor::{Acceptor, PlainAcceptor};
 use gate::{Gate, Permits};
 use origin::AllowedOrigins;
 pub use request::{Credential, HandshakeRequest};
@@ -78,10 +84,18 @@ impl Door {
     /// Accepts and serves connections until the app is about to end.
     pub async fn open(self, listener: TcpListener) {
         self.shared.examiner.start();
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.shared.tls.clone() {
+            return self.serve(listener, tls).await;
+        }
+        self.serve(listener, PlainAcceptor).await;
+    }
+
+    async fn serve<A: Acceptor>(self, listener: TcpListener, acceptor: A) {
         let stopping = self.shared.stopping.subscribe();
         let gate = self.gate.clone();
         let door = Arc::new(self);
-        let serve = |stream: TcpStream, permits: Permits| {
+        let serve = |acceptor: A, socket: TcpStream, permits: Permits| {
             let door = door.clone();
             async move {
                 let Permits {
@@ -90,8 +104,8 @@ impl Door {
                     mut visitor,
                 } = permits;
                 // In a box that is freed with the handshake: a session is smaller.
-                let handshake = Box::pin(handshake::serve(&door, stream, peer, &mut visitor));
-                let session = handshake.await;
+                let handshake = handshake::serve(&door, acceptor, socket, peer, &mut visitor);
+                let session = Box::pin(handshake).await;
                 drop((door, pending));
                 if let Some(session) = session {
                     session.run().await;
@@ -99,6 +113,6 @@ impl Door {
                 drop(visitor);
             }
         };
-        listener::accept_loop(listener, gate, stopping, serve).await;
+        listener::accept_loop(listener, gate, acceptor, stopping, serve).await;
     }
 }

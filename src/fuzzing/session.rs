@@ -4,11 +4,16 @@ use std::{
     collections::VecDeque,
     io::{self, ErrorKind, IoSlice},
     net::SocketAddr,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
-use tokio::{io::ReadBuf, runtime::Builder, task::yield_now};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    runtime::Builder,
+    task::yield_now,
+};
 
 use crate::{
     DisconnectReason, Limits, Payload, Revocation, Subject, User,
@@ -267,9 +272,9 @@ fn wake(waker: &mut Option<Waker>) {
     }
 }
 
-impl Transport for Socket {
+impl AsyncRead for Socket {
     fn poll_read(
-        &mut self,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
@@ -291,9 +296,32 @@ impl Transport for Socket {
             }
         }
     }
+}
 
+impl AsyncWrite for Socket {
     fn poll_write(
-        &mut self,
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.ends().shut_down = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -306,14 +334,22 @@ impl Transport for Socket {
             other => Poll::Ready(other),
         }
     }
+}
 
+impl Transport for Socket {
     fn direct(&self) -> Option<Arc<dyn DirectWrite>> {
         self.direct.then(|| Arc::new(self.clone()) as _)
     }
 
-    fn shut_down(&self) -> io::Result<()> {
-        self.ends().shut_down = true;
-        Ok(())
+    fn price_of(&mut self, read: usize) -> usize {
+        read
+    }
+
+    fn poll_hung_up(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        match self.ends().ended {
+            Some(_) => Poll::Ready(()),
+            None => Poll::Pending,
+        }
     }
 
     fn reset_on_close(&self) {

@@ -1,9 +1,9 @@
 //! The end of a session: good-bye, the closing handshake, and a reset for whoever does not answer.
 
-use std::{future::poll_fn, mem::MaybeUninit, task::Poll, time::Duration};
+use std::{future::poll_fn, mem::MaybeUninit, pin::Pin, task::Poll, time::Duration};
 
 use tokio::{
-    io::ReadBuf,
+    io::{AsyncWriteExt, ReadBuf},
     time::{Instant, timeout_at},
 };
 use tokio_tungstenite::tungstenite::{
@@ -59,13 +59,13 @@ impl<S: Transport> Session<S> {
             Ending::Lost => return false,
             Ending::ByClient => {
                 self.outlet.discard();
-                return self.write_close().await && self.stream.shut_down().is_ok();
+                return self.write_close().await && self.stream.shutdown().await.is_ok();
             }
             Ending::Broken(goodbye) => {
                 self.begin_close(&goodbye);
                 // What follows a broken frame is not a frame, so there is no answer to understand.
                 return self.write_close().await
-                    && self.stream.shut_down().is_ok()
+                    && self.stream.shutdown().await.is_ok()
                     && self.drain(|_, bytes| bytes.is_empty()).await;
             }
             Ending::Cut(goodbye) | Ending::Polite(goodbye) => goodbye,
@@ -73,7 +73,7 @@ impl<S: Transport> Session<S> {
         self.begin_close(&goodbye);
         self.write_close().await
             && self.drain(Self::is_answered).await
-            && self.stream.shut_down().is_ok()
+            && self.stream.shutdown().await.is_ok()
     }
 
     /// Writes what the game sends until it has said that this was the last, within `close_timeout`. A
@@ -135,7 +135,7 @@ impl<S: Transport> Session<S> {
             let step = poll_fn(|context| {
                 let mut buffer = [const { MaybeUninit::uninit() }; DRAIN_BYTES];
                 let mut buffer = ReadBuf::uninit(&mut buffer);
-                self.stream
+                Pin::new(&mut self.stream)
                     .poll_read(context, &mut buffer)
                     .map_ok(|()| (done(self, buffer.filled()), buffer.filled().len()))
             })

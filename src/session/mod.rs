@@ -8,8 +8,9 @@
 
 use std::{
     mem::MaybeUninit,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Instant,
 };
 
@@ -39,6 +40,8 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod timers;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 mod utf8;
 mod wire;
@@ -50,9 +53,11 @@ use meter::FrameMeter;
 pub(crate) use outlet::Outlet;
 use outlet::Written;
 use timers::{Due, Timers};
+#[cfg(feature = "tls")]
+pub(crate) use tls::Tls;
 #[cfg(fuzzing)]
 pub(crate) use transport::DirectWrite;
-pub(crate) use transport::{Plain, Transport, hung_up, reset_on_close};
+pub(crate) use transport::{Plain, Transport};
 use wire::Wire;
 
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.
@@ -100,6 +105,8 @@ enum Ending {
 
 enum Io {
     Read,
+    /// Bytes came that bring nothing to read. They are no sign of life.
+    Paid,
     Fenced,
     TooSlow,
     Lost,
@@ -213,7 +220,7 @@ impl<S: Transport> Session<S> {
                     self.timers.heard();
                     self.pass_on()
                 }
-                Io::Fenced => continue,
+                Io::Paid | Io::Fenced => continue,
                 Io::TooSlow => Some(Ending::Cut(DisconnectReason::SlowConsumer.into())),
                 Io::Lost => Some(Ending::Lost),
             };
@@ -282,18 +289,26 @@ impl<S: Transport> Session<S> {
         }
         let mut buffer = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut buffer);
-        match ready!(self.stream.poll_read(context, &mut buffer)) {
-            Ok(()) if !buffer.filled().is_empty() => {
+        match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                 let now = Instant::now();
                 let metered = self.meter.feed(buffer.filled());
                 self.frames.spend(metered.frames, now);
-                self.bytes.spend(buffer.filled().len(), now);
+                self.bytes
+                    .spend(self.stream.price_of(buffer.filled().len()), now);
                 self.broken = metered.broken;
                 let sound = &buffer.filled()[..metered.sound];
                 self.protocol.get_mut().feed(sound);
                 Poll::Ready(Io::Read)
             }
-            _ => Poll::Ready(Io::Lost),
+            Poll::Ready(_) => Poll::Ready(Io::Lost),
+            Poll::Pending => match self.stream.price_of(0) {
+                0 => Poll::Pending,
+                price => {
+                    self.bytes.spend(price, Instant::now());
+                    Poll::Ready(Io::Paid)
+                }
+            },
         }
     }
 

@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub local_addr: SocketAddr,
     /// True once the app is about to end.
     pub stopping: watch::Sender<bool>,
+    #[cfg(feature = "tls")]
+    pub tls: Option<Arc<crate::door::tls::TlsAcceptor>>,
 }
 
 impl Shared {
@@ -213,6 +215,25 @@ impl Bouncer {
     /// verified handshakes that wait for the game, and sockets that are still closing.
     pub fn occupied(&self) -> usize {
         self.0.registry.occupied()
+    }
+
+    /// Reads the files of [`BouncerConfig::tls`] again. Handshakes from now on get the new certificate,
+    /// live sessions go on. Blocks while it reads: not to be called in a system or in async code.
+    ///
+    /// # Errors
+    /// The file that cannot be used, by its field; or `tls` when there is none. The old certificate
+    /// stays, and the log has it too.
+    #[cfg(feature = "tls")]
+    pub fn reload_tls(&self) -> Result<(), crate::ConfigError> {
+        let reloaded = match &self.0.tls {
+            Some(tls) => tls.reload(),
+            None => Err(crate::ConfigError::new("tls", "is not configured")),
+        };
+        match &reloaded {
+            Ok(()) => tracing::info!("the certificate is loaded anew"),
+            Err(error) => tracing::error!(%error, "the old certificate stays"),
+        }
+        reloaded
     }
 
     /// The address of the listener, with the port that the system chose for port 0.

@@ -1,5 +1,5 @@
 //! The headless server from outside: the built example as a process, real sockets, real signals.
-#![cfg(all(unix, feature = "admin", feature = "sqlite"))]
+#![cfg(all(unix, feature = "admin", feature = "sqlite", feature = "tls"))]
 
 mod config;
 mod database;
@@ -10,4 +10,5 @@ mod login_service;
 mod process;
 mod refusals;
 mod running;
+mod tls;
 mod token;

@@ -93,6 +93,11 @@ impl Departures {
             tracing::debug!("a departure was not reported: the app is gone");
         }
     }
+
+    /// Wakes a game that sleeps between its ticks.
+    pub fn ring(&self) {
+        let _ = self.0.bell.try_send(());
+    }
 }
 
 /// What the game should know besides.

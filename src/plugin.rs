@@ -23,12 +23,14 @@ use crate::{
     bridge::{Command, GameEnd, NetworkEnd, Notice, bridge},
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
+    drain::pace,
     registry::{Registry, rounds},
     revocation::{MemoryRevocations, RevocationStore, StoreError},
     session::fanout,
     world::{
         Bouncer, ClientFrame, Connection, Disconnected, Outgoing, Players, RegistryRef,
-        RevocationNotStored, Roster, Shared, on_disconnect, on_refresh, on_remove, receive, send,
+        RevocationNotStored, Roster, Shared, drain, on_disconnect, on_refresh, on_remove, receive,
+        send,
     },
 };
 
@@ -144,6 +146,7 @@ impl BouncerPlugin {
             stopping: watch::Sender::new(false),
             #[cfg(feature = "tls")]
             tls,
+            closing: watch::Sender::new(false),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -229,7 +232,7 @@ impl Plugin for BouncerPlugin {
             .add_systems(PreUpdate, receive::receive.in_set(BouncerSystems::Receive))
             .add_systems(
                 PostUpdate,
-                (receive::cut, send::send)
+                (drain::exit_when_over, receive::cut, send::send)
                     .chain()
                     .in_set(BouncerSystems::Send),
             )
@@ -249,6 +252,7 @@ impl Plugin for BouncerPlugin {
             (_, Err(error)) => return fail(app, error),
         };
         runtime.spawn(rounds::run(self.shared.clone()));
+        runtime.spawn(pace::run(self.shared.clone()));
         runtime.spawn(fanout::run(ticks, limits.fan_out_shards));
         let (shared, store) = (self.shared.clone(), self.store.clone());
         runtime.spawn(async move {

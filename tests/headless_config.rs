@@ -20,7 +20,7 @@ mod headless {
 
 use std::{path::Path, time::Duration};
 
-use bevy_bouncer::{DuplicateLogin, TlsConfig};
+use bevy_bouncer::{Drain, DuplicateLogin, TlsConfig};
 use headless::config::{KeySource, Settings, UserSource};
 
 const WHOLE: &str = r#"
@@ -64,6 +64,12 @@ key_file = "keys/key.pem"
 [admin]
 listen = "127.0.0.1:9006"
 token_env = "BOUNCER_ADMIN_TOKEN"
+
+[drain]
+deadline_seconds = 90
+come_back_seconds = [2, 20.5]
+refuse_seconds = 5
+batch = 50
 "#;
 
 const LEAST: &str = r#"
@@ -118,11 +124,23 @@ fn every_field_arrives() {
             "/srv/game/keys/key.pem"
         ))
     );
+    let seconds = Duration::from_secs_f64;
+    let drain = Drain::within(seconds(90.0)).come_back_in(seconds(2.0)..=seconds(20.5));
+    assert_eq!(settings.drain, drain.refuse_for(seconds(5.0)).batch(50));
     let admin = settings.admin.unwrap();
     assert_eq!(
         (admin.listen.as_str(), admin.token_env.as_str()),
         ("127.0.0.1:9006", "BOUNCER_ADMIN_TOKEN")
     );
+}
+
+#[test]
+fn the_readmes_file_is_good_and_shows_the_defaults_of_a_drain() {
+    let (_, file) = include_str!("../README.md")
+        .split_once("```toml\n")
+        .unwrap();
+    let (file, _) = file.split_once("```").unwrap();
+    assert_eq!(parse(file).unwrap().drain, Drain::default());
 }
 
 #[test]
@@ -132,6 +150,7 @@ fn most_fields_have_a_default() {
     assert_eq!(settings.tick, Duration::from_secs(1) / 60);
     assert!(!settings.echo);
     assert!(settings.revocations.is_none() && settings.admin.is_none());
+    assert_eq!(settings.drain, Drain::default());
     assert!(matches!(&settings.tokens.key, KeySource::SecretEnv(name) if name == "SECRET"));
     assert!(matches!(&settings.users,
         UserSource::Sqlite(file) if file == Path::new("/srv/game/players.db")));
@@ -277,6 +296,28 @@ fn a_refusal_names_the_field() {
             "listen: 0.0.0.0:9005 is not a loopback address",
         ),
         (add("allow_plaintext = \"yes\""), "allow_plaintext: "),
+        (
+            add("[drain]\ndeadline_seconds = -1"),
+            "drain.deadline_seconds: -1 is not within 0 to 3600",
+        ),
+        (
+            add("[drain]\ndeadline_seconds = 3601"),
+            "drain.deadline_seconds: ",
+        ),
+        (
+            add("[drain]\ncome_back_seconds = 5"),
+            "drain.come_back_seconds: ",
+        ),
+        (
+            add("[drain]\ncome_back_seconds = [5, 4]"),
+            "drain.come_back_seconds: must not end before it begins",
+        ),
+        (
+            add("[drain]\nrefuse_seconds = \"5\""),
+            "drain.refuse_seconds: ",
+        ),
+        (add("[drain]\nbatch = 0"), "drain.batch: "),
+        (add("[drain]\nexit = true"), "drain.exit: "),
         (add("[cluster]"), "cluster: not built yet"),
         (
             add("[limits]\nticket_lifetime_seconds = 31"),

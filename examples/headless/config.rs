@@ -9,7 +9,7 @@ use std::{
 
 #[cfg(feature = "jwks-url")]
 use bevy_bouncer::RemoteKeyOptions;
-use bevy_bouncer::{BouncerConfig, TlsConfig, User};
+use bevy_bouncer::{BouncerConfig, Drain, TlsConfig, User};
 
 use super::{
     file,
@@ -30,6 +30,8 @@ pub struct Settings {
     /// The database of revocations. `None`: they last as long as the process.
     pub revocations: Option<PathBuf>,
     pub admin: Option<AdminSettings>,
+    /// What SIGTERM does, and the operator's API as far as the request does not say.
+    pub drain: Drain,
 }
 
 /// What a token must say, and whose key verifies it.
@@ -114,6 +116,7 @@ impl Settings {
                 Some(section) => Some(admin(section, address)?),
                 None => None,
             },
+            drain: drain(shape.drain)?,
         })
     }
 }
@@ -235,6 +238,39 @@ fn admin(section: shape::Admin, game: SocketAddr) -> Result<AdminSettings, Probl
         allow_plaintext: section.allow_plaintext,
         token_env: not_empty("admin.token_env", token_env)?,
     })
+}
+
+fn drain(section: shape::Drain) -> Result<Drain, Problem> {
+    let mut drain = Drain::default();
+    if let Some(deadline) = section.deadline_seconds {
+        drain.deadline = seconds("drain.deadline_seconds", deadline)?;
+    }
+    if let Some([soonest, latest]) = section.come_back_seconds {
+        let field = "drain.come_back_seconds";
+        let range = seconds(field, soonest)?..=seconds(field, latest)?;
+        if range.is_empty() {
+            return Err(Problem::config(field, "must not end before it begins"));
+        }
+        drain = drain.come_back_in(range);
+    }
+    if let Some(time) = section.refuse_seconds {
+        drain = drain.refuse_for(seconds("drain.refuse_seconds", time)?);
+    }
+    match section.batch {
+        Some(0) => Err(Problem::config("drain.batch", "must be at least 1")),
+        Some(players) => Ok(drain.batch(players)),
+        None => Ok(drain),
+    }
+}
+
+fn seconds(field: &str, number: f64) -> Result<Duration, Problem> {
+    Duration::try_from_secs_f64(number)
+        .ok()
+        .filter(|time| *time <= Drain::LONGEST)
+        .ok_or_else(|| {
+            let most = Drain::LONGEST.as_secs();
+            Problem::config(field, format!("{number} is not within 0 to {most}"))
+        })
 }
 
 fn required<T>(field: &str, value: Option<T>) -> Result<T, Problem> {

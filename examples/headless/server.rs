@@ -20,7 +20,7 @@ use super::{
 
 /// Runs until a signal comes.
 pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
-    let stop = StopPlugin::new()?;
+    let stop = StopPlugin::new(settings.drain.clone())?;
     #[cfg(unix)]
     let has_tls = settings.door.tls.is_some();
     let authenticator = players::authenticator(settings.tokens, settings.users)?;
@@ -31,7 +31,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
         door = door.revocations(store).map_err(door_problem)?;
     }
     let admin = match &settings.admin {
-        Some(admin) => Some(bind_admin(admin, door.bouncer())?),
+        Some(admin) => Some(bind_admin(admin, door.bouncer())?.drain(settings.drain)),
         None => None,
     };
 

@@ -35,6 +35,8 @@ pub struct Shape {
     #[serde(default)]
     pub allow_plaintext: bool,
     pub admin: Option<Admin>,
+    #[serde(default)]
+    pub drain: Drain,
 }
 
 /// `[auth]`
@@ -95,6 +97,17 @@ pub struct Admin {
     #[serde(default)]
     pub allow_plaintext: bool,
     pub token_env: Option<String>,
+}
+
+/// `[drain]`
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {
+    pub deadline_seconds: Option<f64>,
+    /// The soonest and the latest.
+    pub come_back_seconds: Option<[f64; 2]>,
+    pub refuse_seconds: Option<f64>,
+    pub batch: Option<usize>,
 }
 
 impl Shape {

@@ -10,7 +10,7 @@ use bevy_app::prelude::*;
 use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
 use thiserror::Error;
 
-use crate::{Bouncer, Credential, config::plaintext::is_local};
+use crate::{Bouncer, Credential, Drain, config::plaintext::is_local};
 
 mod answer;
 mod request;
@@ -63,11 +63,12 @@ pub enum AdminError {
 /// | request | body | answer |
 /// |---|---|---|
 /// | `GET /healthz` | | 200 while the process runs |
-/// | `GET /readyz` | | 200 while players can come in, else 503 |
+/// | `GET /readyz` | | 200 while players can come in, else 503 `not_ready`, or `draining` |
 /// | `GET /v1/players` | | `{"players":[{"session","user","name","roles","peer"}]}` |
 /// | `POST /v1/revoke` | one subject, and what modifies it | `{"ok":true,"cut":N}` |
 /// | `POST /v1/restore` | one subject | `{"ok":true,"cut":0}` |
 /// | `POST /v1/kick` | `user`, and perhaps a `reason` | `{"ok":true,"cut":N}` |
+/// | `POST /v1/drain` | perhaps `deadline_seconds`, `exit` | `{"ok":true,"finished":…}`, see below |
 /// | `POST /v1/ticket` | `{"token":"…"}` of a player | `{"ticket":"…","expires_in_seconds":30}` |
 ///
 /// A subject is exactly one of `"user":"…"`, `"token_id":"…"` (the `jti` claim), `"everyone":true`,
@@ -78,6 +79,12 @@ pub enum AdminError {
 /// `cut` counts the sessions that ended. An answer of 200 comes after the effect: the sessions are
 /// fenced and the entry is stored. When the store fails or takes longer than 5 s, it is 503
 /// `store_unavailable`, still with `cut`: the fence is kept, and storing goes on.
+///
+/// A drain is answered with 202 and how far it has come, or with 200 when it is over: `deadline_in_ms`,
+/// whether the app will `exit`, how many are `connected` (sockets that are still closing included), and of
+/// those whom the drain has `told` to leave, how many went `in_order` and how many were `aborted`. Asking
+/// again with `{}` changes nothing and tells the same; see [`Bouncer::drain`] for what else a second request
+/// can do.
 ///
 /// A ticket lets the token's user in once, as `?ticket=…`: see
 /// [`Bouncer::issue_ticket`]. A token that the door would refuse is refused with the same answer.
@@ -96,13 +103,15 @@ pub enum AdminError {
 pub struct AdminPlugin {
     listener: Mutex<Option<TcpListener>>,
     local_addr: SocketAddr,
-    operator: Arc<Operator>,
+    operator: Operator,
 }
 
 /// What every request needs.
+#[derive(Clone)]
 struct Operator {
     bouncer: Bouncer,
     token: Credential,
+    drain: Drain,
 }
 
 impl AdminPlugin {
@@ -149,11 +158,19 @@ impl AdminPlugin {
         Ok(Self {
             listener: Mutex::new(Some(listener)),
             local_addr,
-            operator: Arc::new(Operator {
+            operator: Operator {
                 bouncer,
                 token: Credential::new(token),
-            }),
+                drain: Drain::default(),
+            },
         })
+    }
+
+    /// What `POST /v1/drain` does as far as the request does not say. Its `exit` does not count: the request
+    /// has to ask for that.
+    pub fn drain(mut self, drain: Drain) -> Self {
+        self.operator.drain = drain;
+        self
     }
 
     /// The address that is listened at.
@@ -190,7 +207,7 @@ impl Plugin for AdminPlugin {
         let inside = runtime.enter();
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
-                runtime.spawn(serve::serve(listener, self.operator.clone()));
+                runtime.spawn(serve::serve(listener, Arc::new(self.operator.clone())));
                 drop(inside);
             }
             Err(error) => {

@@ -376,6 +376,7 @@ async fn wait_for_game<S: Transport>(
         }
         refusal = abandoned_elsewhere(place.handle()) => refusal,
         _ = stopping.wait_for(|stopping| *stopping) => RefusalKind::Draining.into(),
+        refusal = place.registry.drainage.turns_away() => refusal,
         () = poll_fn(|context| stream.poll_hung_up(context)) => RefusalKind::Timeout.into(),
         () = tokio::time::sleep_until(deadline) => {
             Refusal::unavailable("the game did not take the player in")

@@ -81,7 +81,7 @@ impl Door {
         })
     }
 
-    /// Accepts and serves connections until the app is about to end.
+    /// Accepts and serves connections until the listener has to close.
     pub async fn open(self, listener: TcpListener) {
         self.shared.examiner.start();
         #[cfg(feature = "tls")]
@@ -92,7 +92,7 @@ impl Door {
     }
 
     async fn serve<A: Acceptor>(self, listener: TcpListener, acceptor: A) {
-        let stopping = self.shared.stopping.subscribe();
+        let closing = self.shared.closing.subscribe();
         let gate = self.gate.clone();
         let door = Arc::new(self);
         let serve = |acceptor: A, socket: TcpStream, permits: Permits| {
@@ -113,6 +113,6 @@ impl Door {
                 drop(visitor);
             }
         };
-        listener::accept_loop(listener, gate, acceptor, stopping, serve).await;
+        listener::accept_loop(listener, gate, acceptor, closing, serve).await;
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use crate::{
     bridge::{Departure, Departures, Notice, Notices},
     config::Limits,
+    drain::Drainage,
     goodbye::{DisconnectReason, Goodbye},
     identity::{ConnectionId, User, UserId, unix_now},
     refusal::{Refusal, RefusalKind},
@@ -43,6 +44,7 @@ pub(crate) struct Registry {
     pub journal: Journal,
     /// How long a revocation that is about tokens can matter, when that is known.
     tokens_end_within: Option<Duration>,
+    pub drainage: Drainage,
 }
 
 impl Registry {
@@ -61,6 +63,7 @@ impl Registry {
             notices,
             journal: Journal::new(limits.unsaved_revocations),
             tokens_end_within,
+            drainage: Drainage::default(),
         }
     }
 
@@ -151,12 +154,34 @@ impl Registry {
     /// Ends a session and reports the departure, if nobody has done so before. Without a fence the
     /// session stays in the indexes until its task ends, so that a revocation still finds it.
     pub fn leave(&self, handle: &Arc<Handle>, goodbye: Goodbye, fence: bool) -> Left {
+        self.leave_and(handle, goodbye, fence, || ())
+    }
+
+    /// The same for a drain, which counts whom it has ended.
+    pub fn send_away(&self, handle: &Arc<Handle>, goodbye: Goodbye, fence: bool) {
+        let left = self.leave_and(handle, goodbye, fence, || self.drainage.tell(handle.id));
+        if left == Left::WhileAbsent {
+            // No task of a connection will say so.
+            self.drainage.left(handle.id, false);
+        }
+    }
+
+    fn leave_and(
+        &self,
+        handle: &Arc<Handle>,
+        goodbye: Goodbye,
+        fence: bool,
+        and: impl FnOnce(),
+    ) -> Left {
         let departure = Departure {
             handle: handle.clone(),
             goodbye: goodbye.clone(),
             may_come_back: false,
         };
-        let left = handle.leave(goodbye, fence, || self.departures.report(departure));
+        let left = handle.leave(goodbye, fence, || {
+            and();
+            self.departures.report(departure);
+        });
         if fence || left == Left::WhileAbsent {
             lock(&self.ledger).forget(handle);
         }
@@ -240,8 +265,13 @@ impl Registry {
         everybody
     }
 
+    /// Wakes a game that sleeps between its ticks.
+    pub fn ring(&self) {
+        self.departures.ring();
+    }
+
     /// Up to `count` sessions that came after this one, in the order of arrival.
-    fn after(&self, last: ConnectionId, count: usize) -> Vec<Arc<Handle>> {
+    pub fn after(&self, last: ConnectionId, count: usize) -> Vec<Arc<Handle>> {
         lock(&self.ledger).after(last, count)
     }
 

@@ -19,8 +19,9 @@ const DRAIN_BYTES: usize = 1024;
 const DRAIN_LIMIT_BYTES: usize = 1024 * 1024;
 
 impl<S: Transport> Session<S> {
-    /// Says good-bye within the time that the reason allows, then closes or resets the socket.
-    pub(super) async fn close(&mut self, ending: Ending) {
+    /// Says good-bye within the time that the reason allows. True when both sides have closed in order;
+    /// otherwise the socket has to be reset.
+    pub(super) async fn close(&mut self, ending: Ending) -> bool {
         let ending = match ending {
             Ending::Polite(goodbye) => Ending::Cut(self.write_queued(goodbye).await),
             Ending::Broken(goodbye) if self.spoken => {
@@ -31,10 +32,7 @@ impl<S: Transport> Session<S> {
         self.outlet.shut();
         let limit = self.time_to_close(&ending);
         let deadline = Instant::now() + limit;
-        let in_order = timeout_at(deadline, self.say_goodbye(ending)).await;
-        if in_order != Ok(true) {
-            self.stream.reset_on_close();
-        }
+        timeout_at(deadline, self.say_goodbye(ending)).await == Ok(true)
     }
 
     fn time_to_close(&self, ending: &Ending) -> Duration {

@@ -176,7 +176,16 @@ impl<S: Transport> Session<S> {
             let fence = !matches!(ending, Ending::Polite(_) | Ending::Broken(_));
             self.registry.leave(&self.handle, goodbye, fence);
         }
-        self.close(ending).await;
+        let registry = self.registry.clone();
+        let in_order = tokio::select! {
+            biased;
+            in_order = self.close(ending) => in_order,
+            () = registry.drainage.is_cut() => false,
+        };
+        if !in_order {
+            self.stream.reset_on_close();
+        }
+        registry.drainage.left(self.handle.id, in_order);
     }
 
     async fn live(&mut self) -> Ending {

@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bevy_ecs::prelude::*;
@@ -15,6 +15,7 @@ use crate::{
     bridge::Tally,
     config::BouncerConfig,
     door::{Credential, HandshakeRequest, credential},
+    drain::{Drain, Draining},
     identity::{Admission, ConnectionId, User, UserId},
     refusal::{Refusal, RefusalKind},
     registry::{Receipt, Registry},
@@ -39,11 +40,14 @@ pub(crate) struct Shared {
     pub stopping: watch::Sender<bool>,
     #[cfg(feature = "tls")]
     pub tls: Option<Arc<crate::door::tls::TlsAcceptor>>,
+    /// True once nobody is accepted any more.
+    pub closing: watch::Sender<bool>,
 }
 
 impl Shared {
     /// Closes the door. False when it was closed already.
     pub fn stop(&self) -> bool {
+        self.close_listener();
         !self.stopping.send_replace(true)
     }
 
@@ -63,8 +67,16 @@ impl Shared {
         self.examiner.authenticate(&request).await
     }
 
+    /// Accepts nobody any more, not even to refuse.
+    pub fn close_listener(&self) {
+        self.closing.send_replace(true);
+    }
+
     /// The cheap look whether somebody could come in; the place itself is taken at the end.
     pub fn check_room(&self) -> Result<(), Refusal> {
+        if let Some(refusal) = self.registry.drainage.refusal() {
+            return Err(refusal);
+        }
         let kind = if *self.stopping.borrow() {
             RefusalKind::Draining
         } else if self.registry.is_full() {
@@ -76,7 +88,7 @@ impl Shared {
     }
 }
 
-/// Revokes, kicks and lists players. A resource that is cheap to clone and works from any thread.
+/// Revokes, kicks and lists players, and drains the server. A resource that is cheap to clone and works from any thread.
 ///
 /// ```
 /// use bevy_bouncer::{Bouncer, Revocation, User};
@@ -168,6 +180,44 @@ impl Bouncer {
         cut
     }
 
+    /// Takes the server out of service: nobody comes in any more, and everybody is asked to leave and to
+    /// come back elsewhere or later. From any thread; it waits for nothing.
+    ///
+    /// At once [`is_ready`](Self::is_ready) is false and newcomers get 503 `draining` with a `Retry-After`,
+    /// also those whom the game was about to see. The game hears [`DrainStarted`](crate::DrainStarted),
+    /// and then players are closed with 4000 and `draining: come back in 3200 ms`, in batches, each after
+    /// what was sent to it before. The game sees [`Disconnected`](crate::Disconnected) for each. Whoever is
+    /// left at the deadline is reset.
+    ///
+    /// There is no way back. A second call can only move the deadline up, and ask for the exit.
+    ///
+    /// ```
+    /// use bevy_bouncer::{Bouncer, Drain};
+    /// use bevy_ecs::prelude::*;
+    ///
+    /// fn restart(bouncer: Res<Bouncer>) {
+    ///     bouncer.drain(Drain::default().then_exit());
+    /// }
+    /// ```
+    pub fn drain(&self, drain: Drain) -> Draining {
+        let first = self.0.registry.drainage.begin(drain);
+        let draining = Draining::new(self.0.registry.clone());
+        let left = draining
+            .deadline()
+            .saturating_duration_since(Instant::now());
+        tracing::info!(deadline = ?left, exit = draining.exits(), "{}", if first { "draining" } else { "still draining" });
+        draining
+    }
+
+    /// The drain that has begun, if any.
+    pub fn draining(&self) -> Option<Draining> {
+        let registry = &self.0.registry;
+        registry
+            .drainage
+            .is_ordered()
+            .then(|| Draining::new(registry.clone()))
+    }
+
     /// Exchanges a player's token for a single-use ticket, which the player's page brings as
     /// `?ticket=…`: a token should not stand in an address, a ticket may.
     ///
@@ -241,9 +291,9 @@ impl Bouncer {
         self.0.local_addr
     }
 
-    /// Whether players can come in: false once the app is about to end.
+    /// Whether players can come in: false once the server drains or the app is about to end.
     pub fn is_ready(&self) -> bool {
-        !*self.0.stopping.borrow()
+        !self.0.registry.drainage.is_ordered() && !*self.0.stopping.borrow()
     }
 
     /// What happened since the start.
@@ -267,6 +317,8 @@ pub trait BouncerCommands {
     fn restore(&mut self, subject: impl Into<Subject>);
     /// See [`Bouncer::kick`].
     fn kick(&mut self, user: UserId);
+    /// See [`Bouncer::drain`].
+    fn drain(&mut self, drain: Drain);
 }
 
 impl BouncerCommands for Commands<'_, '_> {
@@ -287,6 +339,12 @@ impl BouncerCommands for Commands<'_, '_> {
     fn kick(&mut self, user: UserId) {
         self.queue(move |world: &mut World| {
             world.resource::<Bouncer>().kick(&user, None);
+        });
+    }
+
+    fn drain(&mut self, drain: Drain) {
+        self.queue(move |world: &mut World| {
+            world.resource::<Bouncer>().drain(drain);
         });
     }
 }

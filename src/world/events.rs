@@ -179,6 +179,25 @@ pub struct LinkRestored {
     pub entity: Entity,
 }
 
+/// The server is being taken out of service: see [`Bouncer::drain`](crate::Bouncer::drain). Triggered once,
+/// before the first player is closed, so that matches can be ended and scores saved. What observers send
+/// still reaches the players. [`is_draining`](crate::is_draining) is the run condition.
+///
+/// ```
+/// use bevy_bouncer::{DrainStarted, Outbox};
+/// use bevy_ecs::prelude::*;
+///
+/// fn last_call(_: On<DrainStarted>, mut outbox: Outbox) {
+///     outbox.broadcast("the server restarts, see you in a moment");
+/// }
+/// ```
+#[derive(Event, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainStarted {
+    /// When whoever is left is reset. A second call of `drain` may move it up:
+    /// [`Draining::deadline`](crate::Draining::deadline) has the latest.
+    pub deadline: Instant,
+}
+
 /// A revocation could not be stored yet. It counts in memory, and storing it is tried again.
 #[derive(Message, Debug, Clone)]
 pub struct RevocationNotStored {

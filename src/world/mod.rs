@@ -2,6 +2,7 @@
 
 mod bouncer;
 mod components;
+pub(crate) mod drain;
 mod events;
 mod group;
 mod link;
@@ -15,8 +16,10 @@ mod waking_runner;
 pub(crate) use bouncer::{AUDIT, Shared};
 pub use bouncer::{Bouncer, BouncerCommands, Counters, PlayerInfo};
 pub use components::{Connection, Players};
+pub use drain::is_draining;
 pub use events::{
-    Arriving, ClientFrame, Disconnect, Disconnected, LinkLost, LinkRestored, RevocationNotStored,
+    Arriving, ClientFrame, Disconnect, Disconnected, DrainStarted, LinkLost, LinkRestored,
+    RevocationNotStored,
 };
 pub use group::Group;
 pub use outbox::Outbox;

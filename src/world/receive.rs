@@ -13,6 +13,7 @@ use bevy_ecs::{message::Messages, name::Name, prelude::*};
 
 use super::{
     Arriving, ClientFrame, Connection, Players, Refreshed, RevocationNotStored, TokenExpiring,
+    drain::announce,
     link,
     outbox::Outgoing,
     roster::{RegistryRef, Roster, dismiss, farewell},
@@ -70,6 +71,7 @@ impl Incoming {
 
 /// Everything that came from the network since the last tick, within the tick's budget.
 pub(crate) fn receive(world: &mut World) {
+    announce(world);
     world.resource_scope(|world, mut incoming: Mut<Incoming>| {
         for entity in std::mem::take(&mut incoming.told) {
             world.try_despawn(entity).ok();
@@ -96,6 +98,9 @@ fn take_departures(world: &mut World, incoming: &mut Incoming) {
             goodbye,
             may_come_back,
         } = departure;
+        if goodbye.reason == DisconnectReason::Draining {
+            announce(world);
+        }
         if may_come_back {
             link::lost(world, incoming, &handle, goodbye);
         } else if leaves_at_once(goodbye.reason) {
@@ -129,6 +134,12 @@ fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
         return;
     }
     let registry = world.resource::<RegistryRef>().0.clone();
+    // Whoever passes this look was admitted before the drain began, and the drain finds the handle.
+    if let Some(refusal) = registry.drainage.refusal() {
+        registry.abandon(&arrival.handle, refusal.clone());
+        let _ = arrival.answer.send(Err(refusal));
+        return;
+    }
     let replaced = registry.would_replace(arrival.handle.user.id());
     let roster = world.resource::<Roster>();
     let entities = replaced

@@ -3,6 +3,7 @@
 
 mod config;
 mod database;
+mod draining;
 #[expect(dead_code, reason = "the tests of the admin API look closer")]
 #[path = "../http_client/mod.rs"]
 mod http_client;

@@ -146,6 +146,9 @@ mod bridge;
 mod config;
 mod door;
 mod drain;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod goodbye;
 mod identity;
 mod payload;

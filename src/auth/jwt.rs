@@ -197,6 +197,11 @@ impl<D> JwtAuthenticator<D> {
     /// 401 for every token that breaks a rule; 503 when it could not be verified, also because its keys
     /// have not been fetched.
     pub async fn verify(&self, token: &str) -> Result<Claims, Refusal> {
+        self.verify_at(token, unix_now()).await
+    }
+
+    /// The same at this time in unix seconds.
+    pub(crate) async fn verify_at(&self, token: &str, now: u64) -> Result<Claims, Refusal> {
         let unverified = self.rules.read(token).map_err(Refusal::unauthorized)?;
         let key = self.keys.find(unverified.key_id()).await?;
         unverified
@@ -205,19 +210,20 @@ impl<D> JwtAuthenticator<D> {
         if key.algorithm.family() == AlgorithmFamily::Hmac {
             let genuine = is_genuine(&key, unverified.message, unverified.signature);
             return self
-                .judge(&unverified, &key, genuine)
+                .judge(&unverified, &key, genuine, now)
                 .map_err(|rejected| Refusal::unauthorized(rejected.cause));
         }
         let digest = self.refused.digest(token);
         let genuine = self
             .verify_signature(&unverified, &key, digest.as_ref())
             .await?;
-        self.judge(&unverified, &key, genuine).map_err(|rejected| {
-            if let Some(digest) = digest.filter(|_| rejected.for_good) {
-                self.refused.insert(digest);
-            }
-            Refusal::unauthorized(rejected.cause)
-        })
+        self.judge(&unverified, &key, genuine, now)
+            .map_err(|rejected| {
+                if let Some(digest) = digest.filter(|_| rejected.for_good) {
+                    self.refused.insert(digest);
+                }
+                Refusal::unauthorized(rejected.cause)
+            })
     }
 
     fn keep_to(&mut self, limits: &Limits) {
@@ -260,11 +266,12 @@ impl<D> JwtAuthenticator<D> {
         token: &Unverified<'_>,
         key: &VerifyingKey,
         genuine: bool,
+        now: u64,
     ) -> Result<Claims, Rejected> {
         if !genuine {
             return Err("the signature is wrong".into());
         }
-        self.rules.check_claims(token, key, unix_now())
+        self.rules.check_claims(token, key, now)
     }
 }
 

@@ -161,6 +161,14 @@ impl KeySet {
         }
         self.keys.get(&Some(kid?.into()))
     }
+
+    /// Every key's `kid` and algorithm.
+    #[cfg(fuzzing)]
+    pub(crate) fn entries(&self) -> Vec<(Option<String>, Algorithm)> {
+        let name = |id: &Option<Arc<str>>| id.as_deref().map(str::to_owned);
+        let entries = self.keys.iter();
+        entries.map(|(id, key)| (name(id), key.algorithm)).collect()
+    }
 }
 
 impl fmt::Debug for KeySet {

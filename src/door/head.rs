@@ -122,9 +122,9 @@ where
     }
 }
 
-#[cfg(test)]
 /// The same for bytes that are already there: the head and its length, or `None` when it is not
 /// complete yet.
+#[cfg(any(test, fuzzing))]
 pub(crate) fn parse(buffer: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Refusal> {
     let Some(end) = LineEnds::default().find_end(buffer, limits.head_bytes)? else {
         return Ok(None);

@@ -37,10 +37,10 @@ use crate::{
 mod acceptor;
 mod authority;
 pub(crate) mod credential;
-mod forwarded;
+pub(crate) mod forwarded;
 mod gate;
 mod handshake;
-mod head;
+pub(crate) mod head;
 pub(crate) mod listener;
 mod occupancy;
 pub(crate) mod origin;

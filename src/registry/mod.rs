@@ -27,6 +27,8 @@ use crate::{
 
 mod handle;
 mod ledger;
+#[cfg(test)]
+mod model;
 pub(crate) mod rounds;
 
 pub(crate) use handle::{Handle, Left, refusal_for};

@@ -109,6 +109,8 @@ impl<S: Transport> Session<S> {
         };
         // Fails when a Close is under way already; then that one is in the wire.
         let _ = self.protocol.close(Some(frame));
+        // A pong that was not passed on may not pass the fence either.
+        self.protocol.get_mut().keep_last_frame();
     }
 
     /// Writes the end of a half-written frame, and the Close. These two may pass the fence.

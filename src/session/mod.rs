@@ -46,6 +46,8 @@ mod transport;
 mod utf8;
 mod wire;
 
+#[cfg(fuzzing)]
+pub(crate) use backlog::Run;
 use budget::Budget;
 use meter::FrameMeter;
 pub(crate) use outlet::Outlet;
@@ -53,6 +55,8 @@ use outlet::Written;
 use timers::{Due, Timers};
 #[cfg(feature = "tls")]
 pub(crate) use tls::Tls;
+#[cfg(fuzzing)]
+pub(crate) use transport::DirectWrite;
 pub(crate) use transport::{Plain, Transport};
 use wire::Wire;
 

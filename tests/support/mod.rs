@@ -157,6 +157,11 @@ impl Game {
     }
 
     pub fn open(door: BouncerPlugin) -> Self {
+        Self::open_with(door, |_| ())
+    }
+
+    /// With more plugins.
+    pub fn open_with(door: BouncerPlugin, add: impl FnOnce(&mut App)) -> Self {
         let (address, bouncer) = (door.local_addr(), door.bouncer());
         let mut app = App::new();
         app.init_resource::<Seen>()
@@ -182,6 +187,7 @@ impl Game {
                     seen.frames.extend(read);
                 },
             );
+        add(&mut app);
         app.finish();
         app.cleanup();
         Self {

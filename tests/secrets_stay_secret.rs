@@ -61,7 +61,7 @@ fn p12_no_secret_is_logged_whatever_happens() {
         let admin = AdminPlugin::bind("127.0.0.1:0", OPERATOR, door.bouncer()).unwrap();
         let address = admin.local_addr();
         (
-            Game::open_with(door, |app| drop(app.add_plugins(admin))),
+            Game::open_with(door, |app| _ = app.add_plugins(admin)),
             address,
         )
     };

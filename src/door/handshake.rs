@@ -88,12 +88,12 @@ pub(super) async fn serve<A: Acceptor>(
         Ok(Err(HeadError::Gone)) => return None,
         Ok(Err(HeadError::Refused(refusal))) => refusal,
         Ok(Ok(Granted::Answer(answer))) => {
-            response::deliver(stream, &answer).await;
+            Box::pin(response::deliver(stream, &answer)).await;
             return None;
         }
         Ok(Ok(Granted::Player(player))) => {
             let (answer, admission) = *player;
-            match enter(door, &mut stream, peer, admission, deadline).await {
+            match Box::pin(enter(door, &mut stream, peer, admission, deadline)).await {
                 Ok(place) => match welcome(door, &mut stream, &answer, &place, deadline).await {
                     Ok(()) => return Some(place.begin_session(stream, door)),
                     Err(None) => return None,
@@ -104,7 +104,7 @@ pub(super) async fn serve<A: Acceptor>(
         }
     };
     note(door, peer, &refusal);
-    response::refuse(stream, &refusal, origin.as_deref()).await;
+    Box::pin(response::refuse(stream, &refusal, origin.as_deref())).await;
     None
 }
 
@@ -200,7 +200,9 @@ async fn check<S: Transport>(
         false => Some(upgrade::websocket_key(&head)?.to_owned()),
     };
     door.shared.check_room()?;
-    let (subprotocol, admission) = verify(door, caller.address, head, is_preflight).await?;
+    // In a box of its own: whoever has not said anything does not hold room for it.
+    let verified = Box::pin(verify(door, caller.address, head, is_preflight)).await;
+    let (subprotocol, admission) = verified?;
     match key {
         Some(key) => {
             let answer = Answer::switching_protocols(&key, subprotocol.as_deref());

@@ -103,12 +103,12 @@ impl Door {
                     peer,
                     mut visitor,
                 } = permits;
-                // In a box that is freed with the handshake: a session is smaller.
+                // Each in a box of its own: neither holds room for the other.
                 let handshake = handshake::serve(&door, acceptor, socket, peer, &mut visitor);
                 let session = Box::pin(handshake).await;
                 drop((door, pending));
                 if let Some(session) = session {
-                    session.run().await;
+                    Box::pin(session.run()).await;
                 }
                 drop(visitor);
             }

@@ -14,7 +14,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -38,8 +38,8 @@ pub(crate) struct Handle {
     pub peer: SocketAddr,
     /// The token that the session lasts on.
     token: Mutex<TokenFacts>,
-    /// When the session may bring another one.
-    next_refresh: Mutex<Option<Instant>>,
+    /// When the session may bring another one, in [`milliseconds`].
+    next_refresh: AtomicU64,
     /// Whether it is another one than the session's task knows.
     renewed: AtomicBool,
     phase: Mutex<Phase>,
@@ -89,7 +89,7 @@ impl Handle {
             user,
             peer,
             token: Mutex::new(token),
-            next_refresh: Mutex::new(None),
+            next_refresh: AtomicU64::new(0),
             renewed: AtomicBool::new(false),
             phase: Mutex::new(Phase::Pending),
             wake: Notify::new(),
@@ -266,14 +266,13 @@ impl Handle {
     /// Takes the right to bring another token, which is there again after the pause; or tells how long to
     /// wait.
     pub fn may_refresh(&self, pause: Duration) -> Result<(), Duration> {
-        let now = Instant::now();
-        let mut next = lock(&self.next_refresh);
-        match *next {
-            Some(at) if at > now => Err(at - now),
-            _ => {
-                *next = Some(now + pause);
-                Ok(())
-            }
+        let now = milliseconds();
+        let after = now.saturating_add(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+        let take = |next: u64| (next <= now).then_some(after);
+        let (order, next) = (Ordering::Relaxed, &self.next_refresh);
+        match next.fetch_update(order, order, take) {
+            Ok(_) => Ok(()),
+            Err(next) => Err(Duration::from_millis(next - now)),
         }
     }
 
@@ -292,6 +291,13 @@ impl Handle {
     pub async fn woken(&self) {
         self.wake.notified().await;
     }
+}
+
+/// Since the first call.
+fn milliseconds() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let since = START.get_or_init(Instant::now).elapsed();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What a handshake answers that was ended from outside.

@@ -115,7 +115,7 @@ impl Ledger {
         self.sessions.insert(handle.id, handle.clone());
         self.by_user
             .entry(handle.user.id().clone())
-            .or_default()
+            .or_insert_with(for_one)
             .push(handle.clone());
         self.index_token(&handle);
         Ok(handle)
@@ -205,7 +205,10 @@ impl Ledger {
 
     fn index_token(&mut self, handle: &Arc<Handle>) {
         if let Some(id) = handle.token().id {
-            self.by_token.entry(id).or_default().push(handle.clone());
+            self.by_token
+                .entry(id)
+                .or_insert_with(for_one)
+                .push(handle.clone());
         }
     }
 
@@ -284,6 +287,11 @@ impl Ledger {
         self.replacements
             .retain(|_, recent| recent.back().is_some_and(in_window));
     }
+}
+
+/// Most users and tokens have one session.
+fn for_one<T>() -> Vec<T> {
+    Vec::with_capacity(1)
 }
 
 fn remove_from<K: std::hash::Hash + Eq>(

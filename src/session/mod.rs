@@ -63,7 +63,7 @@ use wire::Wire;
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.
 const READ_BYTES: usize = 8 * 1024;
 /// The protocol's own read buffer.
-const PROTOCOL_BUFFER_BYTES: usize = 256;
+const PROTOCOL_BUFFER_BYTES: usize = 32;
 
 /// One live connection.
 pub(crate) struct Session<S> {

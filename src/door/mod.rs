@@ -2,8 +2,8 @@
 //!
 //! The steps, in order:
 //!
-//! 1. [`listener`] accepts, within the caps on pending handshakes and on connections per address
-//!    ([`occupancy`]).
+//! 1. [`listener`] accepts, within the caps on pending handshakes ([`pending`]) and on connections per
+//!    address ([`occupancy`]).
 //! 2. [`throttle`] charges the handshake to its address, before a byte is read. Whose handshakes are
 //!    used up can still ask for health, which has a budget of its own.
 //! 3. [`head`] reads one request head, strictly, with no byte after it. Only then it is known for whom
@@ -41,6 +41,7 @@ mod head;
 pub(crate) mod listener;
 mod occupancy;
 pub(crate) mod origin;
+mod pending;
 pub(crate) mod proxies;
 mod request;
 mod response;
@@ -89,8 +90,11 @@ impl Door {
                     mut visitor,
                 } = permits;
                 // In a box that is freed with the handshake: a session is smaller.
-                let handshake = Box::pin(handshake::serve(&door, stream, peer, &mut visitor));
-                let session = handshake.await;
+                let handshake = handshake::serve(&door, stream, peer, &mut visitor, &pending);
+                let session = tokio::select! {
+                    session = Box::pin(handshake) => session,
+                    () = pending.gives_way() => None,
+                };
                 drop((door, pending));
                 if let Some(session) = session {
                     session.run().await;

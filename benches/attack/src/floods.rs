@@ -20,7 +20,7 @@ use crate::{
 
 const BROADCAST_BYTES: usize = 4096;
 const MESSAGE_BYTES: usize = 64 * 1024;
-const SETTLED: Duration = Duration::from_secs(2);
+const SETTLED: Duration = Duration::from_secs(1);
 const GOAL_MIB: f64 = 4.0;
 const GOAL_RATIO: f64 = 2.0;
 

@@ -36,7 +36,7 @@ fn main() -> Outcome<()> {
                 effort = Effort {
                     rounds: 1,
                     // Whoever is over the rate is cut after 10 s.
-                    half: Duration::from_secs(12),
+                    half: Duration::from_secs(11),
                 }
             }
             "--only" => only = arguments.next().ok_or("--only needs a list")?,

@@ -255,7 +255,8 @@ limits! {
         connections_per_user = 1, in 1..=1024;
         /// Most replacements of one user's session in 60 s; one more gets 429. Default 5.
         replacements_per_minute = 5, in 1..=1000;
-        /// Most handshakes under way at once; one more gets 503. Default 1024.
+        /// Most handshakes under way at once. One more gets the place of whoever has not sent a complete
+        /// request head for the longest time, a second at least, and 503 when there is nobody. Default 1024.
         pending_handshakes = 1024, in 1..=100_000;
         /// Handshakes that one IP address (IPv6: one /64) may start in a minute, also the burst; one
         /// more gets 429. Counted when a connection is accepted, whatever is sent on it. Default 60.

@@ -2,14 +2,12 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use tokio::{net::TcpStream, sync::Semaphore};
 use tracing::debug;
 
 use super::{
     occupancy::{AddressPermit, Occupancy},
+    pending::{PendingHandshake, PendingHandshakes},
     proxies::{TrustedProxies, canonical},
     response,
     throttle::Throttle,
@@ -25,7 +23,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The right to be here.
 pub(crate) struct Permits {
     /// One of the pending handshakes: drop it with the end of the handshake.
-    pub pending: OwnedSemaphorePermit,
+    pub pending: PendingHandshake,
     pub peer: SocketAddr,
     /// Whom the connection is counted for. `None` when it comes from a trusted proxy: then the request
     /// will say.
@@ -42,7 +40,7 @@ pub(crate) struct Visitor {
 
 /// See the module's documentation.
 pub(crate) struct Gate {
-    pending: Arc<Semaphore>,
+    pending: Arc<PendingHandshakes>,
     refusals: Arc<Semaphore>,
     occupancy: Arc<Occupancy>,
     handshakes: Throttle,
@@ -64,7 +62,7 @@ impl Gate {
         let limits = &config.limits;
         let throttle = |name, per_minute| Throttle::new(name, per_minute, limits.tracked_addresses);
         Ok(Self {
-            pending: Arc::new(Semaphore::new(limits.pending_handshakes)),
+            pending: PendingHandshakes::new(limits.pending_handshakes),
             refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
             occupancy: Arc::new(Occupancy::new(limits)),
             handshakes: throttle(
@@ -88,9 +86,9 @@ impl Gate {
             true => None,
             false => Some(self.receive(peer)?),
         };
-        let pending = Arc::clone(&self.pending)
-            .try_acquire_owned()
-            .map_err(|_| Refusal::from(RefusalKind::Capacity).because("pending_handshakes"))?;
+        let has_paid = visitor.as_ref().is_none_or(|visitor| visitor.paid.is_ok());
+        let no_room = || Refusal::from(RefusalKind::Capacity).because("pending_handshakes");
+        let pending = self.pending.enter(has_paid).ok_or_else(no_room)?;
         Ok(Permits {
             pending,
             peer,

@@ -24,6 +24,7 @@ use super::{
     credential::{self, Carrier},
     gate::Visitor,
     head::{self, Head, HeadError, Method},
+    pending::PendingHandshake,
     proxies::remove_hops,
     response::{self, Answer},
     upgrade,
@@ -55,6 +56,7 @@ struct Caller<'a> {
     address: SocketAddr,
     /// Whom the connection is counted for. Empty until a proxy has said it.
     visitor: &'a mut Option<Visitor>,
+    pending: &'a PendingHandshake,
     /// The page that may read the answer.
     origin: Option<String>,
 }
@@ -67,6 +69,7 @@ pub(super) async fn serve<A: Acceptor>(
     socket: TcpStream,
     peer: SocketAddr,
     visitor: &mut Option<Visitor>,
+    pending: &PendingHandshake,
 ) -> Option<Box<Session<A::Stream>>> {
     let deadline = Instant::now() + door.limits.handshake_timeout;
     let accepted = timeout_at(deadline, accept(acceptor, socket, visitor)).await;
@@ -79,6 +82,7 @@ pub(super) async fn serve<A: Acceptor>(
     let mut caller = Caller {
         address: peer,
         visitor,
+        pending,
         origin: None,
     };
     let checked = timeout_at(deadline, check(door, &mut stream, &mut caller)).await;
@@ -156,6 +160,9 @@ async fn check<S: Transport>(
     let head = timeout(door.limits.head_timeout, read_head(door, stream, caller))
         .await
         .map_err(|_| Refusal::from(RefusalKind::Timeout))??;
+    if !caller.pending.heard() {
+        return Err(HeadError::Gone);
+    }
     if caller.visitor.is_none() {
         caller.address = door.gate.proxies.client(caller.address, &head.headers)?;
     }

@@ -2,8 +2,8 @@
 //!
 //! The steps, in order:
 //!
-//! 1. [`listener`] accepts, within the caps on pending handshakes and on connections per address
-//!    ([`occupancy`]).
+//! 1. [`listener`] accepts, within the caps on pending handshakes ([`pending`]) and on connections per
+//!    address ([`occupancy`]).
 //! 2. [`throttle`] charges the handshake to its address, before a byte is read. Whose handshakes are
 //!    used up can still ask for health, which has a budget of its own.
 //! 3. [`acceptor`] carries out the TLS handshake, when TLS is configured. Whose handshakes are used up
@@ -44,6 +44,7 @@ pub(crate) mod head;
 pub(crate) mod listener;
 mod occupancy;
 pub(crate) mod origin;
+mod pending;
 pub(crate) mod proxies;
 mod request;
 mod response;
@@ -103,8 +104,15 @@ impl Door {
                     peer,
                     mut visitor,
                 } = permits;
+                let handshake = async {
+                    let serve =
+                        handshake::serve(&door, acceptor, socket, peer, &mut visitor, &pending);
+                    tokio::select! {
+                        session = serve => session,
+                        () = pending.gives_way() => None,
+                    }
+                };
                 // Each in a box of its own: neither holds room for the other.
-                let handshake = handshake::serve(&door, acceptor, socket, peer, &mut visitor);
                 let session = Box::pin(handshake).await;
                 drop((door, pending));
                 if let Some(session) = session {

@@ -210,7 +210,12 @@ impl<S: Transport> Session<S> {
                 return ending;
             }
             let next = self.timers.next(&self.limits, now);
-            let wake = paused.map_or(next, |until| until.min(next));
+            let wake = match paused {
+                // A debt may take longer to pay than it is endured.
+                Some(until) => self.endured_until().map_or(until, |end| until.min(end)),
+                None => next,
+            };
+            let wake = wake.min(next);
             sleep.as_mut().reset(wake.into());
 
             let handle = self.handle.clone();
@@ -256,17 +261,20 @@ impl<S: Transport> Session<S> {
             .max(self.bytes.pause_until(now))
     }
 
+    /// When a client that is over its rate has been so for too long.
+    fn endured_until(&self) -> Option<Instant> {
+        let over_since = [self.frames.over_since(), self.bytes.over_since()];
+        let since = over_since.into_iter().flatten().min()?;
+        Some(since + self.limits.inbound_overload_timeout)
+    }
+
     fn check_clocks(&mut self, paused: bool, now: Instant) -> Option<Ending> {
         if paused || self.stalled.is_some() {
             // We do not listen: neither silence nor an unfinished message is the client's fault.
             self.timers.heard();
             self.timers.unfinished(false, now);
         }
-        let over_since = [self.frames.over_since(), self.bytes.over_since()];
-        let flooding = over_since
-            .into_iter()
-            .flatten()
-            .any(|since| now >= since + self.limits.inbound_overload_timeout);
+        let flooding = self.endured_until().is_some_and(|end| now >= end);
         if flooding && paused {
             return Some(Ending::Cut(DisconnectReason::RateLimited.into()));
         }

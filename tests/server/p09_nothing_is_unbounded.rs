@@ -223,6 +223,25 @@ fn p09_a_flood_is_paced_and_then_cut_with_4003() {
 }
 
 #[test]
+fn p09_a_long_debt_is_not_waited_for() {
+    let mut game = Game::limited(|limits| {
+        limits.inbound_frames_per_second = 1;
+        limits.inbound_frames_burst = 1;
+        limits.inbound_overload_timeout = Duration::from_millis(300);
+    });
+    let mut flooder = game.join("player-1");
+    let start = Instant::now();
+    // A message in a thousand pieces that came at once: at this rate, a quarter of an hour.
+    let pieces = [0x00, 0x81, 0, 0, 0, 0, b'x'].repeat(1000);
+    let stream = flooder.socket.get_mut();
+    stream.write_all(&[0x01, 0x80, 0, 0, 0, 0]).unwrap();
+    stream.write_all(&pieces).unwrap();
+    game.until("the end", |game| game.entities() == 0);
+    assert_eq!(game.seen().left[0].1, DisconnectReason::RateLimited);
+    assert!(start.elapsed() < Duration::from_secs(10), "the next ping");
+}
+
+#[test]
 fn p09_pings_count_as_frames() {
     let mut game = Game::limited(|limits| {
         limits.inbound_frames_per_second = 10;

@@ -6,8 +6,7 @@ use std::{
     time::Duration,
 };
 
-use attack::{KNOWN_USER, SECRET};
-use bevy_bouncer::{TokenIssuer, UserId};
+use attack::{KNOWN_USER, Keys};
 use socket2::{Domain, Socket, Type};
 
 /// How long anything may take.
@@ -16,7 +15,11 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 pub const FINAL: u8 = 0x80;
 pub const CONTINUATION: u8 = 0x0;
 pub const TEXT: u8 = 0x1;
+pub const BINARY: u8 = 0x2;
 pub const PING: u8 = 0x9;
+const CLOSE: u8 = 0x88;
+/// More than anything that the target sends.
+const LONGEST: u64 = 128 * 1024;
 
 /// The address with this number in `127.block.x.y`.
 pub fn loopback(block: u8, number: usize) -> Ipv4Addr {
@@ -42,11 +45,9 @@ pub fn connect(
 }
 
 /// A good token of the user with this name.
-pub fn token(name: &str) -> String {
-    let user = UserId::new(format!("{KNOWN_USER}{name}"));
-    let tokens = TokenIssuer::hs256(SECRET);
-    let (user, tokens) = (user.expect("a valid id"), tokens.expect("a long secret"));
-    tokens.issue(&user).expect("a token")
+pub fn token(keys: Keys, name: &str) -> String {
+    let token = keys.sign(&format!("{KNOWN_USER}{name}"));
+    token.expect("the keys are good")
 }
 
 /// The head of an upgrade.
@@ -77,25 +78,57 @@ pub fn enter(stream: TcpStream, token: &str) -> io::Result<BufReader<TcpStream>>
     Ok(stream)
 }
 
-/// A frame of at most 125 bytes, masked with zeros.
+/// A frame of at most 64 KiB, masked with zeros.
 pub fn frame(first: u8, content: &[u8]) -> Vec<u8> {
-    [&[first, 0x80 | content.len() as u8, 0, 0, 0, 0], content].concat()
+    let mut frame = vec![first];
+    match content.len() {
+        short @ ..126 => frame.push(0x80 | short as u8),
+        middle @ ..0x1_0000 => {
+            frame.push(0x80 | 126);
+            frame.extend((middle as u16).to_be_bytes());
+        }
+        long => {
+            frame.push(0x80 | 127);
+            frame.extend((long as u64).to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(content);
+    frame
 }
 
 /// The first byte and the content of the next frame.
 pub fn read_frame(stream: &mut impl Read) -> io::Result<(u8, Vec<u8>)> {
-    let mut start = [0; 2];
-    stream.read_exact(&mut start)?;
-    let length = match start[1] {
-        126 => {
-            let mut length = [0; 2];
-            stream.read_exact(&mut length)?;
-            usize::from(u16::from_be_bytes(length))
-        }
-        127 => return Err(io::Error::other("a frame that nobody asked for")),
-        short => usize::from(short),
+    let [first, length] = read_array(stream)?;
+    let length = match length {
+        126 => u64::from(u16::from_be_bytes(read_array(stream)?)),
+        127 => u64::from_be_bytes(read_array(stream)?),
+        short => u64::from(short),
     };
-    let mut content = vec![0; length];
+    if length > LONGEST {
+        return Err(io::Error::other("a frame that nobody asked for"));
+    }
+    let mut content = vec![0; length as usize];
     stream.read_exact(&mut content)?;
-    Ok((start[0], content))
+    Ok((first, content))
+}
+
+fn read_array<const N: usize>(stream: &mut impl Read) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    stream.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads on to the end, and says how it came: the close code, or `reset` or `end` without one.
+pub fn read_to_close(stream: &mut impl Read) -> String {
+    loop {
+        match read_frame(stream) {
+            Ok((CLOSE, content)) if content.len() >= 2 => {
+                return u16::from_be_bytes([content[0], content[1]]).to_string();
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return "reset".into(),
+            Err(_) => return "end".into(),
+        }
+    }
 }

@@ -1,97 +1,103 @@
-//! Attackers who are in, or about to be: what they cost the server's memory and the others' time.
+//! What a crowd of attackers costs the server's memory and the others' time.
 
 use std::{
-    io::{self, ErrorKind, Write},
-    net::{SocketAddr, TcpStream},
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::{PoisonError, atomic::Ordering},
     thread,
     time::Duration,
 };
 
+use attack::Keys;
 use serde_json::json;
 
 use crate::{
     Effort, Outcome,
-    client::{self, CONTINUATION, FINAL, PING, TEXT, frame, loopback},
-    players::Players,
+    client::{BINARY, CONTINUATION, PING, TEXT, frame},
+    crowd::{ATTACKERS, Crowd, Ears, SLOW, message},
+    players::{PAUSE, PLAYERS, Players},
     server::Server,
-    statistics::{mebibytes, median, milliseconds, percentile},
+    statistics::{counts, mebibytes, median, milliseconds, percentile, verdict},
 };
 
-const ATTACKERS: usize = 32;
-/// Those who send a head byte by byte: nearly as many as may be pending.
-const SLOW: usize = 900;
-const BETWEEN_BYTES: Duration = Duration::from_millis(200);
 const BROADCAST_BYTES: usize = 4096;
-/// So small that what is not read waits in the server.
-const DEAF_BUFFER_BYTES: usize = 4096;
-const SETTLED: Duration = Duration::from_secs(2);
-/// How long an attacker waits for the socket before it looks whether the attack is over.
-const STEP: Duration = Duration::from_millis(100);
+const MESSAGE_BYTES: usize = 64 * 1024;
+const SETTLED: Duration = Duration::from_secs(1);
+const GOAL_MIB: f64 = 4.0;
+const GOAL_RATIO: f64 = 2.0;
 
 struct Attack {
     name: &'static str,
     /// What the server broadcasts in each tick, also when it is quiet.
     broadcast: usize,
-    attack: fn(&Scene),
+    attack: fn(&Crowd),
 }
 
-/// What the attackers of one scene share.
-struct Scene {
-    target: SocketAddr,
-    over: AtomicBool,
-    connections: AtomicUsize,
-    bytes: AtomicUsize,
-}
+const ATTACKS: [Attack; 8] = [
+    Attack {
+        name: "nothing, for comparison",
+        broadcast: 0,
+        attack: |_| {},
+    },
+    Attack {
+        name: "pings of 125 bytes",
+        broadcast: 0,
+        attack: |crowd| crowd.flood(Ears::Open, &[], &message(PING, &[0; 125])),
+    },
+    Attack {
+        name: "the same, and nobody reads the pongs",
+        broadcast: 0,
+        attack: |crowd| crowd.flood(Ears::Deaf, &[], &message(PING, &[0; 125])),
+    },
+    Attack {
+        name: "fragments of one byte, unfinished",
+        broadcast: 0,
+        attack: |crowd| {
+            crowd.flood(Ears::Open, &frame(TEXT, b"x"), &frame(CONTINUATION, b"x"));
+        },
+    },
+    Attack {
+        name: "empty continuation frames",
+        broadcast: 0,
+        attack: |crowd| {
+            crowd.flood(Ears::Open, &frame(TEXT, b"x"), &frame(CONTINUATION, b""));
+        },
+    },
+    Attack {
+        name: "not reading 4 KiB of broadcast a tick",
+        broadcast: BROADCAST_BYTES,
+        attack: Crowd::never_read,
+    },
+    Attack {
+        name: "messages of 64 KiB",
+        broadcast: 0,
+        attack: |crowd| {
+            crowd.flood(Ears::Open, &[], &message(BINARY, &vec![0; MESSAGE_BYTES]));
+        },
+    },
+    Attack {
+        name: "heads byte by byte",
+        broadcast: 0,
+        attack: Crowd::send_heads_slowly,
+    },
+];
 
 pub fn run(effort: Effort) -> Outcome<()> {
-    let attacks = [
-        Attack {
-            name: "none",
-            broadcast: 0,
-            attack: |_| {},
-        },
-        Attack {
-            name: "pings of 125 bytes whose pongs nobody reads",
-            broadcast: 0,
-            attack: |scene| scene.flood(&[], &frame(FINAL | PING, &[0; 125])),
-        },
-        Attack {
-            name: "empty continuation frames without end",
-            broadcast: 0,
-            attack: |scene| scene.flood(&frame(TEXT, b"x"), &frame(CONTINUATION, b"")),
-        },
-        Attack {
-            name: "fragments of one byte without end",
-            broadcast: 0,
-            attack: |scene| scene.flood(&frame(TEXT, b"x"), &frame(CONTINUATION, b"x")),
-        },
-        Attack {
-            name: "clients that never read 4 KiB of broadcast a tick",
-            broadcast: BROADCAST_BYTES,
-            attack: Scene::never_read,
-        },
-        Attack {
-            name: "heads byte by byte",
-            broadcast: 0,
-            attack: Scene::send_heads_slowly,
-        },
-    ];
-    println!("## Floods\n");
+    println!("### Floods\n");
     println!(
-        "{ATTACKERS} attackers ({SLOW} with slow heads), who come again when they are cut; {} rounds \
-         of {} s quiet and {} s of attack. Medians of the rounds; goals: growth at most 4 MiB, p99 at \
-         most twice the quiet one.\n",
+        "{PLAYERS} players who each ask again {} ms after their echo; {ATTACKERS} attackers ({SLOW} with \
+         slow heads), who come again when they are cut; {} round(s) of {} s quiet and {} s of attack. \
+         Medians of the rounds; growth is the most that was resident in any of them, less what was before the first.\n",
+        PAUSE.as_millis(),
         effort.rounds,
         effort.half.as_secs(),
         effort.half.as_secs()
     );
     println!(
-        "| attack | connections | MiB sent | growth of the server in MiB | others' p99 quiet, ms \
-         | attacked, ms | ratio | others lost |"
+        "| attackers send | MiB sent | growth, MiB (goal ≤ {GOAL_MIB}) | others' echo p99 quiet, ms \
+         | attacked, ms | ratio (goal ≤ {GOAL_RATIO}) | others lost | frame p99 quiet / attacked, ms \
+         | endings they saw | server's reasons | |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
-    for attack in &attacks {
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    for attack in &ATTACKS {
         measure(attack, effort)?;
     }
     println!();
@@ -99,137 +105,60 @@ pub fn run(effort: Effort) -> Outcome<()> {
 }
 
 fn measure(attack: &Attack, effort: Effort) -> Outcome<()> {
-    let mut server = Server::start(&json!({}))?;
+    let mut server = Server::start(Keys::Hs256, &json!({}))?;
     server.broadcast(attack.broadcast)?;
     let players = Players::join(&server)?;
     thread::sleep(SETTLED);
-    let before = server.resident_bytes()?;
-    let (mut most, mut connections, mut bytes) = (before, 0, 0);
+    let crowd_of = |server: &Server| Crowd::new(server.address);
+    let mut before = None;
+    let (mut most, mut bytes) = (0, 0);
     let (mut quiet, mut attacked) = (Vec::new(), Vec::new());
+    let (mut quiet_frames, mut attacked_frames) = (Vec::new(), Vec::new());
+    let (mut seen, mut reasons) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
         players.take();
+        server.report()?;
         thread::sleep(effort.half);
         quiet.push(milliseconds(percentile(&mut players.take(), 99)));
-        let scene = Scene {
-            target: server.address,
-            over: AtomicBool::new(false),
-            connections: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(0),
-        };
+        quiet_frames.push(server.report()?.frame_p99);
+        let crowd = crowd_of(&server);
+        before = before.or(Some(server.resident_bytes()?));
         thread::scope(|scope| {
-            scope.spawn(|| (attack.attack)(&scene));
+            let attacking = crowd.begin(scope, attack.attack);
             let watched = server.watch(effort.half);
-            scene.over.store(true, Ordering::Relaxed);
+            attacked.push(milliseconds(percentile(&mut players.take(), 99)));
+            crowd.stop();
             most = most.max(watched?);
+            attacking.join().map_err(|_| "an attacker broke")??;
             Outcome::Ok(())
         })?;
-        attacked.push(milliseconds(percentile(&mut players.take(), 99)));
-        connections += scene.connections.into_inner();
-        bytes += scene.bytes.into_inner();
+        let report = server.report()?;
+        attacked_frames.push(report.frame_p99);
+        reasons.push(report.thrown_out);
+        bytes += crowd.bytes.load(Ordering::Relaxed);
+        let endings = crowd.endings.lock();
+        seen.push(counts(&endings.unwrap_or_else(PoisonError::into_inner)));
         thread::sleep(SETTLED);
     }
     let ratios = attacked
         .iter()
         .zip(&quiet)
-        .map(|(attacked, quiet)| attacked / quiet);
+        .map(|(with, without)| with / without);
+    let ratio = median(ratios.collect());
+    let growth = mebibytes(most.saturating_sub(before.unwrap_or(most)));
+    let lost = players.lost();
+    let met = growth <= GOAL_MIB && ratio <= GOAL_RATIO && lost == 0;
     println!(
-        "| {} | {connections} | {:.1} | {:.2} | {:.1} | {:.1} | {:.2} | {} |",
+        "| {} | {:.1} | {growth:.2} | {:.1} | {:.1} | {ratio:.2} | {lost} | {:.2} / {:.2} | {} | {} | {} |",
         attack.name,
         mebibytes(bytes),
-        mebibytes(most - before),
-        median(quiet.clone()),
-        median(attacked.clone()),
-        median(ratios.collect()),
-        players.lost(),
+        median(quiet),
+        median(attacked),
+        median(quiet_frames),
+        median(attacked_frames),
+        seen.first().map_or("", String::as_str),
+        reasons.first().map_or("", String::as_str),
+        verdict(met),
     );
     Ok(())
-}
-
-impl Scene {
-    fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
-    }
-
-    /// Attackers each of whom sends `start` and then `cycle` for ever, as fast as the socket takes it.
-    fn flood(&self, start: &[u8], cycle: &[u8]) {
-        let cycle = cycle.repeat(64 * 1024 / cycle.len());
-        self.attackers(Some(DEAF_BUFFER_BYTES), |stream| {
-            stream.set_write_timeout(Some(STEP))?;
-            stream.write_all(start)?;
-            let mut place = 0;
-            while !self.is_over() {
-                match stream.write(&cycle[place..]) {
-                    Ok(count) => {
-                        place = (place + count) % cycle.len();
-                        self.bytes.fetch_add(count, Ordering::Relaxed);
-                    }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(())
-        });
-    }
-
-    fn never_read(&self) {
-        self.attackers(Some(DEAF_BUFFER_BYTES), |stream| {
-            while !self.is_over() {
-                thread::sleep(STEP);
-                if let Some(error) = stream.take_error()? {
-                    return Err(error);
-                }
-            }
-            Ok(())
-        });
-    }
-
-    /// Each on a thread of its own, from its own address, and again when it was thrown out.
-    fn attackers(
-        &self,
-        receive_buffer: Option<usize>,
-        attack: impl Fn(&mut TcpStream) -> io::Result<()> + Sync,
-    ) {
-        let (attack, this) = (&attack, &self);
-        thread::scope(|scope| {
-            for number in 0..ATTACKERS {
-                scope.spawn(move || {
-                    while !this.is_over() {
-                        let attempt = this.connections.fetch_add(1, Ordering::Relaxed);
-                        let from = loopback(2, number);
-                        let name = format!("bad-{attempt}");
-                        let thrown_out = client::connect(from, this.target, receive_buffer)
-                            .and_then(|stream| client::enter(stream, &client::token(&name)))
-                            .and_then(|stream| attack(&mut stream.into_inner()));
-                        if thrown_out.is_err() {
-                            thread::sleep(STEP);
-                        }
-                    }
-                });
-            }
-        });
-    }
-
-    fn send_heads_slowly(&self) {
-        let head = client::upgrade(&"x".repeat(2000));
-        let mut held: Vec<Option<(TcpStream, usize)>> = (0..SLOW).map(|_| None).collect();
-        while !self.is_over() {
-            for (number, place) in held.iter_mut().enumerate() {
-                let sent = match place.take() {
-                    Some((mut stream, at)) => {
-                        let byte = head.as_bytes()[at % head.len()];
-                        stream.write_all(&[byte]).map(|()| (stream, at + 1))
-                    }
-                    None => {
-                        self.connections.fetch_add(1, Ordering::Relaxed);
-                        let from = loopback(2, number);
-                        client::connect(from, self.target, None).map(|stream| (stream, 0))
-                    }
-                };
-                self.bytes
-                    .fetch_add(usize::from(sent.is_ok()), Ordering::Relaxed);
-                *place = sent.ok();
-            }
-            thread::sleep(BETWEEN_BYTES);
-        }
-    }
 }

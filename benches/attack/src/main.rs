@@ -3,14 +3,17 @@
 use std::{env, error::Error, time::Duration};
 
 mod client;
+mod crowd;
 mod floods;
+mod knocking;
 mod logins;
+mod machine;
 mod players;
 mod server;
 mod silent;
 mod statistics;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// How long each attack goes on.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +26,7 @@ struct Effort {
 fn main() -> Outcome<()> {
     let mut effort = Effort {
         rounds: 3,
-        half: Duration::from_secs(15),
+        half: Duration::from_secs(14),
     };
     let mut only = String::from("silent,floods,logins");
     let mut arguments = env::args().skip(1);
@@ -32,13 +35,21 @@ fn main() -> Outcome<()> {
             "--quick" => {
                 effort = Effort {
                     rounds: 1,
-                    half: Duration::from_secs(4),
+                    // Whoever is over the rate is cut after 10 s.
+                    half: Duration::from_secs(11),
                 }
             }
             "--only" => only = arguments.next().ok_or("--only needs a list")?,
             other => return Err(format!("what is {other}?").into()),
         }
     }
+    println!(
+        "{}\n",
+        match machine::share() {
+            true => "The server has core 0, its players and attackers core 1 of two.",
+            false => "The server shares all cores with its players and attackers.",
+        }
+    );
     for part in only.split(',') {
         match part {
             "silent" => silent::run()?,

@@ -10,16 +10,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use attack::Keys;
+
 use crate::{
     Outcome,
     client::{self, FINAL, TEXT, frame, loopback, read_frame},
     server::Server,
 };
 
-const PLAYERS: usize = 8;
+pub const PLAYERS: usize = 200;
 /// Between an answer and the next question, and up to two ticks more: the questions must not fall into
 /// step with the ticks.
-const PAUSE: Duration = Duration::from_millis(10);
+pub const PAUSE: Duration = Duration::from_millis(200);
 const UP_TO_MORE: u64 = 33_333;
 
 /// Some players who play until this is dropped.
@@ -27,6 +29,8 @@ pub struct Players {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
+
+const KEYS: Keys = Keys::Hs256;
 
 #[derive(Default)]
 struct Shared {
@@ -41,7 +45,8 @@ impl Players {
         let mut threads = Vec::new();
         for number in 0..PLAYERS {
             let stream = client::connect(loopback(1, number), server.address, None)?;
-            let mut stream = client::enter(stream, &client::token(&format!("good-{number}")))?;
+            let mut stream =
+                client::enter(stream, &client::token(KEYS, &format!("good-{number}")))?;
             let shared = shared.clone();
             threads.push(thread::spawn(move || {
                 for question in 0_u64.. {

@@ -1,6 +1,6 @@
 //! Numbers for the tables.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// The time within which this share of them was.
 pub fn percentile(times: &mut [Duration], percent: usize) -> Duration {
@@ -21,4 +21,24 @@ pub fn milliseconds(time: Duration) -> f64 {
 
 pub fn mebibytes(bytes: usize) -> f64 {
     bytes as f64 / (1024.0 * 1024.0)
+}
+
+/// `what: how often` with commas.
+pub fn counts<T: std::fmt::Display>(counts: &BTreeMap<T, usize>) -> String {
+    let counts: Vec<_> = counts
+        .iter()
+        .map(|(what, count)| format!("{what}: {count}"))
+        .collect();
+    match counts.is_empty() {
+        true => "–".into(),
+        false => counts.join(", "),
+    }
+}
+
+/// Whether a value is within its goal, as a word for the table.
+pub fn verdict(met: bool) -> &'static str {
+    match met {
+        true => "met",
+        false => "**missed**",
+    }
 }

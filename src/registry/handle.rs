@@ -38,7 +38,7 @@ pub(crate) struct Handle {
     pub peer: SocketAddr,
     /// The token that the session lasts on.
     token: Mutex<TokenFacts>,
-    /// When the session may bring another one, in [`milliseconds`].
+    /// When the session may bring another one, in [`microseconds`].
     next_refresh: AtomicU64,
     /// Whether it is another one than the session's task knows.
     renewed: AtomicBool,
@@ -62,6 +62,10 @@ enum Phase {
         fenced: bool,
     },
 }
+
+/// One attempt to bring another token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attempt(u64);
 
 /// What [`Handle::leave`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +212,14 @@ impl Handle {
         }
     }
 
+    /// The good-bye, once somebody has ended the session, also politely.
+    pub fn leaving(&self) -> Option<Goodbye> {
+        match &*lock(&self.phase) {
+            Phase::Leaving { goodbye, .. } => Some(goodbye.clone()),
+            _ => None,
+        }
+    }
+
     /// The answer to a handshake that was abandoned.
     pub fn abandoned(&self) -> Option<Refusal> {
         match &*lock(&self.phase) {
@@ -265,15 +277,21 @@ impl Handle {
 
     /// Takes the right to bring another token, which is there again after the pause; or tells how long to
     /// wait.
-    pub fn may_refresh(&self, pause: Duration) -> Result<(), Duration> {
-        let now = milliseconds();
-        let after = now.saturating_add(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
-        let take = |next: u64| (next <= now).then_some(after);
+    pub fn may_refresh(&self, pause: Duration) -> Result<Attempt, Duration> {
+        let now = microseconds();
+        let after = now.saturating_add(u64::try_from(pause.as_micros()).unwrap_or(u64::MAX));
+        // Never the same twice, so that an attempt knows whether it is the last.
+        let take = |next: u64| (next <= now).then_some(after.max(next + 1));
         let (order, next) = (Ordering::Relaxed, &self.next_refresh);
         match next.fetch_update(order, order, take) {
-            Ok(_) => Ok(()),
-            Err(next) => Err(Duration::from_millis(next - now)),
+            Ok(next) => Ok(Attempt(after.max(next + 1))),
+            Err(next) => Err(Duration::from_micros(next - now)),
         }
+    }
+
+    /// Whether no other attempt has begun since this one.
+    pub fn is_last(&self, attempt: Attempt) -> bool {
+        self.next_refresh.load(Ordering::Relaxed) == attempt.0
     }
 
     /// For the session's task: whether the token is another one since the last time.
@@ -294,10 +312,10 @@ impl Handle {
 }
 
 /// Since the first call.
-fn milliseconds() -> u64 {
+fn microseconds() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     let since = START.get_or_init(Instant::now).elapsed();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// What a handshake answers that was ended from outside.

@@ -212,7 +212,8 @@ impl Ledger {
         }
     }
 
-    /// Bars the subject and takes its sessions out of the indexes; the caller fences them. The list
+    /// Bars the subject. The caller fences its sessions, which stay in the indexes until then, so that
+    /// another revocation at the same time waits for the same fence. The list
     /// can be full, then the sessions end all the same.
     pub fn revoke(
         &mut self,
@@ -220,9 +221,6 @@ impl Ledger {
         unix_now: u64,
     ) -> (Vec<Arc<Handle>>, Result<(), StoreError>) {
         let found = self.find(&entry.subject);
-        for handle in &found {
-            self.forget(handle);
-        }
         let listed = match entry.subject {
             Subject::Session(_) => Ok(()),
             _ => self.barred.put(entry, unix_now),

@@ -78,14 +78,20 @@ async fn check(
     clock: Clock,
     interval: Duration,
 ) -> Result<(), Refusal> {
+    let token = handle.token();
     let mut admission = Admission::new(handle.user.clone());
-    admission.token = handle.token();
+    admission.token = token.clone();
     let Err(refusal) = shared.examiner.readmit(admission).await else {
         return Ok(());
     };
     if refusal.kind() == RefusalKind::Unavailable {
         clock.plan(&handle, interval / RETRY_PARTS);
         return Err(refusal);
+    }
+    if handle.token() != token {
+        // The session has another token since: that one is looked at soon.
+        clock.plan(&handle, interval / RETRY_PARTS);
+        return Ok(());
     }
     let goodbye = Goodbye {
         reason: refusal.disconnect_reason(),

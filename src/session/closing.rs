@@ -12,7 +12,10 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{Ending, Session, Transport, Written};
-use crate::goodbye::{DisconnectReason, Goodbye};
+use crate::{
+    goodbye::{DisconnectReason, Goodbye},
+    registry::Handle,
+};
 
 const DRAIN_BYTES: usize = 1024;
 /// What a client may send after our Close before it is reset.
@@ -32,19 +35,17 @@ impl<S: Transport> Session<S> {
         self.outlet.shut();
         let limit = self.time_to_close(&ending);
         let deadline = Instant::now() + limit;
-        timeout_at(deadline, self.say_goodbye(ending)).await == Ok(true)
+        let (handle, cut_timeout) = (self.handle.clone(), self.limits.cut_timeout);
+        tokio::select! {
+            biased;
+            in_order = timeout_at(deadline, self.say_goodbye(ending)) => in_order == Ok(true),
+            () = barred_for(&handle, cut_timeout) => false,
+        }
     }
 
     fn time_to_close(&self, ending: &Ending) -> Duration {
         match ending {
-            Ending::Cut(goodbye) | Ending::Broken(goodbye)
-                if matches!(
-                    goodbye.reason,
-                    DisconnectReason::Revoked
-                        | DisconnectReason::Banned
-                        | DisconnectReason::UserGone
-                ) =>
-            {
+            Ending::Cut(goodbye) | Ending::Broken(goodbye) if is_barred(goodbye.reason) => {
                 self.limits.cut_timeout
             }
             _ => self.limits.close_timeout,
@@ -57,6 +58,7 @@ impl<S: Transport> Session<S> {
             Ending::Lost => return false,
             Ending::ByClient => {
                 self.outlet.discard();
+                self.protocol.get_mut().keep_last_frame();
                 return self.write_close().await && self.stream.shutdown().await.is_ok();
             }
             Ending::Broken(goodbye) => {
@@ -163,4 +165,20 @@ impl<S: Transport> Session<S> {
             }
         }
     }
+}
+
+fn is_barred(reason: DisconnectReason) -> bool {
+    use DisconnectReason::{Banned, Revoked, UserGone};
+    matches!(reason, Revoked | Banned | UserGone)
+}
+
+/// Waits until somebody who was leaving anyway is barred, and for so long after that.
+async fn barred_for(handle: &Handle, time: Duration) {
+    while !handle
+        .fenced()
+        .is_some_and(|goodbye| is_barred(goodbye.reason))
+    {
+        handle.woken().await;
+    }
+    tokio::time::sleep(time).await;
 }

@@ -173,9 +173,16 @@ fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
         dismiss(world, old.id, DisconnectReason::Replaced.into());
     }
     tell_earlier_ends(world, incoming, arrival.handle.user.id());
+    let handle = arrival.handle.clone();
     match before.and_then(|before| link::take_over(world, incoming, &before)) {
         Some(entity) => link::restore(world, arrival, entity),
         None => spawn(world, arrival),
+    }
+    // Who was cut since entering: the departure may have been taken when there was no entity yet.
+    if let Some(goodbye) = handle.leaving()
+        && leaves_at_once(goodbye.reason)
+    {
+        dismiss(world, handle.id, goodbye);
     }
 }
 

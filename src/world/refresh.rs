@@ -87,9 +87,10 @@ impl Bouncer {
             .filter(|handle| handle.is_live())
             .ok_or_else(|| Refusal::unauthorized("there is no such session"))?;
         let pause = shared.config.limits.refresh_pause;
-        if let Err(wait) = handle.may_refresh(pause) {
-            return Err(Refusal::from(RefusalKind::TooManyAttempts).retry_after(wait));
-        }
+        let too_many = || Refusal::from(RefusalKind::TooManyAttempts);
+        let attempt = handle
+            .may_refresh(pause)
+            .map_err(|wait| too_many().retry_after(wait))?;
         let end = |reason: DisconnectReason| registry.leave(&handle, reason.into(), true);
         let admission = match shared.authenticate(token, handle.peer).await {
             Ok(admission) => admission,
@@ -103,6 +104,9 @@ impl Bouncer {
         if admission.user.id() != handle.user.id() {
             end(DisconnectReason::RefreshUserMismatch);
             return Err(Refusal::unauthorized("the token is another user's"));
+        }
+        if !handle.is_last(attempt) {
+            return Err(too_many().because("another token came meanwhile"));
         }
         let expires_at = admission.token.expires_at;
         registry.renew(&handle, admission.token)?;

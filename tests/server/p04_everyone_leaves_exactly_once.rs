@@ -304,3 +304,54 @@ fn p04_a_cut_drops_what_was_unread() {
     game.tick();
     assert!(game.seen().frames.is_empty());
 }
+
+/// Another session of the same user is in, so that a tick looks for earlier ends while somebody joins.
+#[test]
+fn p04_whoever_is_cut_while_joining_leaves_no_entity_behind() {
+    let mut game = Game::limited(|limits| {
+        limits.duplicate_login = DuplicateLogin::Allow;
+        limits.connections_per_user = 8;
+    });
+    let _first = game.join("player-1");
+    let mut other = claims("player-1");
+    other["jti"] = "another".into();
+    let (token, address) = (sign(&other), game.address);
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_over = {
+        let stop = stop.clone();
+        move || stop.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    let clients: Vec<_> = (0..3)
+        .map(|_| {
+            let (token, is_over) = (token.clone(), is_over.clone());
+            std::thread::spawn(move || {
+                while !is_over() {
+                    drop(Client::connect(address, &token));
+                }
+            })
+        })
+        .collect();
+    let revoker = std::thread::spawn({
+        let bouncer = game.bouncer.clone();
+        move || {
+            while !is_over() {
+                drop(bouncer.revoke(Revocation::token("another")));
+                drop(bouncer.restore(Subject::Token("another".into())));
+                std::thread::sleep(Duration::from_micros(20));
+            }
+        }
+    });
+    let until = std::time::Instant::now() + Duration::from_secs(5);
+    game.until("time passes", |_| std::time::Instant::now() > until);
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    for thread in clients.into_iter().chain([revoker]) {
+        game.until("the thread ends", |_| thread.is_finished());
+        thread.join().unwrap();
+    }
+    game.until("the others are gone", |game| game.entities() == 1);
+    assert_eq!(game.players(), 1);
+    let seen = game.seen();
+    println!("{} joined", seen.joined.len());
+    assert!(seen.joined.len() > 10, "the race took place");
+    assert_eq!(seen.joined.len(), seen.left.len() + 1);
+}

@@ -48,6 +48,9 @@ pub struct RemoteKeyOptions {
     /// which is also the most, not shorter than `refresh_interval`.
     #[serde(rename = "longest_staleness_seconds", with = "seconds")]
     pub longest_staleness: Duration,
+    /// Most tokens with an unknown key that wait for a fetch at the same time; further ones get 401 at once.
+    /// Default 32, 1 to 10 000.
+    pub most_waiting: usize,
     /// The certificate authorities to trust, as PEM certificates. Default: `None`, those of Mozilla's
     /// root program, as of the build.
     #[serde(skip)]
@@ -62,6 +65,7 @@ impl Default for RemoteKeyOptions {
             minimum_interval: 30 * SECOND,
             refresh_interval: 300 * SECOND,
             longest_staleness: DAY,
+            most_waiting: 32,
             certificate_authorities: None,
         }
     }
@@ -72,6 +76,7 @@ impl RemoteKeyOptions {
         let least = 10 * MILLI;
         check("timeout_seconds", self.timeout, least..=60 * SECOND)?;
         check("max_bytes", self.max_bytes, 1024..=256 * 1024)?;
+        check("most_waiting", self.most_waiting, 1..=10_000)?;
         check(
             "minimum_interval_seconds",
             self.minimum_interval,

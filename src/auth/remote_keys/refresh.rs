@@ -71,6 +71,11 @@ impl Refresh {
         }
     }
 
+    /// Asks for a fetch.
+    pub fn ask(&self) {
+        self.demand.notify_waiters();
+    }
+
     /// Asks for a fetch, and waits for its end unless it has to come later.
     pub async fn refetch(&self) {
         let mut known = self.known.subscribe();
@@ -78,7 +83,7 @@ impl Refresh {
             let known = known.borrow_and_update();
             (known.fetches, known.resting_until)
         };
-        self.demand.notify_waiters();
+        self.ask();
         if resting_until <= Instant::now() {
             // Fails when the sender is gone, which `self` holds.
             let _ = known.wait_for(|known| known.fetches > fetches).await;

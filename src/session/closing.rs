@@ -54,6 +54,13 @@ impl<S: Transport> Session<S> {
 
     /// True when both sides have closed in order.
     async fn say_goodbye(&mut self, ending: Ending) -> bool {
+        let ending = match ending {
+            // Its answer would come after the flood, which is not taken apart any more either.
+            Ending::Cut(goodbye) if goodbye.reason == DisconnectReason::RateLimited => {
+                Ending::Broken(goodbye)
+            }
+            other => other,
+        };
         let goodbye = match ending {
             Ending::Lost => return false,
             Ending::ByClient => {

@@ -1,7 +1,7 @@
 //! Every queue, map, buffer, token and header has a limit that a config field names, and a policy.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     net::TcpStream,
     thread,
     time::{Duration, Instant},
@@ -228,6 +228,7 @@ fn p09_a_long_debt_is_not_waited_for() {
         limits.inbound_frames_per_second = 1;
         limits.inbound_frames_burst = 1;
         limits.inbound_overload_timeout = Duration::from_millis(300);
+        limits.close_timeout = 2 * PATIENCE;
     });
     let mut flooder = game.join("player-1");
     let start = Instant::now();
@@ -239,6 +240,14 @@ fn p09_a_long_debt_is_not_waited_for() {
     game.until("the end", |game| game.entities() == 0);
     assert_eq!(game.seen().left[0].1, DisconnectReason::RateLimited);
     assert!(start.elapsed() < Duration::from_secs(10), "the next ping");
+
+    // An answer to the Close is not looked for in the rest of the flood.
+    let stream = flooder.socket.get_mut();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut goodbye = Vec::new();
+    stream.read_to_end(&mut goodbye).unwrap();
+    let code = goodbye.windows(2).any(|two| two == 4003_u16.to_be_bytes());
+    assert!(code, "{goodbye:?}");
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn p06_model_a_refresh_and_a_revocation_of_its_token_leave_nobody() {
             }
             // Whichever came first, a later revocation finds the token that counts, and no other.
             let later = lock(&ledger).revoke(Revocation::token(&*lasts_on), 0).0;
-            assert_eq!(!later.is_empty(), handle.is_live());
+            assert_eq!(later.iter().any(|found| found.is_live()), handle.is_live());
         });
     }
 }

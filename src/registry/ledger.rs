@@ -213,8 +213,8 @@ impl Ledger {
     }
 
     /// Bars the subject. The caller fences its sessions, which stay in the indexes until then, so that
-    /// another revocation at the same time waits for the same fence. The list
-    /// can be full, then the sessions end all the same.
+    /// another revocation at the same time waits for the same fence. The list can be full, then the
+    /// sessions end all the same.
     pub fn revoke(
         &mut self,
         entry: Revocation,

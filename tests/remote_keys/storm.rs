@@ -10,10 +10,12 @@ use bevy_bouncer::{JwtAuthenticator, RemoteKeyOptions};
 use crate::{
     key::{key_set, old_key},
     key_server::{KeyServer, Reply, answer},
+    support::PATIENCE,
     verify::{hasty, status, tokens},
 };
 
-/// A thousand tokens at once, each of which names another key. All of them are refused.
+/// A thousand tokens at once, each of which names another key. All of them are refused, by 503 when too
+/// many wait.
 async fn storm(tokens: &Arc<JwtAuthenticator>) {
     let key = old_key();
     let guesses = (0..1000).map(|number| {
@@ -24,7 +26,7 @@ async fn storm(tokens: &Arc<JwtAuthenticator>) {
     // All of them are on their way before the first one is awaited.
     let guesses: Vec<_> = guesses.collect();
     for guess in guesses {
-        assert_eq!(guess.await.unwrap(), 401);
+        assert!([401, 503].contains(&guess.await.unwrap()));
     }
 }
 
@@ -78,6 +80,34 @@ async fn all_who_wait_share_one_fetch() {
         assert_eq!(player.await.unwrap(), 200);
     }
     assert_eq!(server.fetches(), 1);
+}
+
+#[tokio::test]
+async fn those_who_wait_for_a_fetch_hold_up_nobody_whose_key_is_known() {
+    let server = KeyServer::with_keys(key_set(&[&old_key()]));
+    let mut options = hasty();
+    options.most_waiting = 2;
+    let tokens = tokens(&server, options);
+    let good = old_key().token();
+    assert_eq!(status(&tokens, &good).await, 200);
+    let never = Reply::Late(PATIENCE, Vec::new());
+    server.reply("/keys", never);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut guesses: Vec<_> = (0..3)
+        .map(|number| {
+            let (tokens, token) = (tokens.clone(), old_key().token_naming(&number.to_string()));
+            tokio::spawn(async move { status(&tokens, &token).await })
+        })
+        .collect();
+    let deadline = Instant::now() + PATIENCE;
+    while !guesses.iter().any(|guess| guess.is_finished()) {
+        assert!(Instant::now() < deadline, "nobody is one too many");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let place = guesses.iter().position(|guess| guess.is_finished());
+    assert_eq!(guesses.remove(place.unwrap()).await.unwrap(), 503);
+    assert_eq!(status(&tokens, &good).await, 200);
+    assert!(guesses.iter().all(|guess| !guess.is_finished()));
 }
 
 #[tokio::test]

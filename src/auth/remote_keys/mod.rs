@@ -15,7 +15,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::{sync::Semaphore, task::AbortHandle};
+use tokio::task::AbortHandle;
 
 use super::keys::VerifyingKey;
 use crate::{config::ConfigError, refusal::Refusal, sync::lock};
@@ -54,8 +54,6 @@ pub struct RemoteKeys {
     refresh: Arc<Refresh>,
     /// The task that fetches, on whichever runtime asked first.
     task: Mutex<Option<AbortHandle>>,
-    /// Those who wait for a fetch hold up nobody whose key is known.
-    waiting: Semaphore,
 }
 
 impl RemoteKeys {
@@ -80,11 +78,9 @@ impl RemoteKeys {
     fn new(source: Source, options: RemoteKeyOptions) -> Result<Self, ConfigError> {
         options.validate()?;
         let fetcher = Fetcher::new(&options)?;
-        let waiting = Semaphore::new(options.most_waiting);
         Ok(Self {
             refresh: Arc::new(Refresh::new(source, fetcher, options)),
             task: Mutex::default(),
-            waiting,
         })
     }
 
@@ -119,11 +115,7 @@ impl RemoteKeys {
             Err(_) => true,
         };
         if may_change {
-            match self.waiting.try_acquire() {
-                Ok(_turn) => self.refresh.refetch().await,
-                // Enough handshakes wait for the answer; it is asked for all the same.
-                Err(_) => self.refresh.ask(),
-            }
+            self.refresh.refetch().await?;
             found = self.refresh.look_up(id);
         }
         found?.ok_or_else(|| Refusal::unauthorized("there is no such key"))

@@ -48,8 +48,8 @@ pub struct RemoteKeyOptions {
     /// which is also the most, not shorter than `refresh_interval`.
     #[serde(rename = "longest_staleness_seconds", with = "seconds")]
     pub longest_staleness: Duration,
-    /// Most tokens with an unknown key that wait for a fetch at the same time; further ones get 401 at once.
-    /// Default 32, 1 to 10 000.
+    /// Most tokens with an unknown key that wait for a fetch at the same time, as long as there are good
+    /// keys; further ones get 503 at once. Default 32, 1 to 10 000.
     pub most_waiting: usize,
     /// The certificate authorities to trust, as PEM certificates. Default: `None`, those of Mozilla's
     /// root program, as of the build.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     select,
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     time::{Instant, sleep, sleep_until, timeout},
 };
 
@@ -26,6 +26,7 @@ pub(super) struct Refresh {
     known: watch::Sender<Known>,
     /// Rung by a token that names an unknown key.
     demand: Notify,
+    waiting: Semaphore,
 }
 
 /// All that is known at one moment.
@@ -51,6 +52,7 @@ impl Refresh {
             resting_until: Instant::now(),
         };
         Self {
+            waiting: Semaphore::new(options.most_waiting),
             source,
             fetcher,
             options,
@@ -71,23 +73,25 @@ impl Refresh {
         }
     }
 
-    /// Asks for a fetch.
-    pub fn ask(&self) {
-        self.demand.notify_waiters();
-    }
-
-    /// Asks for a fetch, and waits for its end unless it has to come later.
-    pub async fn refetch(&self) {
+    /// Asks for a fetch, and waits for its end unless it has to come later. 503 when too many wait for
+    /// it already: they hold up nobody whose key is known.
+    pub async fn refetch(&self) -> Result<(), Refusal> {
         let mut known = self.known.subscribe();
-        let (fetches, resting_until) = {
+        let (fetches, resting_until, usable) = {
             let known = known.borrow_and_update();
-            (known.fetches, known.resting_until)
+            (known.fetches, known.resting_until, known.good.is_some())
         };
-        self.ask();
-        if resting_until <= Instant::now() {
-            // Fails when the sender is gone, which `self` holds.
-            let _ = known.wait_for(|known| known.fetches > fetches).await;
+        self.demand.notify_waiters();
+        if resting_until > Instant::now() {
+            return Ok(());
         }
+        let turn = self.waiting.try_acquire();
+        if turn.is_err() && usable {
+            return Err(Refusal::unavailable("too many wait for other keys"));
+        }
+        // Fails when the sender is gone, which `self` holds.
+        let _ = known.wait_for(|known| known.fetches > fetches).await;
+        Ok(())
     }
 
     /// Fetches at once, then whenever it is time, and on demand in between.

@@ -6,9 +6,11 @@
 //! ```
 //!
 //! What a player writes goes to everybody as `{"from":{"id","name"},"text"}`, or back to the player
-//! with `echo = true`. SIGINT and SIGTERM say good-bye to everybody and exit with 0; a second one
-//! exits at once. Exit code 2 means that the configuration cannot be used, 1 that the machine did not
-//! go along.
+//! with `echo = true`. SIGTERM drains the server as `[drain]` says: nobody new comes in, players are told
+//! batch by batch when to come back, and it exits with 0 when they have left, at once when nobody is in.
+//! SIGINT (Ctrl-C) says good-bye to everybody at once and exits with 0. A second signal does not wait for
+//! anybody. With TLS, SIGHUP loads the certificate anew. Exit code 2 means that the configuration cannot be
+//! used, 1 that the machine did not go along.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -30,6 +32,9 @@ mod game;
 mod players;
 #[path = "headless/problem.rs"]
 mod problem;
+#[cfg(unix)]
+#[path = "headless/reload.rs"]
+mod reload;
 #[path = "headless/secret.rs"]
 mod secret;
 #[path = "headless/server.rs"]

@@ -44,10 +44,14 @@ pub(crate) struct Arrival {
     pub answer: oneshot::Sender<Result<(), Refusal>>,
 }
 
-/// A session that has ended. Each live session sends exactly one.
+/// A session that has ended. Each live session sends exactly one, and perhaps one before it that it may come
+/// back.
 pub(crate) struct Departure {
     pub handle: Arc<Handle>,
     pub goodbye: Goodbye,
+    /// Only the connection is lost; the player is kept for a while, and what becomes of it is another
+    /// departure.
+    pub may_come_back: bool,
 }
 
 /// A line towards the game, with the bell that wakes a game which sleeps between its ticks.
@@ -77,7 +81,7 @@ impl<T> Clone for Line<T> {
 
 /// Where departures are reported.
 ///
-/// There is one slot for each place in the registry, and a departure holds its place (through its
+/// There are two slots for each place in the registry, and a departure holds its place (through its
 /// handle) until the game has taken it out. So there is always room.
 #[derive(Clone)]
 pub(crate) struct Departures(Line<Departure>);
@@ -87,6 +91,40 @@ impl Departures {
         if self.0.put(departure).is_err() {
             // Only when the app is gone, and then there is nobody to tell.
             tracing::debug!("a departure was not reported: the app is gone");
+        }
+    }
+
+    /// Wakes a game that sleeps between its ticks.
+    pub fn ring(&self) {
+        let _ = self.0.bell.try_send(());
+    }
+}
+
+/// What the game should know besides.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// A revocation is not stored.
+    NotStored(StoreError),
+    /// A session will end at this time (unix seconds, grace included) unless it gets another token.
+    Expiring { id: ConnectionId, ends_at: u64 },
+    /// What came of another token: when it expires, or why it was refused.
+    Refreshed {
+        id: ConnectionId,
+        result: Result<Option<u64>, Refusal>,
+    },
+}
+
+/// Where notices are put. When too many wait, further ones are dropped, and counted.
+#[derive(Clone)]
+pub(crate) struct Notices {
+    line: Line<Notice>,
+    tally: Arc<Tally>,
+}
+
+impl Notices {
+    pub fn put(&self, notice: Notice) {
+        if let Err(TrySendError::Full(_)) = self.line.put(notice) {
+            Tally::count(&self.tally.dropped_notices);
         }
     }
 }
@@ -217,7 +255,6 @@ impl Inlet {
 pub(crate) struct NetworkEnd {
     arrivals: Line<Arrival>,
     ready: Arc<Line<Arc<Inlet>>>,
-    store_failures: Line<StoreError>,
     messages_limit: usize,
     bytes_limit: usize,
 }
@@ -243,11 +280,6 @@ impl NetworkEnd {
     pub fn line<T>(&self, limit: usize) -> (Line<T>, Receiver<T>) {
         line(limit, &self.arrivals.bell)
     }
-
-    /// Tells the game that a revocation is not stored. Some are dropped when it fails all the time.
-    pub fn store_failed(&self, error: StoreError) {
-        let _ = self.store_failures.put(error);
-    }
 }
 
 /// The game's end.
@@ -255,31 +287,37 @@ pub(crate) struct GameEnd {
     pub arrivals: Receiver<Arrival>,
     pub departures: Receiver<Departure>,
     pub ready: Receiver<Arc<Inlet>>,
-    pub store_failures: Receiver<StoreError>,
+    pub notices: Receiver<Notice>,
     /// Rings when there is something in any of these.
     pub bell: Receiver<()>,
     pub ticks: mpsc::Sender<Vec<Command>>,
 }
 
-/// Both ends, the line for departures, and the ticks on their way to the network.
+/// Both ends, the lines for departures and notices, and the ticks on their way to the network.
 pub(crate) fn bridge(
     limits: &Limits,
+    tally: &Arc<Tally>,
 ) -> (
     NetworkEnd,
     GameEnd,
     Departures,
+    Notices,
     mpsc::Receiver<Vec<Command>>,
 ) {
     let (ring, bell) = crossbeam_channel::bounded(1);
     let (arrivals, arrivals_end) = line(limits.pending_handshakes, &ring);
-    let (departures, departures_end) = line(limits.connections, &ring);
+    let (departures, departures_end) = line(limits.connections.saturating_mul(2), &ring);
     let (ready, ready_end) = line(limits.connections, &ring);
-    let (store_failures, store_failures_end) = line(16, &ring);
+    // Two for each session: its token expires, and another one was given.
+    let (notices, notices_end) = line(limits.connections.saturating_mul(2).max(16), &ring);
+    let notices = Notices {
+        line: notices,
+        tally: tally.clone(),
+    };
     let (ticks, ticks_end) = mpsc::channel(limits.queued_ticks);
     let network = NetworkEnd {
         arrivals,
         ready: Arc::new(ready),
-        store_failures,
         messages_limit: limits.inbound_queue_messages,
         bytes_limit: limits.inbound_queue_bytes,
     };
@@ -287,11 +325,11 @@ pub(crate) fn bridge(
         arrivals: arrivals_end,
         departures: departures_end,
         ready: ready_end,
-        store_failures: store_failures_end,
+        notices: notices_end,
         bell,
         ticks,
     };
-    (network, game, Departures(departures), ticks_end)
+    (network, game, Departures(departures), notices, ticks_end)
 }
 
 fn line<T>(limit: usize, bell: &Sender<()>) -> (Line<T>, Receiver<T>) {
@@ -307,6 +345,7 @@ pub(crate) struct Tally {
     pub refused: AtomicU64,
     pub refused_sends: AtomicU64,
     pub merged_ticks: AtomicU64,
+    pub dropped_notices: AtomicU64,
 }
 
 impl Tally {

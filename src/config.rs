@@ -5,6 +5,8 @@ use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
 use serde::Deserialize;
 use thiserror::Error;
 
+pub(crate) mod plaintext;
+
 /// A value in the configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{field}: {reason}")]
@@ -52,6 +54,12 @@ pub struct BouncerConfig {
     /// of theirs is the client's, for limits, logs and [`Connection`](crate::Connection). Default:
     /// none, and then the client is whoever connects.
     pub trusted_proxies: Vec<String>,
+    /// The certificate. Default: none, and then tokens cross the network in plain text.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::TlsConfig>,
+    /// Whether to listen without TLS on an address that is not a loopback address, because a proxy with
+    /// TLS stands in front. Default: false.
+    pub allow_plaintext: bool,
     /// All limits and timeouts.
     pub limits: Limits,
 }
@@ -65,6 +73,9 @@ impl BouncerConfig {
             origins: Vec::new(),
             subprotocols: Vec::new(),
             trusted_proxies: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+            allow_plaintext: false,
             limits: Limits::default(),
         }
     }
@@ -99,13 +110,26 @@ impl BouncerConfig {
         self
     }
 
+    /// The same with TLS.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crate::TlsConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// The same, and plain text may cross the network, because a proxy with TLS stands in front.
+    pub fn allow_plaintext(mut self) -> Self {
+        self.allow_plaintext = true;
+        self
+    }
+
     /// The same with these limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Checks every field and resolves the address.
+    /// Checks every field and resolves the address. Files are not read.
     ///
     /// # Errors
     /// The first field that cannot be used, with the reason.
@@ -116,6 +140,7 @@ impl BouncerConfig {
                 "must be an IP address and a port, like 127.0.0.1:9000",
             )
         })?;
+        plaintext::check(self, address)?;
         self.validate_path()?;
         for subprotocol in &self.subprotocols {
             if !is_token(subprotocol) || subprotocol.starts_with("bearer.") {
@@ -163,10 +188,20 @@ pub enum DuplicateLogin {
     /// One session per user: the new one replaces the old one, which is closed with 4409.
     #[default]
     KickOld,
+    /// One session per user: the old connection is closed with 4409, and the player goes on as the same entity
+    /// with the new one ([`LinkRestored`](crate::LinkRestored)).
+    TakeOver,
     /// One session per user: the new one gets 409.
     RejectNew,
     /// Up to [`Limits::connections_per_user`] sessions per user; one more gets 409.
     Allow,
+}
+
+impl DuplicateLogin {
+    /// Whether a new session ends the one before.
+    pub const fn replaces(self) -> bool {
+        matches!(self, Self::KickOld | Self::TakeOver)
+    }
 }
 
 macro_rules! limits {
@@ -215,6 +250,7 @@ const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 limits! {
     counts {
@@ -226,7 +262,8 @@ limits! {
         connections_per_user = 1, in 1..=1024;
         /// Most replacements of one user's session in 60 s; one more gets 429. Default 5.
         replacements_per_minute = 5, in 1..=1000;
-        /// Most handshakes under way at once; one more gets 503. Default 1024.
+        /// Most handshakes under way at once. One more gets the place of whoever has not sent a complete
+        /// request head for the longest time, a second at least, and 503 when there is nobody. Default 1024.
         pending_handshakes = 1024, in 1..=100_000;
         /// Handshakes that one IP address (IPv6: one /64) may start in a minute, also the burst; one
         /// more gets 429. Counted when a connection is accepted, whatever is sent on it. Default 60.
@@ -307,12 +344,23 @@ limits! {
         unsaved_revocations = 65_536, in 1..=10_000_000;
     }
     durations {
+        /// How long a player whose connection was lost stays, so that the same user can go on as the same
+        /// entity. Default 0, which is not at all; at most an hour.
+        resume_window, "resume_window_seconds" = Duration::ZERO, in Duration::ZERO..=HOUR;
         /// From accept to `101`; longer gets 408. Default 10 s.
         handshake_timeout, "handshake_timeout_seconds" = 10 * SECOND, in 10 * MILLI..=HOUR;
         /// For the request head; longer gets 408. Default 5 s.
         head_timeout, "head_timeout_seconds" = 5 * SECOND, in 10 * MILLI..=HOUR;
         /// For the authenticator with its user lookup; longer gets 503. Default 3 s.
         lookup_timeout, "lookup_timeout_seconds" = 3 * SECOND, in 10 * MILLI..=HOUR;
+        /// How long before a session's token expires the game is told, so that the client can bring another
+        /// one; up to half as long again, so that not all are told together. Default 60 s, 0 for never.
+        expiry_warning, "expiry_warning_seconds" = 60 * SECOND, in Duration::ZERO..=DAY;
+        /// Between two tokens that one session brings; sooner gets 429. Default 1 s.
+        refresh_pause, "refresh_pause_seconds" = SECOND, in Duration::ZERO..=HOUR;
+        /// How long a session may last whatever its tokens say; then 4100. Default 0, which is for ever;
+        /// at most a year.
+        longest_session, "longest_session_seconds" = Duration::ZERO, in Duration::ZERO..=YEAR;
         /// How often everybody who is in is checked again, give or take a fifth: whether the user still
         /// exists and the token's key is still valid. Default 300 s, 0 for never, at most a day.
         recheck_interval, "recheck_interval_seconds" = 300 * SECOND, in Duration::ZERO..=DAY;
@@ -383,7 +431,7 @@ fn check_time(
 }
 
 /// Durations as numbers of seconds.
-mod seconds {
+pub(crate) mod seconds {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, de::Error};

@@ -140,8 +140,10 @@ impl fmt::Debug for UserId {
 #[reflect(Component, Debug, Clone, PartialEq)]
 pub struct User {
     id: UserId,
-    name: String,
-    roles: Vec<String>,
+    /// Shared, as the id is: a session and its entity each have a user.
+    name: Arc<str>,
+    /// `None` without any.
+    roles: Option<Arc<[String]>>,
 }
 
 impl User {
@@ -164,8 +166,8 @@ impl User {
         }
         Ok(Self {
             id,
-            name,
-            roles: Vec::new(),
+            name: name.into(),
+            roles: None,
         })
     }
 
@@ -178,19 +180,17 @@ impl User {
         mut self,
         roles: impl IntoIterator<Item = R>,
     ) -> Result<Self, InvalidIdentity> {
-        self.roles = roles
-            .into_iter()
-            .take(USER_ROLES_MAX + 1)
-            .map(Into::into)
-            .collect();
+        let roles = roles.into_iter().take(USER_ROLES_MAX + 1);
+        let roles: Vec<String> = roles.map(Into::into).collect();
         let allowed = |role: &String| {
             !role.is_empty()
                 && role.len() <= USER_ROLE_MAX_BYTES
                 && !role.chars().any(char::is_control)
         };
-        if self.roles.len() > USER_ROLES_MAX || !self.roles.iter().all(allowed) {
+        if roles.len() > USER_ROLES_MAX || !roles.iter().all(allowed) {
             return Err(InvalidIdentity::Roles);
         }
+        self.roles = (!roles.is_empty()).then(|| roles.into());
         Ok(self)
     }
 
@@ -206,12 +206,12 @@ impl User {
 
     /// The roles, as the directory gave them.
     pub fn roles(&self) -> &[String] {
-        &self.roles
+        self.roles.as_deref().unwrap_or_default()
     }
 
     /// Whether the user has this role.
     pub fn has_role(&self, role: &str) -> bool {
-        self.roles.iter().any(|held| held == role)
+        self.roles().iter().any(|held| held == role)
     }
 }
 
@@ -246,7 +246,8 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
+/// Inserts a component of the game's own.
+pub(crate) type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
 
 /// What an [`Authenticator`](crate::Authenticator) answers about a request that it accepts.
 ///

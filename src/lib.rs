@@ -89,6 +89,36 @@
 //! }
 //! ```
 //!
+//! # Sessions that last
+//!
+//! A session ends with its token. [`TokenExpiring`] tells the game in time to ask the client for another
+//! one, and [`Refresh`] takes it; so does [`Bouncer::refresh`] outside of the ECS. Everybody is looked up
+//! again every [`Limits::recheck_interval`].
+//!
+//! With [`Limits::resume_window`], a player whose connection was lost stays an entity for a while
+//! ([`LinkLost`]), and goes on when the user is back ([`LinkRestored`]), after a full check.
+//!
+//! # Going down
+//!
+//! [`Bouncer::drain`] takes the server out of service: nobody new comes in, the game hears
+//! [`DrainStarted`], and players are closed with 4000, batch by batch, each told another time to come back.
+//! Whoever is left at the deadline is reset. [`is_draining`] is the run condition for systems that matter
+//! only then.
+//!
+//! ```
+//! use bevy_bouncer::prelude::*;
+//! use bevy_ecs::prelude::*;
+//! use std::time::Duration;
+//!
+//! fn restart(bouncer: Res<Bouncer>) {
+//!     bouncer.drain(Drain::within(Duration::from_secs(60)).then_exit());
+//! }
+//!
+//! fn last_call(_: On<DrainStarted>, mut outbox: Outbox) {
+//!     outbox.broadcast("the server restarts, see you in a moment");
+//! }
+//! ```
+//!
 //! # When systems run
 //!
 //! [`BouncerSystems::Receive`] runs in `PreUpdate`, [`BouncerSystems::Send`] in `PostUpdate`, and
@@ -109,7 +139,9 @@
 //!
 //! - `sqlite` (default): [`SqliteDirectory`] and [`SqliteRevocations`].
 //! - `admin` (default): [`AdminPlugin`], the operator's HTTP API.
-//! - `redis`: `RedisBackplane`, many nodes over Redis or Valkey.
+//! - `jwks-url` (default): [`RemoteKeys`], the keys of a key set at a URL or of an OpenID provider.
+//! - `redis` (default): [`RedisBackplane`], many nodes over Redis or Valkey.
+//! - `tls` (default): [`TlsConfig`], TLS in the process.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -120,6 +152,10 @@ mod bridge;
 mod cluster;
 mod config;
 mod door;
+mod drain;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod goodbye;
 mod identity;
 mod payload;
@@ -143,6 +179,8 @@ pub use auth::{
     Algorithm, Authenticator, Claims, DirectoryError, IssueError, JwtAuthenticator, KeyError,
     KeySet, MapDirectory, Standing, Ticket, TokenIssuer, UserDirectory,
 };
+#[cfg(feature = "jwks-url")]
+pub use auth::{RemoteKeyOptions, RemoteKeys};
 #[cfg(feature = "redis")]
 pub use cluster::RedisBackplane;
 pub use cluster::{
@@ -151,7 +189,10 @@ pub use cluster::{
     LogBatch, LogPosition, NodeId, Seat,
 };
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
+#[cfg(feature = "tls")]
+pub use door::tls::TlsConfig;
 pub use door::{Credential, HandshakeRequest};
+pub use drain::{Drain, DrainReport, Draining};
 pub use goodbye::DisconnectReason;
 pub use identity::{
     Admission, ConnectionId, InvalidIdentity, USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES,
@@ -169,16 +210,17 @@ pub use revocation::{
 };
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Connection, Counters, Disconnect,
-    Disconnected, Group, Outbox, PlayerInfo, Players, RevocationNotStored, WakingRunnerPlugin,
+    Disconnected, DrainStarted, Group, LinkLost, LinkRestored, Outbox, PlayerInfo, Players,
+    Refresh, Refreshed, RevocationNotStored, TokenExpiring, WakingRunnerPlugin, is_draining,
 };
 
 /// What most servers need.
 pub mod prelude {
     pub use crate::{
         Arriving, Bouncer, BouncerCommands, BouncerConfig, BouncerPlugin, BouncerSystems,
-        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, Group,
-        JwtAuthenticator, MapDirectory, Outbox, Payload, Players, Refusal, Revocation, Subject,
-        User, UserId,
+        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, Drain, DrainStarted,
+        Group, JwtAuthenticator, MapDirectory, Outbox, Payload, Players, Refresh, Refreshed,
+        Refusal, Revocation, Subject, TokenExpiring, User, UserId,
     };
     #[cfg(feature = "sqlite")]
     pub use crate::{SqliteDirectory, SqliteRevocations};

@@ -16,21 +16,25 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
+#[cfg(feature = "tls")]
+use crate::door::tls::TlsAcceptor;
 use crate::{
     auth::{Authenticator, Examiner, Tickets},
-    bridge::{Command, GameEnd, NetworkEnd, bridge},
+    bridge::{Command, GameEnd, NetworkEnd, Notice, bridge},
     cluster::{
         self, Arrived, Backplane, BackplaneError, Cluster, ClusterFrame, ClusterOptions,
         ControlLog, Node, receive_frames,
     },
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
+    drain::pace,
     registry::{Registry, rounds},
     revocation::{Keeper, MemoryRevocations, RevocationStore, StoreError},
     session::fanout,
     world::{
         Bouncer, ClientFrame, Connection, Disconnected, Outgoing, Players, RegistryRef,
-        RevocationNotStored, Roster, Shared, on_disconnect, on_remove, receive, send,
+        RevocationNotStored, Roster, Shared, drain, on_disconnect, on_refresh, on_remove, receive,
+        send,
     },
 };
 
@@ -114,26 +118,43 @@ impl BouncerPlugin {
     /// built the plugin; until then they wait in the system's queue.
     ///
     /// # Errors
-    /// [`BouncerError::Config`] names the field that cannot be used; [`BouncerError::Bind`] says why
-    /// the address cannot be had, for instance because the port is in use.
+    /// [`BouncerError::Config`] names the field that cannot be used, or whose file cannot;
+    /// [`BouncerError::Bind`] says why the address cannot be had, for instance because the port is in use.
     pub fn bind(
         config: BouncerConfig,
         authenticator: impl Authenticator,
     ) -> Result<Self, BouncerError> {
         let address = config.validate()?;
+        #[cfg(feature = "tls")]
+        let tls = config
+            .tls
+            .as_ref()
+            .map(|files| TlsAcceptor::load(files).map(Arc::new))
+            .transpose()?;
         let bind_error = |source| BouncerError::Bind { address, source };
         let listener = listener::bind(address, &config.limits).map_err(bind_error)?;
         let local_addr = listener.local_addr().map_err(bind_error)?;
-        let (network, game, departures, ticks) = bridge(&config.limits);
+        let tally = Arc::default();
+        let (network, game, departures, notices, ticks) = bridge(&config.limits, &tally);
+        let examiner = Examiner::new(authenticator, &config.limits);
+        let registry = Registry::new(
+            &config.limits,
+            departures,
+            notices,
+            examiner.tokens_end_within,
+        );
         let shared = Shared {
-            registry: Arc::new(Registry::new(&config.limits, departures)),
-            examiner: Examiner::new(authenticator, &config.limits),
+            registry: Arc::new(registry),
+            examiner,
             tickets: Tickets::new(&config.limits),
             config: Arc::new(config),
-            tally: Arc::default(),
+            tally,
             local_addr,
             cluster: OnceLock::new(),
             stopping: watch::Sender::new(false),
+            #[cfg(feature = "tls")]
+            tls,
+            closing: watch::Sender::new(false),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -250,11 +271,12 @@ impl Plugin for BouncerPlugin {
             .insert_resource(Outgoing::new(limits, self.shared.tally.clone()))
             .insert_resource(receive::Incoming::new(game, limits.clone()))
             .add_observer(on_disconnect)
+            .add_observer(on_refresh)
             .add_observer(on_remove)
             .add_systems(PreUpdate, receive::receive.in_set(BouncerSystems::Receive))
             .add_systems(
                 PostUpdate,
-                (receive::cut, send::send)
+                (drain::exit_when_over, receive::cut, send::send)
                     .chain()
                     .in_set(BouncerSystems::Send),
             )
@@ -267,12 +289,6 @@ impl Plugin for BouncerPlugin {
             let _guard = runtime.enter();
             tokio::net::TcpListener::from_std(listener)
         };
-        let door = Door::new(self.shared.clone(), network.clone());
-        let (listener, door) = match (opened, door) {
-            (Ok(listener), Ok(door)) => (listener, door),
-            (Err(error), _) => return fail(app, error),
-            (_, Err(error)) => return fail(app, error),
-        };
         let joined = self.shared.node().map(|node| {
             let (line, frames) = network.line(node.options.incoming_frames);
             let _guard = runtime.enter();
@@ -281,14 +297,20 @@ impl Plugin for BouncerPlugin {
             let cluster = Cluster::new(node.clone(), self.bouncer());
             (cluster, Arrived { frames, per_tick })
         });
+        let door = Door::new(self.shared.clone(), network);
+        let (listener, door) = match (opened, door) {
+            (Ok(listener), Ok(door)) => (listener, door),
+            (Err(error), _) => return fail(app, error),
+            (_, Err(error)) => return fail(app, error),
+        };
         runtime.spawn(rounds::run(self.shared.clone()));
+        runtime.spawn(pace::run(self.shared.clone()));
         runtime.spawn(fanout::run(ticks, limits.fan_out_shards));
         let (shared, keeper) = (self.shared.clone(), self.keeper.clone());
         runtime.spawn(async move {
-            let journal = &shared.registry.journal;
-            journal
-                .run(keeper, |error| network.store_failed(error))
-                .await;
+            let (journal, notices) = (&shared.registry.journal, &shared.registry.notices);
+            let failed = |error| notices.put(Notice::NotStored(error));
+            journal.run(keeper, failed).await;
         });
         runtime.spawn(door.open(listener));
         if let Some((cluster, arrived)) = joined {

@@ -196,6 +196,12 @@ impl Refusal {
         self
     }
 
+    /// Whether a session ends whose new token is refused like this: when it says so, or the user is barred.
+    pub(crate) fn ends_a_session(&self) -> Option<DisconnectReason> {
+        let is_banned = self.kind == RefusalKind::Banned;
+        (is_banned || self.goodbye.is_some()).then(|| self.disconnect_reason())
+    }
+
     /// How a session ends for this.
     pub(crate) fn disconnect_reason(&self) -> DisconnectReason {
         self.goodbye.unwrap_or(match self.kind {

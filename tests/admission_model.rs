@@ -111,6 +111,105 @@ fn p06_model_an_admission_sees_the_revocation_or_the_revocation_sees_the_handle(
     });
 }
 
+/// A session that goes on with another token while that token, or the one before, is revoked.
+#[test]
+fn p06_model_a_refresh_and_a_revocation_of_its_token_leave_nobody() {
+    let token = |id: &str| TokenFacts {
+        id: Some(id.into()),
+        ..TokenFacts::default()
+    };
+    for (revoked, stays) in [("old", false), ("new", false), ("other", true)] {
+        loom::model(move || {
+            let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+            let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+            let admitted = lock(&ledger).admit(ann(), token("old"), peer, None, 0);
+            let handle = admitted.unwrap();
+            lock(&ledger).enter(&handle).unwrap();
+            let revoker = thread::spawn({
+                let ledger = ledger.clone();
+                move || {
+                    let (found, _) = lock(&ledger).revoke(Revocation::token(revoked), 0);
+                    for handle in found {
+                        handle.leave(DisconnectReason::Revoked.into(), true, || ());
+                    }
+                }
+            });
+            let renewed = lock(&ledger).renew(&handle, token("new"), 0);
+            revoker.join().unwrap();
+            let lasts_on = handle.token().id.unwrap();
+            assert_eq!(&*lasts_on, if renewed.is_ok() { "new" } else { "old" });
+            if handle.is_live() {
+                assert_ne!(&*lasts_on, revoked, "a player survived");
+            }
+            if stays {
+                assert!(renewed.is_ok() && handle.is_live());
+            }
+            // Whichever came first, a later revocation finds the token that counts, and no other.
+            let later = lock(&ledger).revoke(Revocation::token(&*lasts_on), 0).0;
+            assert_eq!(later.iter().any(|found| found.is_live()), handle.is_live());
+        });
+    }
+}
+
+/// Somebody whose connection is lost comes back while the user is revoked.
+#[test]
+fn p06_model_a_return_during_a_revocation_leaves_nobody_and_ends_once() {
+    loom::model(|| {
+        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let lost = admit(&ledger).unwrap();
+        lock(&ledger).enter(&lost).unwrap();
+        assert!(lost.lose(|| ()));
+        let ended = Arc::new(AtomicUsize::new(0));
+        let revoker = thread::spawn({
+            let (ledger, ended) = (ledger.clone(), ended.clone());
+            move || {
+                let (found, _) = lock(&ledger).revoke(Revocation::user(ann().id().clone()), 0);
+                for handle in found {
+                    handle.leave(DisconnectReason::Revoked.into(), true, || {
+                        ended.fetch_add(1, Ordering::SeqCst);
+                    });
+                }
+            }
+        });
+        let back = admit(&ledger);
+        let mut players = 1;
+        if let Ok(back) = &back
+            && let Some(entered) = lock(&ledger).enter(back)
+            && entered.resumed.is_none()
+        {
+            // The one who was away is out of the indexes already.
+            players = 2;
+        }
+        revoker.join().unwrap();
+        assert_out(&back);
+        assert!(!lost.is_in(), "a player survived");
+        assert_eq!(ended.load(Ordering::SeqCst), players, "each ends once");
+    });
+}
+
+/// A link that breaks while the game sends the player away.
+#[test]
+fn p04_model_a_lost_link_and_a_kick_end_the_player_once_and_leave_nothing() {
+    loom::model(|| {
+        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let handle = admit(&ledger).unwrap();
+        lock(&ledger).enter(&handle).unwrap();
+        let task = thread::spawn({
+            let handle = handle.clone();
+            move || match handle.lose(|| ()) {
+                true => Left::Already,
+                // The task of a session that has ended takes it out of the indexes.
+                false => handle.leave(DisconnectReason::ConnectionLost.into(), true, || ()),
+            }
+        });
+        let kicked = handle.leave(DisconnectReason::Kicked.into(), false, || ());
+        task.join().unwrap();
+        assert!(matches!(kicked, Left::Now | Left::WhileAbsent));
+        assert!(!handle.is_in());
+        assert!(handle.write(|| ()).is_none() || kicked == Left::Now);
+    });
+}
+
 /// The same with the two questions asked one after the other: the model finds the survivor.
 #[test]
 #[should_panic(expected = "a player survived")]
@@ -225,7 +324,7 @@ fn p06_model_a_replacement_during_a_revocation_leaves_nobody() {
         let new = admit(&ledger);
         let mut ended = 0;
         if let Ok(new) = &new {
-            for replaced in lock(&ledger).enter(new).unwrap_or_default() {
+            for replaced in lock(&ledger).enter(new).unwrap_or_default().replaced {
                 let left = replaced.leave(DisconnectReason::Replaced.into(), false, || ());
                 ended += usize::from(left == Left::Now);
             }
@@ -247,7 +346,7 @@ fn p04_model_two_sessions_of_one_user_are_never_live_together() {
             let ledger = ledger.clone();
             move || {
                 let mut ledger = lock(&ledger);
-                for replaced in ledger.enter(&handle).unwrap_or_default() {
+                for replaced in ledger.enter(&handle).unwrap_or_default().replaced {
                     replaced.leave(DisconnectReason::Replaced.into(), false, || ());
                 }
             }

@@ -1,5 +1,6 @@
 //! The configuration file of the headless server: what it accepts, and that every refusal names the
 //! field.
+#![cfg(feature = "tls")]
 
 #[expect(
     dead_code,
@@ -19,7 +20,7 @@ mod headless {
 
 use std::{path::Path, time::Duration};
 
-use bevy_bouncer::DuplicateLogin;
+use bevy_bouncer::{Drain, DuplicateLogin, TlsConfig};
 use headless::config::{KeySource, Settings, UserSource};
 
 const WHOLE: &str = r#"
@@ -56,9 +57,19 @@ outgoing_queue_messages = 256
 outgoing_queue_bytes = 262144
 expiry_grace_seconds = 0
 
+[tls]
+cert_file = "cert.pem"
+key_file = "keys/key.pem"
+
 [admin]
 listen = "127.0.0.1:9006"
 token_env = "BOUNCER_ADMIN_TOKEN"
+
+[drain]
+deadline_seconds = 90
+come_back_seconds = [2, 20.5]
+refuse_seconds = 5
+batch = 50
 "#;
 
 const LEAST: &str = r#"
@@ -106,11 +117,30 @@ fn every_field_arrives() {
         settings.revocations.as_deref(),
         Some(Path::new("/srv/game/revocations.db"))
     );
+    assert_eq!(
+        settings.door.tls,
+        Some(TlsConfig::new(
+            "/srv/game/cert.pem",
+            "/srv/game/keys/key.pem"
+        ))
+    );
+    let seconds = Duration::from_secs_f64;
+    let drain = Drain::within(seconds(90.0)).come_back_in(seconds(2.0)..=seconds(20.5));
+    assert_eq!(settings.drain, drain.refuse_for(seconds(5.0)).batch(50));
     let admin = settings.admin.unwrap();
     assert_eq!(
         (admin.listen.as_str(), admin.token_env.as_str()),
         ("127.0.0.1:9006", "BOUNCER_ADMIN_TOKEN")
     );
+}
+
+#[test]
+fn the_readmes_file_is_good_and_shows_the_defaults_of_a_drain() {
+    let (_, file) = include_str!("../README.md")
+        .split_once("```toml\n")
+        .unwrap();
+    let (file, _) = file.split_once("```").unwrap();
+    assert_eq!(parse(file).unwrap().drain, Drain::default());
 }
 
 #[test]
@@ -120,9 +150,24 @@ fn most_fields_have_a_default() {
     assert_eq!(settings.tick, Duration::from_secs(1) / 60);
     assert!(!settings.echo);
     assert!(settings.revocations.is_none() && settings.admin.is_none());
+    assert_eq!(settings.drain, Drain::default());
     assert!(matches!(&settings.tokens.key, KeySource::SecretEnv(name) if name == "SECRET"));
     assert!(matches!(&settings.users,
         UserSource::Sqlite(file) if file == Path::new("/srv/game/players.db")));
+}
+
+#[test]
+fn plain_text_on_a_public_address_needs_a_word() {
+    let public = changed("127.0.0.1", "0.0.0.0");
+    assert!(parse(&public).is_err());
+    let settings = parse(&format!("{public}allow_plaintext = true")).unwrap();
+    assert_eq!(settings.door.listen, "0.0.0.0:9005");
+    let tls = "[tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"";
+    assert!(parse(&format!("{public}{tls}")).is_ok());
+    let admin = "[admin]\nlisten = \"10.0.0.1:9006\"\ntoken_env = \"A\"";
+    let admin = |word: &str| parse(&format!("{LEAST}{admin}{word}")).unwrap().admin;
+    assert!(!admin("").unwrap().allow_plaintext);
+    assert!(admin("\nallow_plaintext = true").unwrap().allow_plaintext);
 }
 
 /// Replaces one line of a good file, or adds to it.
@@ -169,12 +214,26 @@ fn a_refusal_names_the_field() {
             "auth.secert: ",
         ),
         (
-            changed(auth, r#"auth = { jwks_url = "https://a.example" }"#),
-            "auth.jwks_url: not built yet",
+            changed(
+                auth,
+                r#"auth = { jwks_url = "https://a.example", discovery = true }"#,
+            ),
+            "auth: needs exactly one of",
         ),
         (
             changed(auth, r#"auth = { discovery = "https://a.example" }"#),
-            "auth.discovery: not built yet",
+            "auth.discovery: ",
+        ),
+        (
+            changed(auth, r#"auth = { discovery = true }"#),
+            "auth.issuer: is required",
+        ),
+        (
+            changed(
+                auth,
+                r#"auth = { jwks_url = "https://a.example", remote_keys = { timeout = 1 } }"#,
+            ),
+            "auth.remote_keys.timeout: ",
         ),
         (changed(users, ""), "users: is required"),
         (changed(users, "users = {}"), "users: needs exactly one of"),
@@ -222,11 +281,47 @@ fn a_refusal_names_the_field() {
             add("[limits]\nhead_timeout_seconds = -1"),
             "limits.head_timeout_seconds: ",
         ),
-        (add("[tls]"), "tls: not built yet"),
+        (add("[tls]"), "tls.cert_file: is required"),
         (
-            add("[cluster]"),
+            add("[tls]\ncert_file = \"cert.pem\""),
+            "tls.key_file: is required",
+        ),
+        (
+            add("[tls]\ncert_file = \"\"\nkey_file = \"key.pem\""),
+            "tls.cert_file: must not be empty",
+        ),
+        (add("[tls]\ncertificate = \"a\""), "tls.certificate: "),
+        (
+            changed(listen, r#"listen = "0.0.0.0:9005""#),
+            "listen: 0.0.0.0:9005 is not a loopback address",
+        ),
+        (add("allow_plaintext = \"yes\""), "allow_plaintext: "),
+        (
+            add("[drain]\ndeadline_seconds = -1"),
+            "drain.deadline_seconds: -1 is not within 0 to 3600",
+        ),
+        (
+            add("[drain]\ndeadline_seconds = 3601"),
+            "drain.deadline_seconds: ",
+        ),
+        (
+            add("[drain]\ncome_back_seconds = 5"),
+            "drain.come_back_seconds: ",
+        ),
+        (
+            add("[drain]\ncome_back_seconds = [5, 4]"),
+            "drain.come_back_seconds: must not end before it begins",
+        ),
+        (
+            add("[drain]\nrefuse_seconds = \"5\""),
+            "drain.refuse_seconds: ",
+        ),
+        (add("[drain]\nbatch = 0"), "drain.batch: "),
+        (add("[drain]\nexit = true"), "drain.exit: "),
+        (
+            add("[cluster]\nnode = \"a\""),
             match cfg!(feature = "redis") {
-                true => "cluster.redis_url_env: is required",
+                true => "cluster: needs exactly one of redis_url_env and redis_url",
                 false => "cluster: this server was built without the feature redis",
             },
         ),

@@ -34,6 +34,9 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
+#[cfg(feature = "admin")]
+const OPERATOR: &str = "operator-secret-of-the-admin-api-0123456789";
+
 /// Sends a request and hangs up after the first line of the answer.
 fn first_line(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -52,7 +55,19 @@ fn p12_no_secret_is_logged_whatever_happens() {
         .with_env_filter("trace,tungstenite::handshake::client=off,tungstenite::client=off")
         .with_writer(log.clone())
         .init();
-    let mut game = Game::start();
+    let door = BouncerPlugin::bind(config(), authenticator()).unwrap();
+    #[cfg(feature = "admin")]
+    let (mut game, address) = {
+        let admin = AdminPlugin::bind("127.0.0.1:0", OPERATOR, door.bouncer()).unwrap();
+        let address = admin.local_addr();
+        (
+            Game::open_with(door, |app| _ = app.add_plugins(admin)),
+            address,
+        )
+    };
+    #[cfg(not(feature = "admin"))]
+    let mut game = Game::open(door);
+    let mut shown = String::new();
     let mut secrets = vec![
         "ticket-secret-value".to_owned(),
         "query-secret-value".to_owned(),
@@ -105,6 +120,46 @@ fn p12_no_secret_is_logged_whatever_happens() {
     let good = token("player-1");
     secrets.extend(good.split('.').map(str::to_owned));
     let mut client = game.connect(&good).unwrap();
+    let connection = game.bouncer.players()[0].connection;
+    for refresh in [token("player-1"), token("player-1") + "AA"] {
+        let given = Credential::new(refresh.clone());
+        let _ = block_on(game.bouncer.refresh(connection, &given));
+        let entity = game.entity_of("player-1");
+        let asked = Refresh {
+            entity,
+            token: given,
+        };
+        shown.push_str(&format!("{asked:?}"));
+        game.world().trigger(asked);
+        secrets.extend(refresh.split('.').map(str::to_owned));
+    }
+    #[cfg(feature = "admin")]
+    {
+        let token = OPERATOR;
+        for (bearer, path, body) in [
+            (token, "/v1/ticket", format!(r#"{{"token":"{good}"}}"#)),
+            (
+                token,
+                "/v1/ticket",
+                r#"{"token":"exchanged-secret-value"}"#.to_owned(),
+            ),
+            ("wrong-operator-secret", "/v1/players", String::new()),
+        ] {
+            let length = body.len();
+            let request = format!(
+                "POST {path}?key=query-secret-value HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+                 Authorization: Bearer {bearer}\r\nContent-Length: {length}\r\n\r\n{body}"
+            );
+            let answer = game
+                .during(move || raw(address, request.as_bytes()))
+                .unwrap();
+            if answer.status == 200 {
+                secrets.push(answer.json()["ticket"].as_str().unwrap().to_owned());
+            }
+            secrets.push(bearer.to_owned());
+        }
+        secrets.push("exchanged-secret-value".to_owned());
+    }
     client.send("hello");
     game.until("the message", |game| !game.seen().frames.is_empty());
     game.bouncer
@@ -125,7 +180,16 @@ fn p12_no_secret_is_logged_whatever_happens() {
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(logged.contains("refused"), "the log was captured");
     assert!(logged.contains("revoked"), "the log was captured");
-    let all = [logged, frames, credential, request, admission, ticket_debug].concat();
+    let all = [
+        logged,
+        shown,
+        frames,
+        credential,
+        request,
+        admission,
+        ticket_debug,
+    ]
+    .concat();
     for secret in secrets {
         assert!(!all.contains(&secret), "{secret:?} was shown");
     }

@@ -11,8 +11,9 @@ use std::{
 };
 
 use bevy_bouncer::{
-    ConnectionId, DirectoryError, Revocation, RevocationStore, SqliteDirectory, SqliteRevocations,
-    Standing, StoreError, Subject, User, UserId,
+    Authenticator, ConnectionId, Credential, DirectoryError, HandshakeRequest, JwtAuthenticator,
+    RefusalKind, Revocation, RevocationStore, SqliteDirectory, SqliteRevocations, Standing,
+    StoreError, Subject, User, UserId,
 };
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -435,4 +436,49 @@ fn kill_at_a_random_moment(path: &Path) -> usize {
         .enumerate()
         .inspect(|(number, line)| assert_eq!(*line, format!("stored {number}\n")))
         .count()
+}
+
+#[test]
+fn only_tokens_of_the_users_version_are_accepted() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let path = file(&folder);
+    drop(SqliteDirectory::open(&path).unwrap());
+    let change = |sql: &'static str| drop(other_program(&runtime, &path, &[sql]));
+    change("ALTER TABLE users ADD COLUMN token_version INTEGER");
+    change("INSERT INTO users (id, name) VALUES ('ann', 'Ann')");
+    let secret = [7; 32];
+    let tokens = JwtAuthenticator::hs256(secret).unwrap();
+    let tokens = tokens.users(SqliteDirectory::open(&path).unwrap());
+    let enter = |version: serde_json::Value| {
+        let now = std::time::SystemTime::now();
+        let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let mut claims = serde_json::json!({"sub": "ann", "iat": now, "exp": now + 60});
+        if !version.is_null() {
+            claims["ver"] = version;
+        }
+        let key = jsonwebtoken::EncodingKey::from_secret(&secret);
+        let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
+        let request = HandshakeRequest::for_test(Some(Credential::new(token)));
+        runtime.block_on(tokens.authenticate(&request)).map(|_| ())
+    };
+    let none = serde_json::Value::Null;
+    assert!(enter(none.clone()).is_ok(), "no version is asked for");
+    change("UPDATE users SET token_version = 3");
+    assert!(enter(3.into()).is_ok());
+    for other in [
+        none,
+        2.into(),
+        4.into(),
+        "3".into(),
+        3.5.into(),
+        (-3).into(),
+    ] {
+        let refusal = enter(other.clone()).unwrap_err();
+        assert_eq!(refusal.kind(), RefusalKind::Unauthorized, "{other}");
+    }
+    change("UPDATE users SET token_version = -1");
+    assert_eq!(
+        enter(3.into()).unwrap_err().kind(),
+        RefusalKind::Unavailable
+    );
 }

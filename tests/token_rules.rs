@@ -698,3 +698,27 @@ fn a_directory_that_fails_or_finds_somebody_else_lets_nobody_in() {
         .unwrap_err();
     assert_eq!(refusal.kind(), RefusalKind::Unavailable);
 }
+
+#[test]
+fn iat_can_be_required() {
+    let strict = || authenticator().require_issued_at(true);
+    let token = |change: &dyn Fn(&mut Value)| {
+        let mut claims = claims();
+        change(&mut claims);
+        sign(&header(), &claims)
+    };
+    let with = token(&|_| ());
+    let without = token(&|claims| {
+        claims.as_object_mut().unwrap().remove("iat");
+    });
+    let verified = |tokens: &JwtAuthenticator, token: &str| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(tokens.verify(token)).is_ok()
+    };
+    assert!(verified(&strict(), &with));
+    assert!(!verified(&strict(), &without));
+    assert!(
+        verified(&authenticator(), &without),
+        "by default it may miss"
+    );
+}

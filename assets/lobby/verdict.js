@@ -29,13 +29,19 @@ function closeWords(code, reason) {
   return separator < 0 ? `${words}.` : sentence(`${words}: ${reason.slice(separator + 2)}`);
 }
 
+// A server that drains gives each of its players another time: "draining: come back in 3200 ms".
+function comeBackAfter(code, reason) {
+  const time = code === 4000 && /: come back in (\d{1,7}) ms$/.exec(reason);
+  return time ? Number(time[1]) : 0;
+}
+
 // After a Close frame, or after the line broke.
 export function afterClose(code, reason) {
   const words = closeWords(code, reason);
   if (code >= 4100 && code < 4200) return { next: "renew", words };
   if (code >= 4400 && code < 4500) return { next: "stop", words };
   if ([1002, 1003, 1007, 1009, 1010].includes(code)) return { next: "stop", words };
-  return { next: "reconnect", words };
+  return { next: "reconnect", words, after: comeBackAfter(code, reason) };
 }
 
 // After a refused upgrade. The browser only says 1006, so the door is asked again in plain HTTP.

@@ -1,23 +1,30 @@
 //! One of many nodes, over Redis.
 
 use bevy::prelude::*;
-use bevy_bouncer::{
-    BackplaneError, BouncerError, BouncerPlugin, ClientFrame, ClusterOptions, ClusterOutbox,
-    RedisBackplane, User,
-};
+use bevy_bouncer::{BouncerError, BouncerPlugin, ClientFrame, ClusterOutbox, RedisBackplane, User};
 
-use super::{config::ClusterSettings, game, problem::Problem, secret};
+use super::{
+    config::{ClusterSettings, RedisAddress},
+    game,
+    problem::Problem,
+    secret,
+};
 
 /// Joins the fleet.
 pub fn join(door: BouncerPlugin, settings: &ClusterSettings) -> Result<BouncerPlugin, Problem> {
-    let url = secret::text("cluster.redis_url_env", &settings.redis_url_env)?;
-    let unusable = |error: BackplaneError| Problem::config("cluster.redis_url_env", error);
-    let mut backplane = RedisBackplane::open(&url).map_err(unusable)?;
+    let (field, url) = match &settings.address {
+        RedisAddress::Url(url) => ("cluster.redis_url", url.clone()),
+        RedisAddress::Env(variable) => {
+            let field = "cluster.redis_url_env";
+            (field, secret::text(field, variable)?)
+        }
+    };
+    let mut backplane =
+        RedisBackplane::open(&url).map_err(|error| Problem::config(field, error))?;
     if let Some(prefix) = &settings.key_prefix {
         backplane = backplane.key_prefix(prefix);
     }
-    let options = ClusterOptions::named(settings.node.clone());
-    door.cluster(backplane, options)
+    door.cluster(backplane, settings.options.clone())
         .map_err(|error| match error {
             BouncerError::Config(error) => error.into(),
             error => Problem::runtime("cluster", error),

@@ -2,12 +2,15 @@
 
 use std::{
     collections::HashSet,
+    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use bevy_bouncer::{BouncerConfig, ClusterOptions, User};
+#[cfg(feature = "jwks-url")]
+use bevy_bouncer::RemoteKeyOptions;
+use bevy_bouncer::{BouncerConfig, ClusterOptions, Drain, TlsConfig, User};
 
 use super::{
     file,
@@ -29,6 +32,8 @@ pub struct Settings {
     pub revocations: Option<PathBuf>,
     pub admin: Option<AdminSettings>,
     pub cluster: Option<ClusterSettings>,
+    /// What SIGTERM does, and the operator's API as far as the request does not say.
+    pub drain: Drain,
 }
 
 /// What a token must say, and whose key verifies it.
@@ -46,6 +51,12 @@ pub enum KeySource {
     JwksFile(PathBuf),
     /// A public key in PEM.
     PublicKeyFile(PathBuf),
+    /// A key set that is fetched again and again.
+    #[cfg(feature = "jwks-url")]
+    JwksUrl(String, RemoteKeyOptions),
+    /// The keys of an OpenID provider, by its discovery document.
+    #[cfg(feature = "jwks-url")]
+    Discovery(String, RemoteKeyOptions),
     /// The environment variable with the HS256 secret.
     SecretEnv(String),
 }
@@ -61,6 +72,8 @@ pub enum UserSource {
 #[derive(Debug)]
 pub struct AdminSettings {
     pub listen: String,
+    /// Whether that may be an address that others reach.
+    pub allow_plaintext: bool,
     /// The environment variable with the token.
     pub token_env: String,
 }
@@ -68,12 +81,28 @@ pub struct AdminSettings {
 /// One of many nodes.
 #[derive(Debug)]
 pub struct ClusterSettings {
-    /// The environment variable with the address of Redis, which may have a password.
-    pub redis_url_env: String,
-    /// What this node is called.
-    pub node: String,
+    pub address: RedisAddress,
+    pub options: ClusterOptions,
     /// What the keys begin with, unless the default is fine.
     pub key_prefix: Option<String>,
+}
+
+/// Where Redis is.
+pub enum RedisAddress {
+    /// As it stands in the file.
+    Url(String),
+    /// In an environment variable, because it may have a password.
+    Env(String),
+}
+
+impl fmt::Debug for RedisAddress {
+    /// Without the address, which may have a password all the same.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(_) => f.write_str("Url"),
+            Self::Env(variable) => f.debug_tuple("Env").field(variable).finish(),
+        }
+    }
 }
 
 impl Settings {
@@ -93,6 +122,10 @@ impl Settings {
             .limits(shape.limits);
         if let Some(path) = shape.path {
             door = door.path(path);
+        }
+        door.allow_plaintext = shape.allow_plaintext;
+        if let Some(section) = shape.tls {
+            door = door.tls(tls(section, folder)?);
         }
         let address = door.validate()?;
         if shape.cluster.is_some() && shape.revocations.is_some() {
@@ -116,9 +149,21 @@ impl Settings {
                 Some(section) => Some(admin(section, address)?),
                 None => None,
             },
-            cluster: shape.cluster.map(cluster).transpose()?,
+            cluster: match shape.cluster {
+                Some(section) => Some(cluster(section, address)?),
+                None => None,
+            },
+            drain: drain(shape.drain)?,
         })
     }
+}
+
+fn tls(section: shape::Tls, folder: &Path) -> Result<TlsConfig, Problem> {
+    let file = |field, file| resolve(field, folder, required(field, file)?);
+    Ok(TlsConfig::new(
+        file("tls.cert_file", section.cert_file)?,
+        file("tls.key_file", section.key_file)?,
+    ))
 }
 
 fn tick(hertz: u32) -> Result<Duration, Problem> {
@@ -132,24 +177,27 @@ fn tick(hertz: u32) -> Result<Duration, Problem> {
 }
 
 fn token_rules(section: shape::Auth, folder: &Path) -> Result<TokenRules, Problem> {
-    let key = match (
-        section.jwks_file,
-        section.public_key_file,
-        section.secret_env,
-    ) {
-        (Some(file), None, None) => KeySource::JwksFile(resolve("auth.jwks_file", folder, file)?),
-        (None, Some(file), None) => {
-            KeySource::PublicKeyFile(resolve("auth.public_key_file", folder, file)?)
-        }
-        (None, None, Some(variable)) => {
-            KeySource::SecretEnv(not_empty("auth.secret_env", variable)?)
-        }
-        _ => {
-            return Err(Problem::config(
-                "auth",
-                "needs exactly one of jwks_file, public_key_file, secret_env",
-            ));
-        }
+    let sources = [
+        section.jwks_file.is_some(),
+        section.jwks_url.is_some(),
+        section.discovery,
+        section.public_key_file.is_some(),
+        section.secret_env.is_some(),
+    ];
+    if sources.into_iter().filter(|given| *given).count() != 1 {
+        return Err(Problem::config(
+            "auth",
+            "needs exactly one of jwks_file, jwks_url, discovery, public_key_file, secret_env",
+        ));
+    }
+    let key = if let Some(file) = section.jwks_file {
+        KeySource::JwksFile(resolve("auth.jwks_file", folder, file)?)
+    } else if let Some(file) = section.public_key_file {
+        KeySource::PublicKeyFile(resolve("auth.public_key_file", folder, file)?)
+    } else if let Some(variable) = section.secret_env {
+        KeySource::SecretEnv(not_empty("auth.secret_env", variable)?)
+    } else {
+        remote_keys(&section)?
     };
     let optional =
         |field, text: Option<String>| text.map(|text| not_empty(field, text)).transpose();
@@ -158,6 +206,22 @@ fn token_rules(section: shape::Auth, folder: &Path) -> Result<TokenRules, Proble
         audience: optional("auth.audience", section.audience)?,
         key,
     })
+}
+
+#[cfg(feature = "jwks-url")]
+fn remote_keys(section: &shape::Auth) -> Result<KeySource, Problem> {
+    let options = section.remote_keys.clone();
+    if let Some(url) = &section.jwks_url {
+        return Ok(KeySource::JwksUrl(url.clone(), options));
+    }
+    let issuer = required("auth.issuer", section.issuer.clone())?;
+    Ok(KeySource::Discovery(issuer, options))
+}
+
+#[cfg(not(feature = "jwks-url"))]
+fn remote_keys(_: &shape::Auth) -> Result<KeySource, Problem> {
+    let reason = "jwks_url and discovery need the feature `jwks-url` of bevy_bouncer";
+    Err(Problem::config("auth", reason))
 }
 
 fn user_source(section: shape::Users, folder: &Path) -> Result<UserSource, Problem> {
@@ -208,23 +272,88 @@ fn admin(section: shape::Admin, game: SocketAddr) -> Result<AdminSettings, Probl
     let token_env = required("admin.token_env", section.token_env)?;
     Ok(AdminSettings {
         listen,
+        allow_plaintext: section.allow_plaintext,
         token_env: not_empty("admin.token_env", token_env)?,
     })
 }
 
-fn cluster(section: shape::Cluster) -> Result<ClusterSettings, Problem> {
+fn cluster(section: shape::Cluster, game: SocketAddr) -> Result<ClusterSettings, Problem> {
     if !cfg!(feature = "redis") {
         let reason = "this server was built without the feature redis";
         return Err(Problem::config("cluster", reason));
     }
-    let variable = required("cluster.redis_url_env", section.redis_url_env)?;
-    let node = required("cluster.node", section.node)?;
-    ClusterOptions::named(node.clone()).validate()?;
+    let address = match (section.redis_url, section.redis_url_env) {
+        (Some(url), None) => RedisAddress::Url(not_empty("cluster.redis_url", url)?),
+        (None, Some(variable)) => RedisAddress::Env(not_empty("cluster.redis_url_env", variable)?),
+        _ => {
+            let reason = "needs exactly one of redis_url_env and redis_url";
+            return Err(Problem::config("cluster", reason));
+        }
+    };
+    let mut options = ClusterOptions::named(section.node.unwrap_or_else(|| game.to_string()));
+    for (field, given, value) in [
+        ("max_lag", section.max_lag_seconds, &mut options.max_lag),
+        (
+            "reconcile_interval",
+            section.reconcile_interval_seconds,
+            &mut options.reconcile_interval,
+        ),
+        (
+            "command_timeout",
+            section.command_timeout_seconds,
+            &mut options.command_timeout,
+        ),
+        (
+            "seat_lifetime",
+            section.seat_lifetime_seconds,
+            &mut options.seat_lifetime,
+        ),
+    ] {
+        if let Some(number) = given {
+            *value = Duration::try_from_secs_f64(number).map_err(|error| {
+                Problem::config(format!("cluster.{field}_seconds"), error.to_string())
+            })?;
+        }
+    }
+    options.validate()?;
     Ok(ClusterSettings {
-        redis_url_env: not_empty("cluster.redis_url_env", variable)?,
-        node,
+        address,
+        options,
         key_prefix: section.key_prefix,
     })
+}
+
+fn drain(section: shape::Drain) -> Result<Drain, Problem> {
+    let mut drain = Drain::default();
+    if let Some(deadline) = section.deadline_seconds {
+        drain.deadline = seconds("drain.deadline_seconds", deadline)?;
+    }
+    if let Some([soonest, latest]) = section.come_back_seconds {
+        let field = "drain.come_back_seconds";
+        let range = seconds(field, soonest)?..=seconds(field, latest)?;
+        if range.is_empty() {
+            return Err(Problem::config(field, "must not end before it begins"));
+        }
+        drain = drain.come_back_in(range);
+    }
+    if let Some(time) = section.refuse_seconds {
+        drain = drain.refuse_for(seconds("drain.refuse_seconds", time)?);
+    }
+    match section.batch {
+        Some(0) => Err(Problem::config("drain.batch", "must be at least 1")),
+        Some(players) => Ok(drain.batch(players)),
+        None => Ok(drain),
+    }
+}
+
+fn seconds(field: &str, number: f64) -> Result<Duration, Problem> {
+    Duration::try_from_secs_f64(number)
+        .ok()
+        .filter(|time| *time <= Drain::LONGEST)
+        .ok_or_else(|| {
+            let most = Drain::LONGEST.as_secs();
+            Problem::config(field, format!("{number} is not within 0 to {most}"))
+        })
 }
 
 fn required<T>(field: &str, value: Option<T>) -> Result<T, Problem> {

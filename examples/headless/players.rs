@@ -4,6 +4,8 @@ use bevy_bouncer::{
     Claims, DirectoryError, JwtAuthenticator, KeySet, MapDirectory, SqliteDirectory, Standing,
     UserDirectory,
 };
+#[cfg(feature = "jwks-url")]
+use bevy_bouncer::{ConfigError, RemoteKeys};
 
 use super::{
     config::{KeySource, TokenRules, UserSource},
@@ -32,7 +34,7 @@ pub fn authenticator(
     rules: TokenRules,
     users: UserSource,
 ) -> Result<JwtAuthenticator<Directory>, Problem> {
-    let mut tokens = JwtAuthenticator::new(key_set(&rules.key)?);
+    let mut tokens = verifier(&rules.key)?;
     if let Some(issuer) = rules.issuer {
         tokens = tokens.issuer(issuer);
     }
@@ -42,21 +44,37 @@ pub fn authenticator(
     Ok(tokens.users(directory(users)?))
 }
 
-fn key_set(source: &KeySource) -> Result<KeySet, Problem> {
-    match source {
+fn verifier(source: &KeySource) -> Result<JwtAuthenticator, Problem> {
+    let keys = match source {
+        #[cfg(feature = "jwks-url")]
+        KeySource::JwksUrl(url, options) => {
+            return remote(RemoteKeys::jwks_url(url, options.clone()));
+        }
+        #[cfg(feature = "jwks-url")]
+        KeySource::Discovery(issuer, options) => {
+            return remote(RemoteKeys::discover(issuer, options.clone()));
+        }
         KeySource::JwksFile(path) => {
             let text = file::read("auth.jwks_file", path)?;
-            KeySet::from_jwks(&text).map_err(|error| Problem::config("auth.jwks_file", error))
+            KeySet::from_jwks(&text).map_err(|error| Problem::config("auth.jwks_file", error))?
         }
         KeySource::PublicKeyFile(path) => {
             let text = file::read("auth.public_key_file", path)?;
-            KeySet::from_pem(&text).map_err(|error| Problem::config("auth.public_key_file", error))
+            KeySet::from_pem(&text)
+                .map_err(|error| Problem::config("auth.public_key_file", error))?
         }
         KeySource::SecretEnv(variable) => {
             let secret = secret::bytes("auth.secret_env", variable)?;
-            KeySet::hs256(secret).map_err(|error| Problem::config("auth.secret_env", error))
+            KeySet::hs256(secret).map_err(|error| Problem::config("auth.secret_env", error))?
         }
-    }
+    };
+    Ok(JwtAuthenticator::new(keys))
+}
+
+#[cfg(feature = "jwks-url")]
+fn remote(keys: Result<RemoteKeys, ConfigError>) -> Result<JwtAuthenticator, Problem> {
+    keys.map(JwtAuthenticator::remote)
+        .map_err(|error| Problem::config(format!("auth.{}", error.field), error.reason))
 }
 
 fn directory(users: UserSource) -> Result<Directory, Problem> {

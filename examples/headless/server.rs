@@ -20,7 +20,9 @@ use super::{
 
 /// Runs until a signal comes.
 pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
-    let stop = StopPlugin::new()?;
+    let stop = StopPlugin::new(settings.drain.clone())?;
+    #[cfg(unix)]
+    let has_tls = settings.door.tls.is_some();
     let authenticator = players::authenticator(settings.tokens, settings.users)?;
     let mut door = BouncerPlugin::bind(settings.door, authenticator).map_err(door_problem)?;
     if let Some(file) = &settings.revocations {
@@ -33,7 +35,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
         door = super::cluster::join(door, settings)?;
     }
     let admin = match &settings.admin {
-        Some(admin) => Some(bind_admin(admin, door.bouncer())?),
+        Some(admin) => Some(bind_admin(admin, door.bouncer())?.drain(settings.drain)),
         None => None,
     };
 
@@ -44,6 +46,11 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
         stop,
     ));
     info!("listening on {}", door.local_addr());
+    #[cfg(unix)]
+    if has_tls {
+        super::reload::on_hang_up(door.bouncer())?;
+        info!("TLS is on; SIGHUP loads the certificate anew");
+    }
     if settings.revocations.is_none() && settings.cluster.is_none() {
         warn!("revocations are kept in memory only and end with this process");
     }
@@ -81,9 +88,17 @@ fn log() -> LogPlugin {
 
 fn bind_admin(settings: &AdminSettings, bouncer: Bouncer) -> Result<AdminPlugin, Problem> {
     let token = secret::text("admin.token_env", &settings.token_env)?;
-    AdminPlugin::bind(&settings.listen, token, bouncer).map_err(|error| match error {
+    let bound = match settings.allow_plaintext {
+        true => AdminPlugin::bind_plaintext(&settings.listen, token, bouncer),
+        false => AdminPlugin::bind(&settings.listen, token, bouncer),
+    };
+    bound.map_err(|error| match error {
         AdminError::Token => Problem::config("admin.token_env", error),
         AdminError::Address | AdminError::GameAddress => Problem::config("admin.listen", error),
+        AdminError::Plaintext(_) => Problem::config(
+            "admin.listen",
+            format!("{error}; admin.allow_plaintext = true allows that"),
+        ),
         _ => Problem::runtime("admin.listen", error),
     })
 }

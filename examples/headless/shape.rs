@@ -9,12 +9,7 @@ use toml::Table;
 use super::problem::Problem;
 
 /// Fields of the file's format that this server does not offer yet.
-const NOT_BUILT: [&str; 4] = [
-    "tls",
-    "auth.jwks_url",
-    "auth.discovery",
-    "revocations.redis",
-];
+const NOT_BUILT: [&str; 1] = ["revocations.redis"];
 
 /// The whole file.
 #[derive(Deserialize)]
@@ -36,8 +31,13 @@ pub struct Shape {
     pub revocations: Option<Revocations>,
     #[serde(default)]
     pub limits: Limits,
+    pub tls: Option<Tls>,
+    #[serde(default)]
+    pub allow_plaintext: bool,
     pub admin: Option<Admin>,
     pub cluster: Option<Cluster>,
+    #[serde(default)]
+    pub drain: Drain,
 }
 
 /// `[auth]`
@@ -47,6 +47,12 @@ pub struct Auth {
     pub issuer: Option<String>,
     pub audience: Option<String>,
     pub jwks_file: Option<PathBuf>,
+    pub jwks_url: Option<String>,
+    #[serde(default)]
+    pub discovery: bool,
+    #[cfg(feature = "jwks-url")]
+    #[serde(default)]
+    pub remote_keys: bevy_bouncer::RemoteKeyOptions,
     pub public_key_file: Option<PathBuf>,
     pub secret_env: Option<String>,
 }
@@ -76,11 +82,21 @@ pub struct Revocations {
     pub sqlite: Option<PathBuf>,
 }
 
+/// `[tls]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+}
+
 /// `[admin]`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
     pub listen: Option<String>,
+    #[serde(default)]
+    pub allow_plaintext: bool,
     pub token_env: Option<String>,
 }
 
@@ -89,8 +105,24 @@ pub struct Admin {
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
     pub redis_url_env: Option<String>,
+    pub redis_url: Option<String>,
     pub node: Option<String>,
     pub key_prefix: Option<String>,
+    pub max_lag_seconds: Option<f64>,
+    pub reconcile_interval_seconds: Option<f64>,
+    pub command_timeout_seconds: Option<f64>,
+    pub seat_lifetime_seconds: Option<f64>,
+}
+
+/// `[drain]`
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {
+    pub deadline_seconds: Option<f64>,
+    /// The soonest and the latest.
+    pub come_back_seconds: Option<[f64; 2]>,
+    pub refuse_seconds: Option<f64>,
+    pub batch: Option<usize>,
 }
 
 impl Shape {

@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: once for a good-bye to everybody, twice to be gone at once.
+//! SIGTERM: the server drains, then exits. SIGINT: a good-bye to everybody at once. After a second signal,
+//! whichever it is, the process is gone.
 
 use std::sync::{
     Arc,
@@ -6,6 +7,7 @@ use std::sync::{
 };
 
 use bevy::prelude::*;
+use bevy_bouncer::{Bouncer, Drain};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     flag,
@@ -16,37 +18,59 @@ use super::problem::Problem;
 /// What the shell reports for a process that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-/// Writes [`AppExit::Success`] once a signal has come.
-pub struct StopPlugin(Arc<AtomicBool>);
-
-#[derive(Resource)]
-struct Signalled(Arc<AtomicBool>);
+/// Ends the app with [`AppExit::Success`] once a signal has come, after a drain when it was SIGTERM.
+#[derive(Resource, Clone)]
+pub struct StopPlugin {
+    signalled: Arc<AtomicBool>,
+    terminated: Arc<AtomicBool>,
+    drain: Drain,
+}
 
 impl StopPlugin {
-    /// Takes the signals over.
-    pub fn new() -> Result<Self, Problem> {
-        let signalled = Arc::new(AtomicBool::new(false));
+    /// Takes the signals over. The app exits after the drain, whether that says so or not.
+    pub fn new(drain: Drain) -> Result<Self, Problem> {
+        let plugin = Self {
+            signalled: Arc::default(),
+            terminated: Arc::default(),
+            drain: drain.then_exit(),
+        };
+        plugin
+            .take_over()
+            .map_err(|error| Problem::runtime("signals", error))?;
+        Ok(plugin)
+    }
+
+    fn take_over(&self) -> std::io::Result<()> {
+        flag::register(SIGTERM, self.terminated.clone())?;
         for signal in [SIGINT, SIGTERM] {
             // In this order: the first signal finds the flag down, and then raises it.
-            flag::register_conditional_shutdown(signal, INTERRUPTED, signalled.clone())
-                .and_then(|_| flag::register(signal, signalled.clone()))
-                .map_err(|error| Problem::runtime("signals", error))?;
+            flag::register_conditional_shutdown(signal, INTERRUPTED, self.signalled.clone())?;
+            flag::register(signal, self.signalled.clone())?;
         }
-        Ok(Self(signalled))
+        Ok(())
     }
 }
 
 impl Plugin for StopPlugin {
     fn build(&self, app: &mut App) {
-        app.insert_resource(Signalled(self.0.clone()))
-            .add_systems(Update, stop);
+        app.insert_resource(self.clone()).add_systems(Update, stop);
     }
 }
 
-fn stop(signalled: Res<Signalled>, mut exit: MessageWriter<AppExit>, mut stopping: Local<bool>) {
-    if signalled.0.load(Ordering::Relaxed) && !*stopping {
-        *stopping = true;
-        info!("stopping");
+fn stop(
+    asked: Res<StopPlugin>,
+    bouncer: Res<Bouncer>,
+    mut exit: MessageWriter<AppExit>,
+    mut stopping: Local<bool>,
+) {
+    if *stopping || !asked.signalled.load(Ordering::Acquire) {
+        return;
+    }
+    *stopping = true;
+    info!("stopping");
+    if asked.terminated.load(Ordering::Acquire) {
+        bouncer.drain(asked.drain.clone());
+    } else {
         exit.write(AppExit::Success);
     }
 }

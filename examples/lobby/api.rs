@@ -96,7 +96,7 @@ impl Service {
     /// The user, if they may be in the lobby. Everybody else learns why not.
     async fn admit(&self, id: &UserId) -> Result<User, Problem> {
         let user = match self.accounts.standing(id).await? {
-            Standing::Active(user) => user,
+            Standing::Active(user) | Standing::Versioned { user, .. } => user,
             Standing::Missing => return Err(Problem::logged_out()),
             Standing::Barred => {
                 let words = "This account is disabled.";
@@ -220,12 +220,12 @@ async fn revoke(
         ),
     };
     match service.accounts.standing(&removal.user).await? {
-        Standing::Active(user) if user.has_role(MODERATOR) => {
+        Standing::Active(user) | Standing::Versioned { user, .. } if user.has_role(MODERATOR) => {
             let words = "A moderator cannot be removed.";
             return Err(Problem::forbidden("forbidden", words));
         }
         Standing::Missing => return Err(unknown_user()),
-        Standing::Active(_) | Standing::Barred => {}
+        Standing::Active(_) | Standing::Versioned { .. } | Standing::Barred => {}
     }
     let cut = service.moderation.revoke(&removal.user, reason).await?;
     info!("{} removed {}", moderator.id(), removal.user);
@@ -259,7 +259,7 @@ async fn revoked(State(service): State<Arc<Service>>, headers: HeaderMap) -> Ans
     let mut users = Vec::new();
     for removal in service.moderation.all().await? {
         let name = match service.accounts.standing(&removal.user).await? {
-            Standing::Active(user) => user.name().to_owned(),
+            Standing::Active(user) | Standing::Versioned { user, .. } => user.name().to_owned(),
             Standing::Missing | Standing::Barred => removal.user.to_string(),
         };
         users.push(json!({ "id": removal.user, "name": name, "reason": removal.reason }));

@@ -1,6 +1,6 @@
 //! What the operator reads: JSON, whatever happened.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Instant};
 
 use axum::{
     Json,
@@ -12,7 +12,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{Refusal, Ticket};
+use crate::{Draining, Refusal, Ticket};
 
 /// It is done: fenced, stored, and this many sessions ended.
 #[derive(Serialize)]
@@ -24,6 +24,48 @@ pub struct Done {
 impl Done {
     pub fn cut(cut: usize) -> Json<Self> {
         Json(Self { ok: true, cut })
+    }
+}
+
+/// How far a drain has come.
+#[derive(Serialize)]
+pub struct Emptying {
+    ok: bool,
+    finished: bool,
+    deadline_in_ms: u64,
+    exit: bool,
+    connected: usize,
+    told: usize,
+    in_order: usize,
+    aborted: usize,
+}
+
+impl Emptying {
+    pub fn new(draining: &Draining, exit: bool, connected: usize) -> Self {
+        let left = draining
+            .deadline()
+            .saturating_duration_since(Instant::now());
+        let report = draining.report();
+        Self {
+            ok: true,
+            finished: draining.is_finished(),
+            deadline_in_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+            exit,
+            connected,
+            told: report.told,
+            in_order: report.in_order,
+            aborted: report.aborted,
+        }
+    }
+}
+
+impl IntoResponse for Emptying {
+    fn into_response(self) -> Response {
+        let status = match self.finished {
+            true => StatusCode::OK,
+            false => StatusCode::ACCEPTED,
+        };
+        (status, Json(self)).into_response()
     }
 }
 

@@ -10,7 +10,7 @@ use bevy_app::prelude::*;
 use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
 use thiserror::Error;
 
-use crate::{Bouncer, Credential};
+use crate::{Bouncer, Credential, Drain, config::plaintext::is_local};
 
 mod answer;
 mod request;
@@ -29,6 +29,11 @@ pub enum AdminError {
     /// The address is not an IP address with a port.
     #[error("must be an IP address and a port, like 127.0.0.1:9006")]
     Address,
+    /// The operator's token would cross the network in plain text.
+    #[error(
+        "{0} is not a loopback address, and the operator's token would cross the network in plain text"
+    )]
+    Plaintext(SocketAddr),
     /// The address is the game's own.
     #[error("must not be the game's own address")]
     GameAddress,
@@ -50,19 +55,20 @@ pub enum AdminError {
 
 /// The operator's HTTP API: who is in, and who has to leave.
 ///
-/// It has its own address, never the game's port, and it speaks plain HTTP: keep it on loopback or a
-/// private network. `GET /healthz` and `GET /readyz` are open, everything else needs
+/// It has its own address, never the game's port, and it speaks plain HTTP, so it is bound to loopback
+/// addresses only, unless [`bind_plaintext`](Self::bind_plaintext) is used on a private network. `GET /healthz` and `GET /readyz` are open, everything else needs
 /// `Authorization: Bearer` with the operator's token. Answers are JSON; an error is
 /// `{"error":"…","message":"…"}`.
 ///
 /// | request | body | answer |
 /// |---|---|---|
 /// | `GET /healthz` | | 200 while the process runs |
-/// | `GET /readyz` | | 200 while players can come in, else 503 |
+/// | `GET /readyz` | | 200 while players can come in, else 503 `not_ready`, or `draining` |
 /// | `GET /v1/players` | | `{"players":[{"session","user","name","roles","peer"}]}` |
 /// | `POST /v1/revoke` | one subject, and what modifies it | `{"ok":true,"cut":N}` |
 /// | `POST /v1/restore` | one subject | `{"ok":true,"cut":0}` |
 /// | `POST /v1/kick` | `user`, and perhaps a `reason` | `{"ok":true,"cut":N}` |
+/// | `POST /v1/drain` | perhaps `deadline_seconds`, `exit` | `{"ok":true,"finished":…}`, see below |
 /// | `POST /v1/ticket` | `{"token":"…"}` of a player | `{"ticket":"…","expires_in_seconds":30}` |
 ///
 /// A subject is exactly one of `"user":"…"`, `"token_id":"…"` (the `jti` claim), `"everyone":true`,
@@ -73,6 +79,12 @@ pub enum AdminError {
 /// `cut` counts the sessions that ended. An answer of 200 comes after the effect: the sessions are
 /// fenced and the entry is stored. When the store fails or takes longer than 5 s, it is 503
 /// `store_unavailable`, still with `cut`: the fence is kept, and storing goes on.
+///
+/// A drain is answered with 202 and how far it has come, or with 200 when it is over: `deadline_in_ms`,
+/// whether the app will `exit`, how many are `connected` (sockets that are still closing included), and of
+/// those whom the drain has `told` to leave, how many went `in_order` and how many were `aborted`. Asking
+/// again with `{}` changes nothing and tells the same; see [`Bouncer::drain`] for what else a second request
+/// can do.
 ///
 /// A ticket lets the token's user in once, as `?ticket=…`: see
 /// [`Bouncer::issue_ticket`]. A token that the door would refuse is refused with the same answer.
@@ -91,24 +103,43 @@ pub enum AdminError {
 pub struct AdminPlugin {
     listener: Mutex<Option<TcpListener>>,
     local_addr: SocketAddr,
-    operator: Arc<Operator>,
+    operator: Operator,
 }
 
 /// What every request needs.
+#[derive(Clone)]
 struct Operator {
     bouncer: Bouncer,
     token: Credential,
+    drain: Drain,
 }
 
 impl AdminPlugin {
-    /// Binds the address at once; requests are answered from when the app runs. Port 0 lets the
-    /// system choose one.
+    /// Binds the address, which must be a loopback address, at once; requests are answered from when
+    /// the app runs. Port 0 lets the system choose one.
     ///
     /// The token is what requests must carry: 16 to 1024 visible ASCII characters without spaces.
     ///
     /// # Errors
     /// [`AdminError`] when the address or the token cannot be used, or the port is taken.
     pub fn bind(
+        address: &str,
+        token: impl Into<String>,
+        bouncer: Bouncer,
+    ) -> Result<Self, AdminError> {
+        let parsed = address.parse().map_err(|_| AdminError::Address)?;
+        if !is_local(parsed) {
+            return Err(AdminError::Plaintext(parsed));
+        }
+        Self::bind_plaintext(address, token, bouncer)
+    }
+
+    /// The same for any address. The operator's token crosses the network in plain text: use it on a
+    /// private network only.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), but for [`AdminError::Plaintext`].
+    pub fn bind_plaintext(
         address: &str,
         token: impl Into<String>,
         bouncer: Bouncer,
@@ -127,11 +158,19 @@ impl AdminPlugin {
         Ok(Self {
             listener: Mutex::new(Some(listener)),
             local_addr,
-            operator: Arc::new(Operator {
+            operator: Operator {
                 bouncer,
                 token: Credential::new(token),
-            }),
+                drain: Drain::default(),
+            },
         })
+    }
+
+    /// What `POST /v1/drain` does as far as the request does not say. Its `exit` does not count: the request
+    /// has to ask for that.
+    pub fn drain(mut self, drain: Drain) -> Self {
+        self.operator.drain = drain;
+        self
     }
 
     /// The address that is listened at.
@@ -168,7 +207,7 @@ impl Plugin for AdminPlugin {
         let inside = runtime.enter();
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
-                runtime.spawn(serve::serve(listener, self.operator.clone()));
+                runtime.spawn(serve::serve(listener, Arc::new(self.operator.clone())));
                 drop(inside);
             }
             Err(error) => {

@@ -1,9 +1,11 @@
 //! What the operator may write: one strict shape for each action.
 
+use std::time::Duration;
+
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::answer::Failure;
-use crate::{ConnectionId, Credential, Revocation, Subject, UserId};
+use crate::{ConnectionId, Credential, Drain, Revocation, Subject, UserId};
 
 /// Longest reason in characters.
 const REASON_MAX_CHARACTERS: usize = 200;
@@ -36,6 +38,13 @@ struct Restore {
 struct Kick {
     user: Option<String>,
     reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Emptying {
+    deadline_seconds: Option<f64>,
+    exit: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +113,24 @@ pub fn kick(body: &[u8]) -> Result<(UserId, Option<String>), Failure> {
     let Kick { user, reason } = object(body)?;
     let user = user.ok_or_else(|| Failure::bad_request("user is required"))?;
     Ok((checked_user(user)?, checked_reason(reason)?))
+}
+
+/// The body of `POST /v1/drain`: the deadline, if it names one, and whether the app shall exit.
+pub fn drain(body: &[u8]) -> Result<(Option<Duration>, bool), Failure> {
+    let Emptying {
+        deadline_seconds,
+        exit,
+    } = object(body)?;
+    let deadline = deadline_seconds.map(|seconds| {
+        Duration::try_from_secs_f64(seconds)
+            .ok()
+            .filter(|deadline| *deadline <= Drain::LONGEST)
+            .ok_or_else(|| {
+                let most = Drain::LONGEST.as_secs();
+                Failure::bad_request(format!("deadline_seconds: must be within 0 to {most}"))
+            })
+    });
+    Ok((deadline.transpose()?, exit.unwrap_or(false)))
 }
 
 /// The body of `POST /v1/ticket`: a player's token.

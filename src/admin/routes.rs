@@ -15,14 +15,18 @@ use serde::Serialize;
 
 use super::{
     Operator,
-    answer::{Done, Failure, Issued},
+    answer::{Done, Emptying, Failure, Issued},
     request,
 };
-use crate::{Credential, PlayerInfo, Receipt, identity::unix_now};
+use crate::{Credential, Drain, PlayerInfo, Receipt, RefusalKind, identity::unix_now};
 
 const BODY_BYTES: usize = 16 * 1024;
 /// For the store to answer.
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+/// For a server that is empty, so that the answer says so.
+const EMPTY_TIMEOUT: Duration = Duration::from_millis(100);
+/// For the answer to go out before the app exits.
+const ANSWER_TIME: Duration = Duration::from_millis(500);
 
 type Body = Result<Bytes, BytesRejection>;
 type Peer = Extension<ConnectInfo<SocketAddr>>;
@@ -35,7 +39,7 @@ pub fn router(operator: Arc<Operator>) -> Router {
         .route("/restore", post(restore))
         .route("/kick", post(kick))
         .route("/ticket", post(ticket))
-        .route("/drain", post(async || Failure::not_built("drain")))
+        .route("/drain", post(drain))
         .fallback(async || Failure::not_found())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .layer(from_fn_with_state(operator.clone(), require_token));
@@ -85,6 +89,8 @@ struct Healthy {
 async fn ready(State(operator): State<Arc<Operator>>) -> Result<Json<Healthy>, Failure> {
     if operator.bouncer.is_ready() {
         Ok(Json(Healthy { ok: true }))
+    } else if operator.bouncer.draining().is_some() {
+        Err(Failure::refused(&RefusalKind::Draining.into()))
     } else {
         Err(Failure::not_ready())
     }
@@ -102,6 +108,7 @@ struct Player {
     name: String,
     roles: Vec<String>,
     peer: SocketAddr,
+    connected: bool,
 }
 
 impl From<PlayerInfo> for Player {
@@ -112,6 +119,7 @@ impl From<PlayerInfo> for Player {
             name: info.user.name().to_owned(),
             roles: info.user.roles().to_vec(),
             peer: info.peer,
+            connected: info.is_connected,
         }
     }
 }
@@ -163,6 +171,35 @@ async fn kick(
     let cut = operator.bouncer.kick(&user, reason.as_deref());
     tracing::info!(target: "bevy_bouncer::admin", %peer, ?user, reason, cut, "kick");
     Ok(Done::cut(cut))
+}
+
+async fn drain(
+    State(operator): State<Arc<Operator>>,
+    Extension(ConnectInfo(peer)): Peer,
+    body: Body,
+) -> Result<Emptying, Failure> {
+    let (deadline, exit) = request::drain(&read(body)?)?;
+    tracing::info!(target: "bevy_bouncer::admin", %peer, ?deadline, exit, "drain");
+    let bouncer = &operator.bouncer;
+    let mut drain = operator.drain.clone();
+    drain.deadline = deadline.unwrap_or(match bouncer.draining() {
+        // Only to hear how far it has come.
+        Some(_) => Drain::LONGEST,
+        None => drain.deadline,
+    });
+    drain.exit = false;
+    let draining = bouncer.drain(drain);
+    if exit {
+        let bouncer = bouncer.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(ANSWER_TIME).await;
+            bouncer.drain(Drain::within(Drain::LONGEST).then_exit());
+        });
+    }
+    // How it went is what the answer says.
+    let _ = tokio::time::timeout(EMPTY_TIMEOUT, draining.clone().into_future()).await;
+    let exits = exit || draining.exits();
+    Ok(Emptying::new(&draining, exits, bouncer.occupied()))
 }
 
 async fn ticket(

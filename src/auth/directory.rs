@@ -43,6 +43,12 @@ impl Claims {
         self.token.id.as_deref()
     }
 
+    /// The `kid` of the key that the token was verified with. `None` for a key without a name: a secret,
+    /// a PEM key.
+    pub fn key_id(&self) -> Option<&str> {
+        self.token.key.as_deref()
+    }
+
     /// The `exp` claim in unix seconds.
     pub fn expires_at(&self) -> Option<u64> {
         self.token.expires_at
@@ -72,6 +78,15 @@ impl std::fmt::Debug for Claims {
 pub enum Standing {
     /// May come in, as this user.
     Active(User),
+    /// May come in, as this user, with tokens whose `ver` claim is this number: 401 for all others. Count it
+    /// up to log the user out everywhere: those who are in leave when they are looked up again, and a
+    /// new token lets them in within the same second.
+    Versioned {
+        /// The user.
+        user: User,
+        /// The number.
+        token_version: u64,
+    },
     /// There is no such user: 401.
     Missing,
     /// The user is kept out: 403 `banned`.

@@ -12,6 +12,8 @@ pub(crate) struct Examiner {
     authenticator: Box<dyn ErasedAuthenticator>,
     lookups: Semaphore,
     patience: Duration,
+    /// See [`Authenticator::tokens_end_within`].
+    pub tokens_end_within: Option<Duration>,
 }
 
 impl Examiner {
@@ -19,10 +21,16 @@ impl Examiner {
     pub fn new(mut authenticator: impl Authenticator, limits: &Limits) -> Self {
         authenticator.configure(limits);
         Self {
+            tokens_end_within: authenticator.tokens_end_within(),
             authenticator: Box::new(authenticator),
             lookups: Semaphore::new(limits.lookups_at_once),
             patience: limits.lookup_timeout,
         }
+    }
+
+    /// The door opens.
+    pub fn start(&self) {
+        self.authenticator.start();
     }
 
     /// Checks one request. Waiting for its turn counts.

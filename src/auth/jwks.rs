@@ -1,6 +1,6 @@
 //! JSON Web Key Sets (RFC 7517), all or nothing.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -15,11 +15,14 @@ use super::{
 const SET_MAX_BYTES: usize = 256 * 1024;
 /// Most keys in a set.
 const SET_MAX_KEYS: usize = 64;
+/// What is wrong with a key is told in so many bytes, however much of the key it quotes.
+const REASON_MAX_BYTES: usize = 160;
 
 /// Members of private and symmetric keys (RFC 7518 §6).
 const SECRET_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "seed"];
 
-pub(super) fn parse(json: &[u8]) -> Result<HashMap<Option<String>, VerifyingKey>, KeyError> {
+/// All keys of a set, each with a `kid` of its own, or a single one that may have none.
+pub(super) fn parse(json: &[u8]) -> Result<Vec<VerifyingKey>, KeyError> {
     let bad = |reason: &str| KeyError::KeySet(reason.to_owned());
     if json.len() > SET_MAX_BYTES {
         return Err(bad("longer than 256 KiB"));
@@ -31,23 +34,28 @@ pub(super) fn parse(json: &[u8]) -> Result<HashMap<Option<String>, VerifyingKey>
     if listed.is_empty() || listed.len() > SET_MAX_KEYS {
         return Err(bad("there must be 1 to 64 keys"));
     }
-    let mut keys = HashMap::new();
+    let mut names = HashSet::new();
+    let mut keys = Vec::with_capacity(listed.len());
     for (index, jwk) in listed.iter().enumerate() {
-        let refuse = |reason: String| KeyError::Key { index, reason };
-        let (id, key) = parse_key(jwk).map_err(refuse)?;
-        if id.is_none() && listed.len() > 1 {
+        let refuse = |mut reason: String| {
+            reason.truncate(reason.floor_char_boundary(REASON_MAX_BYTES));
+            KeyError::Key { index, reason }
+        };
+        let key = parse_key(jwk).map_err(refuse)?;
+        if key.id.is_none() && listed.len() > 1 {
             return Err(refuse(
                 "needs a kid, because there are several keys".to_owned(),
             ));
         }
-        if keys.insert(id, key).is_some() {
+        if !names.insert(key.id.clone()) {
             return Err(refuse("its kid is there twice".to_owned()));
         }
+        keys.push(key);
     }
     Ok(keys)
 }
 
-fn parse_key(jwk: &Value) -> Result<(Option<String>, VerifyingKey), String> {
+fn parse_key(jwk: &Value) -> Result<VerifyingKey, String> {
     let Value::Object(jwk) = jwk else {
         return Err("not an object".to_owned());
     };
@@ -72,7 +80,11 @@ fn parse_key(jwk: &Value) -> Result<(Option<String>, VerifyingKey), String> {
             .find(|algorithm| format!("{algorithm:?}") == name)
             .ok_or_else(|| format!("alg {name:?} does not fit the key"))?,
     };
-    Ok((id.map(str::to_owned), VerifyingKey { algorithm, key }))
+    Ok(VerifyingKey {
+        id: id.map(Into::into),
+        algorithm,
+        key,
+    })
 }
 
 /// The key must be for verifying signatures (RFC 7517 §4.2 and §4.3).

@@ -7,11 +7,13 @@ use std::{
 };
 
 use jsonwebtoken::{AlgorithmFamily, crypto};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{
     Authenticator,
     directory::{Claims, Standing, UserDirectory},
+    key_source::KeySource,
     keys::{KeyError, KeySet, VerifyingKey},
     refused_tokens::RefusedTokens,
     rules::{Rejected, TokenRules, Unverified},
@@ -30,7 +32,8 @@ use crate::{
 /// With [`users`](Self::users) it is an [`Authenticator`]. Besides the signature it checks what
 /// follows; all of it is on from the start:
 ///
-/// - the algorithm is that of the key, whatever the token says; an unknown `kid` is refused;
+/// - the algorithm is that of the key, whatever the token says; an unknown `kid` is refused (after a
+///   look for new keys, when they come from a URL);
 /// - no `crit`, `b64`, `zip`, `enc`, `cty`, `jwk`, `jku`, `x5u` or `x5c` in the header; `typ` absent,
 ///   `JWT` or `at+jwt`;
 /// - `exp` and `sub` are there; `exp`, `nbf` and `iat` fit the clock, give or take 5 s; no token is
@@ -51,7 +54,7 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct JwtAuthenticator<D = ()> {
-    keys: Arc<KeySet>,
+    keys: KeySource,
     rules: TokenRules,
     /// How many signatures with public keys are verified at once.
     signatures: Arc<Semaphore>,
@@ -62,10 +65,14 @@ pub struct JwtAuthenticator<D = ()> {
 impl JwtAuthenticator {
     /// Tokens that are signed with one of these keys.
     pub fn new(keys: KeySet) -> Self {
+        Self::with_keys(KeySource::Fixed(keys))
+    }
+
+    fn with_keys(keys: KeySource) -> Self {
         install_cryptography();
         let limits = Limits::default();
         Self {
-            keys: Arc::new(keys),
+            keys,
             rules: TokenRules::default(),
             signatures: Arc::new(Semaphore::new(limits.signatures_at_once)),
             refused: RefusedTokens::new(&limits),
@@ -95,6 +102,36 @@ impl JwtAuthenticator {
     /// [`KeyError`].
     pub fn jwks(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         KeySet::from_jwks(json).map(Self::new)
+    }
+
+    /// Tokens signed for the JSON Web Key Set at this URL, which is fetched again and again: see
+    /// [`RemoteKeys`](crate::RemoteKeys).
+    ///
+    /// # Errors
+    /// [`ConfigError`](crate::ConfigError) about `jwks_url`.
+    #[cfg(feature = "jwks-url")]
+    pub fn jwks_url(url: &str) -> Result<Self, crate::ConfigError> {
+        crate::RemoteKeys::jwks_url(url, Default::default()).map(Self::remote)
+    }
+
+    /// Tokens of this OpenID provider, whose keys are found by OpenID Connect Discovery and fetched again
+    /// and again: see [`RemoteKeys`](crate::RemoteKeys). Requires `iss` to be this issuer.
+    ///
+    /// # Errors
+    /// [`ConfigError`](crate::ConfigError) about `issuer`.
+    #[cfg(feature = "jwks-url")]
+    pub fn discover(issuer: &str) -> Result<Self, crate::ConfigError> {
+        crate::RemoteKeys::discover(issuer, Default::default()).map(Self::remote)
+    }
+
+    /// Tokens that are signed with keys from elsewhere. Keys that were found by discovery require `iss`
+    /// to be their issuer.
+    #[cfg(feature = "jwks-url")]
+    pub fn remote(keys: crate::RemoteKeys) -> Self {
+        let issuer = keys.issuer().map(str::to_owned);
+        let mut tokens = Self::with_keys(KeySource::Remote(keys));
+        tokens.rules.issuers.extend(issuer);
+        tokens
     }
 
     /// Who the tokens are about. This makes it an [`Authenticator`].
@@ -134,6 +171,13 @@ impl<D> JwtAuthenticator<D> {
         self
     }
 
+    /// Whether a token must have an `iat`. Default false. With it, revocations of tokens are forgotten once
+    /// every token that they could match has ended, instead of never.
+    pub fn require_issued_at(mut self, require: bool) -> Self {
+        self.rules.require_issued_at = require;
+        self
+    }
+
     /// Whether the header must have a `typ`. Default false.
     pub fn require_type(mut self, require: bool) -> Self {
         self.rules.require_type = require;
@@ -150,26 +194,36 @@ impl<D> JwtAuthenticator<D> {
     /// Verifies a token and reads its claims. The cause of a refusal is for the operator.
     ///
     /// # Errors
-    /// 401 for every token that breaks a rule; 503 when it could not be verified.
+    /// 401 for every token that breaks a rule; 503 when it could not be verified, also because its keys
+    /// have not been fetched.
     pub async fn verify(&self, token: &str) -> Result<Claims, Refusal> {
-        let unverified = self
-            .rules
-            .read(token, &self.keys)
+        self.verify_at(token, unix_now()).await
+    }
+
+    /// The same at this time in unix seconds.
+    pub(crate) async fn verify_at(&self, token: &str, now: u64) -> Result<Claims, Refusal> {
+        let unverified = self.rules.read(token).map_err(Refusal::unauthorized)?;
+        let key = self.keys.find(unverified.key_id()).await?;
+        unverified
+            .check_algorithm(&key)
             .map_err(Refusal::unauthorized)?;
-        if unverified.key.algorithm.family() == AlgorithmFamily::Hmac {
-            let genuine = is_genuine(unverified.key, unverified.message, unverified.signature);
+        if key.algorithm.family() == AlgorithmFamily::Hmac {
+            let genuine = is_genuine(&key, unverified.message, unverified.signature);
             return self
-                .judge(&unverified, genuine)
+                .judge(&unverified, &key, genuine, now)
                 .map_err(|rejected| Refusal::unauthorized(rejected.cause));
         }
         let digest = self.refused.digest(token);
-        let genuine = self.verify_signature(&unverified, digest.as_ref()).await?;
-        self.judge(&unverified, genuine).map_err(|rejected| {
-            if let Some(digest) = digest.filter(|_| rejected.for_good) {
-                self.refused.insert(digest);
-            }
-            Refusal::unauthorized(rejected.cause)
-        })
+        let genuine = self
+            .verify_signature(&unverified, &key, digest.as_ref())
+            .await?;
+        self.judge(&unverified, &key, genuine, now)
+            .map_err(|rejected| {
+                if let Some(digest) = digest.filter(|_| rejected.for_good) {
+                    self.refused.insert(digest);
+                }
+                Refusal::unauthorized(rejected.cause)
+            })
     }
 
     fn keep_to(&mut self, limits: &Limits) {
@@ -183,6 +237,7 @@ impl<D> JwtAuthenticator<D> {
     async fn verify_signature(
         &self,
         token: &Unverified<'_>,
+        key: &Arc<VerifyingKey>,
         digest: Option<&Digest>,
     ) -> Result<bool, Refusal> {
         let check_refused = || match digest {
@@ -195,7 +250,7 @@ impl<D> JwtAuthenticator<D> {
         let permit = self.signatures.clone().acquire_owned().await;
         // Perhaps its like was before it.
         check_refused()?;
-        let key = token.key.clone();
+        let key = key.clone();
         let (message, signature) = (token.message.to_owned(), token.signature.to_owned());
         tokio::task::spawn_blocking(move || {
             // Held to the end, also when nobody waits for the answer any more.
@@ -206,17 +261,34 @@ impl<D> JwtAuthenticator<D> {
         .map_err(|_| Refusal::unavailable("the verification of a signature failed"))
     }
 
-    fn judge(&self, token: &Unverified<'_>, genuine: bool) -> Result<Claims, Rejected> {
+    fn judge(
+        &self,
+        token: &Unverified<'_>,
+        key: &VerifyingKey,
+        genuine: bool,
+        now: u64,
+    ) -> Result<Claims, Rejected> {
         if !genuine {
             return Err("the signature is wrong".into());
         }
-        self.rules.check_claims(token, unix_now())
+        self.rules.check_claims(token, key, now)
     }
 }
 
 impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
+    fn start(&self) {
+        self.keys.start();
+    }
+
     fn configure(&mut self, limits: &Limits) {
         self.keep_to(limits);
+    }
+
+    fn tokens_end_within(&self) -> Option<Duration> {
+        let rules = &self.rules;
+        // Two clocks may differ by the leeway: at the issue and now.
+        let longest = rules.longest_lifetime.saturating_add(rules.leeway * 2);
+        rules.require_issued_at.then_some(longest)
     }
 
     async fn authenticate(&self, request: &HandshakeRequest) -> Result<Admission, Refusal> {
@@ -230,6 +302,8 @@ impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
     }
 
     async fn readmit(&self, mut admission: Admission) -> Result<Admission, Refusal> {
+        let key = admission.token.key.as_deref();
+        self.keys.check_still_known(key)?;
         let claims = Claims::again(admission.user.id(), &admission.token)
             .ok_or_else(|| Refusal::unavailable("this authenticator did not make the admission"))?;
         admission.user = self.find(&claims).await?;
@@ -245,6 +319,15 @@ impl<D: UserDirectory> JwtAuthenticator<D> {
         })?;
         let user = match standing {
             Standing::Active(user) => user,
+            Standing::Versioned {
+                user,
+                token_version,
+            } => {
+                if claims.get("ver").and_then(Value::as_u64) != Some(token_version) {
+                    return Err(Refusal::unauthorized("ver is not the user's"));
+                }
+                user
+            }
             Standing::Missing => {
                 return Err(Refusal::unauthorized("there is no such user")
                     .goodbye(DisconnectReason::UserGone));

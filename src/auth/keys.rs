@@ -1,6 +1,6 @@
 //! The keys that tokens are verified with. A key decides its algorithm; a token never does.
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind};
@@ -51,12 +51,13 @@ pub enum KeyError {
 
 /// Keys by their `kid`, each with its one algorithm.
 pub struct KeySet {
-    pub(super) keys: HashMap<Option<String>, VerifyingKey>,
+    keys: HashMap<Option<Arc<str>>, Arc<VerifyingKey>>,
 }
 
 /// A key and what it verifies.
-#[derive(Clone)]
 pub(super) struct VerifyingKey {
+    /// Its name, the `kid`. A secret and a PEM key have none.
+    pub id: Option<Arc<str>>,
     pub algorithm: Algorithm,
     pub key: DecodingKey,
 }
@@ -119,7 +120,10 @@ impl KeySet {
     /// [`KeyError::KeySet`] and [`KeyError::Key`]: one key that cannot be used refuses them all.
     pub fn from_jwks(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let keys = super::jwks::parse(json.as_ref())?;
-        Ok(Self { keys })
+        let by_id = |key: VerifyingKey| (key.id.clone(), Arc::new(key));
+        Ok(Self {
+            keys: keys.into_iter().map(by_id).collect(),
+        })
     }
 
     fn hmac(algorithm: Algorithm, needed: usize, secret: &[u8]) -> Result<Self, KeyError> {
@@ -135,23 +139,35 @@ impl KeySet {
     }
 
     fn one(key: DecodingKey, algorithm: Algorithm) -> Self {
-        let key = VerifyingKey { algorithm, key };
+        let key = VerifyingKey {
+            id: None,
+            algorithm,
+            key,
+        };
         Self {
-            keys: HashMap::from([(None, key)]),
+            keys: HashMap::from([(None, Arc::new(key))]),
         }
     }
 
     /// The key that a token with this `kid` must be signed with. A token without one is fine when
     /// there is one key; an unknown one never means "any". A single key without a `kid` of its own
     /// (a secret, a PEM key) takes tokens whatever their `kid`.
-    pub(super) fn find(&self, kid: Option<&str>) -> Option<&VerifyingKey> {
+    pub(super) fn find(&self, kid: Option<&str>) -> Option<&Arc<VerifyingKey>> {
         if self.keys.len() == 1
             && let Some((name, key)) = self.keys.iter().next()
             && (kid.is_none() || name.is_none())
         {
             return Some(key);
         }
-        self.keys.get(&Some(kid?.to_owned()))
+        self.keys.get(&Some(kid?.into()))
+    }
+
+    /// Every key's `kid` and algorithm.
+    #[cfg(fuzzing)]
+    pub(crate) fn entries(&self) -> Vec<(Option<String>, Algorithm)> {
+        let name = |id: &Option<Arc<str>>| id.as_deref().map(str::to_owned);
+        let entries = self.keys.iter();
+        entries.map(|(id, key)| (name(id), key.algorithm)).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who are you? From a request to an [`Admission`] or a [`Refusal`](crate::Refusal).
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::{Admission, Limits, Refusal, door::HandshakeRequest};
 
@@ -9,8 +9,11 @@ mod examiner;
 mod issuer;
 mod jwks;
 mod jwt;
+mod key_source;
 mod keys;
 mod refused_tokens;
+#[cfg(feature = "jwks-url")]
+mod remote_keys;
 mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -24,6 +27,8 @@ pub use issuer::{IssueError, TokenIssuer};
 pub use jsonwebtoken::Algorithm;
 pub use jwt::JwtAuthenticator;
 pub use keys::{KeyError, KeySet};
+#[cfg(feature = "jwks-url")]
+pub use remote_keys::{RemoteKeyOptions, RemoteKeys};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteDirectory;
 pub use ticket::Ticket;
@@ -79,10 +84,21 @@ pub trait Authenticator: Send + Sync + 'static {
         async { Ok(admission) }
     }
 
+    /// How long from now on every token that exists now has ended, when that is known. A revocation that is
+    /// about tokens (by `jti`, or *issued before*) is forgotten after that; by default never.
+    fn tokens_end_within(&self) -> Option<Duration> {
+        None
+    }
+
     /// Told once, before the door opens, within which limits to work. By default it does not matter.
     fn configure(&mut self, limits: &Limits) {
         let _ = limits;
     }
+
+    /// Called once, when the door opens and before it lets anybody in, on the network's runtime: here
+    /// begins work that goes on beside the checks, such as fetching keys. Does nothing by default. An
+    /// authenticator that asks another one passes it on.
+    fn start(&self) {}
 }
 
 /// [`Authenticator`] as a trait object.
@@ -96,6 +112,8 @@ pub(crate) trait ErasedAuthenticator: Send + Sync {
         &'a self,
         admission: Admission,
     ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>>;
+
+    fn start(&self);
 }
 
 impl<A: Authenticator> ErasedAuthenticator for A {
@@ -111,5 +129,9 @@ impl<A: Authenticator> ErasedAuthenticator for A {
         admission: Admission,
     ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>> {
         Box::pin(Authenticator::readmit(self, admission))
+    }
+
+    fn start(&self) {
+        Authenticator::start(self);
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{
     directory::Claims,
-    keys::{KEY_ID_MAX_BYTES, KeySet, VerifyingKey},
+    keys::{KEY_ID_MAX_BYTES, VerifyingKey},
     strict_json::parse_object,
 };
 use crate::{UserId, identity::USER_ID_MAX_BYTES, token::TokenFacts};
@@ -33,6 +33,7 @@ pub(super) struct TokenRules {
     pub leeway: Duration,
     pub longest_lifetime: Duration,
     pub require_type: bool,
+    pub require_issued_at: bool,
     pub longest_token: usize,
 }
 
@@ -44,14 +45,15 @@ impl Default for TokenRules {
             leeway: Duration::from_secs(5),
             longest_lifetime: Duration::from_secs(24 * 3600),
             require_type: false,
+            require_issued_at: false,
             longest_token: 4096,
         }
     }
 }
 
-/// A token whose header is in order, with the key that it must be signed with.
+/// A token whose header is in order.
 pub(super) struct Unverified<'a> {
-    pub key: &'a VerifyingKey,
+    header: Map<String, Value>,
     /// Header and payload, as they are signed.
     pub message: &'a str,
     pub signature: &'a str,
@@ -87,8 +89,8 @@ impl Rejected {
 }
 
 impl TokenRules {
-    /// Everything that needs no cryptography: shape, header, key.
-    pub fn read<'a>(&self, token: &'a str, keys: &'a KeySet) -> Result<Unverified<'a>, Broken> {
+    /// Everything that needs neither cryptography nor a key: shape and header.
+    pub fn read<'a>(&self, token: &'a str) -> Result<Unverified<'a>, Broken> {
         if token.len() > self.longest_token {
             return Err("the token is too long");
         }
@@ -98,17 +100,13 @@ impl TokenRules {
             return Err("not a signed token");
         }
         let header = self.read_header(header)?;
-        let key_id = match header.get("kid") {
-            None => None,
-            Some(Value::String(id)) if id.len() <= KEY_ID_MAX_BYTES => Some(id.as_str()),
+        match header.get("kid") {
+            None => {}
+            Some(Value::String(id)) if id.len() <= KEY_ID_MAX_BYTES => {}
             Some(_) => return Err("kid is not a short text"),
-        };
-        let key = keys.find(key_id).ok_or("there is no such key")?;
-        if header.get("alg").and_then(Value::as_str) != Some(&format!("{:?}", key.algorithm)) {
-            return Err("alg is not that of the key");
         }
         Ok(Unverified {
-            key,
+            header,
             message,
             signature,
             payload,
@@ -138,8 +136,13 @@ impl TokenRules {
         }
     }
 
-    /// The claims of a token whose signature was verified.
-    pub fn check_claims(&self, token: &Unverified<'_>, now: u64) -> Result<Claims, Rejected> {
+    /// The claims of a token whose signature was verified with this key.
+    pub fn check_claims(
+        &self,
+        token: &Unverified<'_>,
+        key: &VerifyingKey,
+        now: u64,
+    ) -> Result<Claims, Rejected> {
         let payload = decode(token.payload).ok_or("the payload is not base64url")?;
         let all = parse_object(&payload).map_err(|_| "the payload is not a JSON object")?;
         let text = String::from_utf8(payload).map_err(|_| "the payload is not UTF-8")?;
@@ -162,6 +165,7 @@ impl TokenRules {
             subject,
             token: TokenFacts {
                 id,
+                key: key.id.clone(),
                 claims: Some(text.into()),
                 ..facts
             },
@@ -180,6 +184,9 @@ impl TokenRules {
             return Err(Rejected::for_now("not valid yet"));
         }
         let issued_at = date(claims, "iat")?;
+        if self.require_issued_at && issued_at.is_none() {
+            return Err("iat is missing".into());
+        }
         if issued_at.is_some_and(|(_, late)| late > now.saturating_add(leeway)) {
             return Err(Rejected::for_now("issued in the future"));
         }
@@ -190,10 +197,27 @@ impl TokenRules {
         }
         Ok(TokenFacts {
             id: None,
+            key: None,
             claims: None,
             issued_at: issued_at.map_or(0, |(early, _)| early),
             expires_at: Some(expires_at),
         })
+    }
+}
+
+impl Unverified<'_> {
+    /// The name of the key that it says it is signed with.
+    pub fn key_id(&self) -> Option<&str> {
+        self.header.get("kid").and_then(Value::as_str)
+    }
+
+    /// The key decides the algorithm; the token may only agree.
+    pub fn check_algorithm(&self, key: &VerifyingKey) -> Result<(), Broken> {
+        let algorithm = self.header.get("alg").and_then(Value::as_str);
+        if algorithm != Some(&format!("{:?}", key.algorithm)) {
+            return Err("alg is not that of the key");
+        }
+        Ok(())
     }
 }
 

@@ -16,13 +16,17 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS users (
     roles TEXT NOT NULL DEFAULT '',
     disabled INTEGER NOT NULL DEFAULT 0
 )";
-const FIND: &str = "SELECT name, roles, disabled FROM users WHERE id = ?1";
+const FIND: &str = "SELECT name, roles, disabled, NULL FROM users WHERE id = ?1";
+const FIND_VERSIONED: &str = "SELECT name, roles, disabled, token_version FROM users WHERE id = ?1";
+const IS_VERSIONED: &str =
+    "SELECT count(*) > 0 FROM pragma_table_info('users') WHERE name = 'token_version'";
 
 /// Users in the table `users (id, name, roles, disabled)` of an SQLite file. The table is created when
 /// it is missing; it may have more columns, and the file more tables.
 ///
 /// `roles` is a list with commas; a row whose `disabled` is not 0 is kept out with 403. Rows may be
-/// changed by other programs at any time.
+/// changed by other programs at any time. When the table has a column `token_version` and a row a number
+/// in it, only tokens with this `ver` claim let the user in: see [`Standing::Versioned`].
 ///
 /// ```no_run
 /// use bevy_bouncer::{SqliteDirectory, User};
@@ -36,6 +40,7 @@ const FIND: &str = "SELECT name, roles, disabled FROM users WHERE id = ?1";
 #[derive(Debug, Clone)]
 pub struct SqliteDirectory {
     pool: SqlitePool,
+    find: &'static str,
 }
 
 impl SqliteDirectory {
@@ -54,7 +59,9 @@ impl SqliteDirectory {
     /// As [`open`](Self::open).
     pub async fn connect(path: impl AsRef<Path>) -> Result<Self, DirectoryError> {
         let pool = sqlite::connect(path.as_ref(), SCHEMA, &[FIND]).await?;
-        Ok(Self { pool })
+        let is_versioned: bool = sqlx::query_scalar(IS_VERSIONED).fetch_one(&pool).await?;
+        let find = if is_versioned { FIND_VERSIONED } else { FIND };
+        Ok(Self { pool, find })
     }
 
     /// Adds a user, or changes name and roles of the one with the same id.
@@ -98,19 +105,28 @@ impl SqliteDirectory {
     /// # Errors
     /// [`DirectoryError`] when the file cannot be read, or holds a name or role that cannot be one.
     pub async fn standing(&self, id: &UserId) -> Result<Standing, DirectoryError> {
-        let row: Option<(String, String, bool)> = sqlx::query_as(FIND)
+        let row: Option<(String, String, bool, Option<i64>)> = sqlx::query_as(self.find)
             .bind(id.as_str())
             .fetch_optional(&self.pool)
             .await?;
         Ok(match row {
             None => Standing::Missing,
-            Some((_, _, true)) => Standing::Barred,
-            Some((name, roles, false)) => {
+            Some((_, _, true, _)) => Standing::Barred,
+            Some((name, roles, false, version)) => {
                 let roles = roles
                     .split(',')
                     .map(str::trim)
                     .filter(|role| !role.is_empty());
-                Standing::Active(User::new(id.clone(), name)?.with_roles(roles)?)
+                let user = User::new(id.clone(), name)?.with_roles(roles)?;
+                match version {
+                    None => Standing::Active(user),
+                    Some(version) => Standing::Versioned {
+                        user,
+                        token_version: u64::try_from(version).map_err(|_| {
+                            DirectoryError::Failed("a token_version is below 0".to_owned())
+                        })?,
+                    },
+                }
             }
         })
     }

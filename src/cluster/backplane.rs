@@ -127,8 +127,9 @@ pub struct Claim {
     pub held_here: usize,
     /// Replacements across nodes that a user may make in a minute.
     pub replacements_per_minute: usize,
-    /// Whether the player is in now, so that with [`DuplicateLogin::KickOld`] the others leave. Before,
-    /// it is only asked whether they may be replaced.
+    /// Whether the player is in now, so that where the policy
+    /// [replaces](DuplicateLogin::replaces), the others leave. Before, it is only asked whether they may be
+    /// replaced.
     pub entered: bool,
     /// How long the seat is kept unless it is renewed.
     pub lifetime: Duration,

@@ -15,7 +15,7 @@ use super::{
     LogPosition, NodeId, Seat, decide,
 };
 use crate::{
-    ConnectionId, DuplicateLogin, UserId,
+    ConnectionId, UserId,
     identity::unix_now,
     revocation::{Decision, Revocation, Subject},
     short_lived::Digest,
@@ -117,7 +117,7 @@ impl State {
         let is_elsewhere = |seat: &&(NodeId, ConnectionId)| seat.0 != own.0;
         let others: Vec<_> = seats.keys().filter(is_elsewhere).cloned().collect();
         let elsewhere = others.len();
-        if claim.policy != DuplicateLogin::KickOld {
+        if !claim.policy.replaces() {
             if elsewhere + claim.held_here > claim.sessions {
                 return Claimed::Full;
             }

@@ -42,7 +42,6 @@ pub(crate) use node::Node;
 pub use options::ClusterOptions;
 #[cfg(feature = "redis")]
 pub use redis::RedisBackplane;
-pub(crate) use seats::SeatGuard;
 
 use std::sync::Arc;
 

@@ -68,11 +68,7 @@ impl Node {
         handle: &Handle,
         registry: &Registry,
     ) -> Result<SeatGuard, Refusal> {
-        let seat = Seat {
-            node: self.id.clone(),
-            connection: handle.id,
-            user: handle.user.id().clone(),
-        };
+        let seat = self.seat_of(handle);
         // From here on the seat is given up whatever happens, also when only the answer is lost.
         let guard = SeatGuard {
             seat: seat.clone(),
@@ -85,12 +81,20 @@ impl Node {
     }
 
     /// The player is in: sessions of the same user on other nodes leave, where they are to be replaced.
-    pub async fn take_over(&self, handle: &Handle, guard: &SeatGuard) -> Result<(), Refusal> {
+    pub async fn take_over(&self, handle: &Handle) -> Result<(), Refusal> {
         // Who was replaced meanwhile replaces nobody.
-        if self.limits.duplicate_login == DuplicateLogin::KickOld && handle.is_live() {
-            self.claim(guard.seat.clone(), 1, true).await?;
+        if self.limits.duplicate_login.replaces() && handle.is_live() {
+            self.claim(self.seat_of(handle), 1, true).await?;
         }
         Ok(())
+    }
+
+    fn seat_of(&self, handle: &Handle) -> Seat {
+        Seat {
+            node: self.id.clone(),
+            connection: handle.id,
+            user: handle.user.id().clone(),
+        }
     }
 
     async fn claim(&self, seat: Seat, held_here: usize, entered: bool) -> Result<(), Refusal> {
@@ -100,7 +104,7 @@ impl Node {
             policy: limits.duplicate_login,
             sessions: match limits.duplicate_login {
                 DuplicateLogin::Allow => limits.connections_per_user,
-                DuplicateLogin::KickOld | DuplicateLogin::RejectNew => 1,
+                _ => 1,
             },
             held_here,
             replacements_per_minute: limits.replacements_per_minute,

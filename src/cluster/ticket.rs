@@ -18,6 +18,7 @@ struct Stored {
     name: String,
     roles: Vec<String>,
     token: Option<Arc<str>>,
+    key: Option<Arc<str>>,
     issued_at: u64,
     expires_at: Option<u64>,
     claims: Option<Arc<str>>,
@@ -36,6 +37,7 @@ impl Node {
             name: admission.user.name().to_owned(),
             roles: admission.user.roles().to_vec(),
             token: admission.token.id.clone(),
+            key: admission.token.key.clone(),
             issued_at: admission.token.issued_at,
             expires_at: admission.token.expires_at,
             claims: admission.token.claims.clone(),
@@ -68,6 +70,7 @@ fn admission(stored: &Bytes) -> Result<Admission, Refusal> {
     let mut admission = Admission::new(user);
     admission.token = TokenFacts {
         id: stored.token,
+        key: stored.key,
         issued_at: stored.issued_at,
         expires_at: stored.expires_at,
         claims: stored.claims,

@@ -2,19 +2,17 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use tokio::{net::TcpStream, sync::Semaphore};
 use tracing::debug;
 
 use super::{
     occupancy::{AddressPermit, Occupancy},
+    pending::{PendingHandshake, PendingHandshakes},
     proxies::{TrustedProxies, canonical},
     response,
     throttle::Throttle,
 };
-use crate::{BouncerConfig, ConfigError, Refusal, RefusalKind, cluster::SeatGuard};
+use crate::{BouncerConfig, ConfigError, Refusal, RefusalKind};
 
 /// Sockets that are being told that there is no room. One more is dropped without a word.
 const REFUSALS_AT_ONCE: usize = 64;
@@ -25,7 +23,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The right to be here.
 pub(crate) struct Permits {
     /// One of the pending handshakes: drop it with the end of the handshake.
-    pub pending: OwnedSemaphorePermit,
+    pub pending: PendingHandshake,
     pub peer: SocketAddr,
     /// Whom the connection is counted for. `None` when it comes from a trusted proxy: then the request
     /// will say.
@@ -37,14 +35,12 @@ pub(crate) struct Visitor {
     pub address: SocketAddr,
     /// The answer that is due when the address has used its handshakes up. Health checks may go on.
     pub paid: Result<(), Refusal>,
-    /// The player's seat among many nodes.
-    pub seat: Option<SeatGuard>,
     _place: AddressPermit,
 }
 
 /// See the module's documentation.
 pub(crate) struct Gate {
-    pending: Arc<Semaphore>,
+    pending: Arc<PendingHandshakes>,
     refusals: Arc<Semaphore>,
     occupancy: Arc<Occupancy>,
     handshakes: Throttle,
@@ -66,7 +62,7 @@ impl Gate {
         let limits = &config.limits;
         let throttle = |name, per_minute| Throttle::new(name, per_minute, limits.tracked_addresses);
         Ok(Self {
-            pending: Arc::new(Semaphore::new(limits.pending_handshakes)),
+            pending: PendingHandshakes::new(limits.pending_handshakes),
             refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
             occupancy: Arc::new(Occupancy::new(limits)),
             handshakes: throttle(
@@ -90,9 +86,9 @@ impl Gate {
             true => None,
             false => Some(self.receive(peer)?),
         };
-        let pending = Arc::clone(&self.pending)
-            .try_acquire_owned()
-            .map_err(|_| Refusal::from(RefusalKind::Capacity).because("pending_handshakes"))?;
+        let has_paid = visitor.as_ref().is_none_or(|visitor| visitor.paid.is_ok());
+        let no_room = || Refusal::from(RefusalKind::Capacity).because("pending_handshakes");
+        let pending = self.pending.enter(has_paid).ok_or_else(no_room)?;
         Ok(Permits {
             pending,
             peer,
@@ -113,7 +109,6 @@ impl Gate {
         Ok(Visitor {
             address,
             paid: self.handshakes.charge(address.ip().into()),
-            seat: None,
             _place: place,
         })
     }

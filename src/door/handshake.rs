@@ -4,6 +4,8 @@
 //! handshake and is dropped with it; only an admitted player gets a [`Session`].
 
 use std::{
+    future::poll_fn,
+    io::ErrorKind,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -18,9 +20,11 @@ use tokio::{
 
 use super::{
     Credential, Door, HandshakeRequest,
+    acceptor::Acceptor,
     credential::{self, Carrier},
     gate::Visitor,
     head::{self, Head, HeadError, Method},
+    pending::PendingHandshake,
     proxies::remove_hops,
     response::{self, Answer},
     upgrade,
@@ -28,12 +32,11 @@ use super::{
 use crate::{
     auth::hash_of,
     bridge::{Arrival, Inlet, Tally},
-    cluster::SeatGuard,
     goodbye::DisconnectReason,
     identity::Admission,
     refusal::{Refusal, RefusalKind},
     registry::{Handle, Registry, refusal_for},
-    session::{Outlet, Plain, Session, hung_up, reset_on_close},
+    session::{Outlet, Session, Transport},
 };
 
 /// How a health check starts, and how long it may take to.
@@ -54,22 +57,33 @@ struct Caller<'a> {
     address: SocketAddr,
     /// Whom the connection is counted for. Empty until a proxy has said it.
     visitor: &'a mut Option<Visitor>,
+    pending: &'a PendingHandshake,
     /// The page that may read the answer.
     origin: Option<String>,
 }
 
 /// From accept to the 101: the session of an admitted player, or nothing when the connection was
 /// answered otherwise.
-pub(super) async fn serve(
+pub(super) async fn serve<A: Acceptor>(
     door: &Door,
-    mut stream: TcpStream,
+    acceptor: A,
+    socket: TcpStream,
     peer: SocketAddr,
     visitor: &mut Option<Visitor>,
-) -> Option<Box<Session<Plain>>> {
+    pending: &PendingHandshake,
+) -> Option<Box<Session<A::Stream>>> {
     let deadline = Instant::now() + door.limits.handshake_timeout;
+    let accepted = timeout_at(deadline, accept(acceptor, socket, visitor)).await;
+    let mut stream = match accepted {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(HeadError::Gone)) => return None,
+        Ok(Err(HeadError::Refused(refusal))) => return unheard(door, peer, &refusal),
+        Err(_) => return unheard(door, peer, &RefusalKind::Timeout.into()),
+    };
     let mut caller = Caller {
         address: peer,
         visitor,
+        pending,
         origin: None,
     };
     let checked = timeout_at(deadline, check(door, &mut stream, &mut caller)).await;
@@ -79,28 +93,34 @@ pub(super) async fn serve(
         Ok(Err(HeadError::Gone)) => return None,
         Ok(Err(HeadError::Refused(refusal))) => refusal,
         Ok(Ok(Granted::Answer(answer))) => {
-            response::deliver(stream, &answer).await;
+            Box::pin(response::deliver(stream, &answer)).await;
             return None;
         }
         Ok(Ok(Granted::Player(player))) => {
             let (answer, admission) = *player;
-            match enter(door, &stream, peer, admission, deadline).await {
-                Ok(mut place) => {
-                    match welcome(door, &mut stream, &answer, &place, deadline).await {
-                        Ok(()) => {
-                            if let Some(visitor) = caller.visitor {
-                                visitor.seat = place.seat.take();
-                            }
-                            return Some(place.begin_session(stream.into(), door));
-                        }
-                        Err(None) => return None,
-                        Err(Some(refusal)) => refusal,
-                    }
-                }
+            match Box::pin(enter(door, &mut stream, peer, admission, deadline)).await {
+                Ok(place) => match welcome(door, &mut stream, &answer, &place, deadline).await {
+                    Ok(()) => return Some(place.begin_session(stream, door)),
+                    Err(None) => return None,
+                    Err(Some(refusal)) => refusal,
+                },
                 Err(refusal) => refusal,
             }
         }
     };
+    note(door, peer, &refusal);
+    Box::pin(response::refuse(stream, &refusal, origin.as_deref())).await;
+    None
+}
+
+/// Nobody could read an answer.
+fn unheard<R>(door: &Door, peer: SocketAddr, refusal: &Refusal) -> Option<R> {
+    note(door, peer, refusal);
+    None
+}
+
+/// Counts a refusal and tells the operator.
+fn note(door: &Door, peer: SocketAddr, refusal: &Refusal) {
     Tally::count(&door.shared.tally.refused);
     tracing::debug!(
         %peer,
@@ -108,19 +128,42 @@ pub(super) async fn serve(
         cause = refusal.cause().unwrap_or(refusal.message()),
         "refused"
     );
-    response::refuse(stream, &refusal, origin.as_deref()).await;
-    None
+}
+
+/// The TLS handshake, when TLS is configured. It is dear, so whose handshakes are used up does not get
+/// one.
+async fn accept<A: Acceptor>(
+    acceptor: A,
+    socket: TcpStream,
+    visitor: &Option<Visitor>,
+) -> Result<A::Stream, HeadError> {
+    if let (false, Some(visitor)) = (A::ANSWERS_AT_ONCE, visitor) {
+        visitor.paid.clone()?;
+    }
+    acceptor
+        .accept(socket)
+        .await
+        .map_err(|error| match error.kind() {
+            // Not TLS, or not ours.
+            ErrorKind::InvalidData => Refusal::bad_request("no TLS")
+                .because(error.to_string())
+                .into(),
+            _ => HeadError::Gone,
+        })
 }
 
 /// Everything that can be known without the game: steps that cost little come first.
-async fn check(
+async fn check<S: Transport>(
     door: &Door,
-    stream: &mut TcpStream,
+    stream: &mut S,
     caller: &mut Caller<'_>,
 ) -> Result<Granted, HeadError> {
     let head = timeout(door.limits.head_timeout, read_head(door, stream, caller))
         .await
         .map_err(|_| Refusal::from(RefusalKind::Timeout))??;
+    if !caller.pending.heard() {
+        return Err(HeadError::Gone);
+    }
     if caller.visitor.is_none() {
         caller.address = door.gate.proxies.client(caller.address, &head.headers)?;
     }
@@ -166,7 +209,9 @@ async fn check(
         false => Some(upgrade::websocket_key(&head)?.to_owned()),
     };
     door.shared.check_room()?;
-    let (subprotocol, admission) = verify(door, caller.address, head, is_preflight).await?;
+    // In a box of its own: whoever has not said anything does not hold room for it.
+    let verified = Box::pin(verify(door, caller.address, head, is_preflight)).await;
+    let (subprotocol, admission) = verified?;
     match key {
         Some(key) => {
             let answer = Answer::switching_protocols(&key, subprotocol.as_deref());
@@ -183,9 +228,9 @@ async fn check(
 
 /// Reads the head. Whose handshakes are used up is heard no further than to know whether this is a
 /// health check.
-async fn read_head(
+async fn read_head<S: Transport>(
     door: &Door,
-    stream: &mut TcpStream,
+    stream: &mut S,
     caller: &mut Caller<'_>,
 ) -> Result<Head, HeadError> {
     let Some(visitor) = &*caller.visitor else {
@@ -264,8 +309,6 @@ struct Place {
     inlet: Arc<Inlet>,
     outlet: Arc<Outlet>,
     registry: Arc<Registry>,
-    /// Among many nodes.
-    seat: Option<SeatGuard>,
     handed_over: bool,
 }
 
@@ -274,7 +317,7 @@ impl Place {
         &self.inlet.handle
     }
 
-    fn begin_session(mut self, stream: Plain, door: &Door) -> Box<Session<Plain>> {
+    fn begin_session<S: Transport>(mut self, stream: S, door: &Door) -> Box<Session<S>> {
         self.handed_over = true;
         Box::new(Session::new(
             stream,
@@ -301,9 +344,9 @@ impl Drop for Place {
 }
 
 /// Takes a place in the registry and waits for the game's word.
-async fn enter(
+async fn enter<S: Transport>(
     door: &Door,
-    stream: &TcpStream,
+    stream: &mut S,
     peer: SocketAddr,
     admission: Admission,
     deadline: Instant,
@@ -312,15 +355,14 @@ async fn enter(
     door.shared.check_room()?;
     let registry = door.shared.registry.clone();
     let handle = registry.admit(admission.user.clone(), admission.token.clone(), peer)?;
-    let mut place = Place {
+    let place = Place {
         inlet: door.network.inlet(handle.clone()),
         outlet: Arc::new(Outlet::new(handle.clone(), &door.limits)),
         registry: registry.clone(),
-        seat: None,
         handed_over: false,
     };
     // Only now that a decision of another node finds the handle.
-    place.seat = reserve_seat(door, &handle, deadline).await?;
+    reserve_seat(door, &handle, deadline).await?;
     let (answer, answered) = oneshot::channel();
     let arrival = Arrival {
         handle: handle.clone(),
@@ -334,36 +376,33 @@ async fn enter(
         return Err(Refusal::unavailable("too many players wait for the game"));
     }
     wait_for_game(door, stream, &place, answered, deadline).await?;
-    if let (Some(node), Some(seat)) = (door.shared.node(), &place.seat) {
-        node.take_over(&handle, seat).await?;
+    if let Some(node) = door.shared.node() {
+        node.take_over(&handle).await?;
     }
     Ok(place)
 }
 
 /// Asks what all nodes share whether the player is barred, and for a seat.
-async fn reserve_seat(
-    door: &Door,
-    handle: &Handle,
-    deadline: Instant,
-) -> Result<Option<SeatGuard>, Refusal> {
+async fn reserve_seat(door: &Door, handle: &Handle, deadline: Instant) -> Result<(), Refusal> {
     let Some(node) = door.shared.node() else {
-        return Ok(None);
+        return Ok(());
     };
     let asked = async {
-        node.check_barred(handle.user.id(), &handle.token).await?;
-        node.reserve(handle, &door.shared.registry).await
+        node.check_barred(handle.user.id(), &handle.token()).await?;
+        let seat = node.reserve(handle, &door.shared.registry).await?;
+        handle.keep(Box::new(seat));
+        Ok(())
     };
     timeout_at(deadline, asked)
         .await
         .unwrap_or_else(|_| Err(Refusal::unavailable("the backplane took too long")))
-        .map(Some)
 }
 
 /// Who wins decides: the game that lets the player in, or a deadline, a hang-up, a revocation or the
 /// end of the app, which abandon the place.
-async fn wait_for_game(
+async fn wait_for_game<S: Transport>(
     door: &Door,
-    stream: &TcpStream,
+    stream: &mut S,
     place: &Place,
     mut answered: oneshot::Receiver<Result<(), Refusal>>,
     deadline: Instant,
@@ -376,7 +415,8 @@ async fn wait_for_game(
         }
         refusal = abandoned_elsewhere(place.handle()) => refusal,
         _ = stopping.wait_for(|stopping| *stopping) => RefusalKind::Draining.into(),
-        () = hung_up(stream) => RefusalKind::Timeout.into(),
+        refusal = place.registry.drainage.turns_away() => refusal,
+        () = poll_fn(|context| stream.poll_hung_up(context)) => RefusalKind::Timeout.into(),
         () = tokio::time::sleep_until(deadline) => {
             Refusal::unavailable("the game did not take the player in")
         }
@@ -406,9 +446,9 @@ fn abandoned(handle: &Handle) -> Refusal {
 }
 
 /// The fence once more, then the 101. Fails with a refusal, or with nothing when the client is gone.
-async fn welcome(
+async fn welcome<S: Transport>(
     door: &Door,
-    stream: &mut TcpStream,
+    stream: &mut S,
     answer: &Answer,
     place: &Place,
     deadline: Instant,
@@ -416,9 +456,12 @@ async fn welcome(
     if let Some(goodbye) = place.handle().fenced() {
         return Err(Some(refusal_for(&goodbye)));
     }
-    let written = timeout_at(deadline, stream.write_all(answer.as_bytes())).await;
-    if !matches!(written, Ok(Ok(()))) {
-        reset_on_close(stream);
+    let write = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.flush().await
+    };
+    if !matches!(timeout_at(deadline, write).await, Ok(Ok(()))) {
+        stream.reset_on_close();
         return Err(None);
     }
     Tally::count(&door.shared.tally.admitted);

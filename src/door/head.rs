@@ -8,10 +8,17 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    mem::MaybeUninit,
+    pin::Pin,
+    task::{Poll, ready},
+};
 
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderName};
 
 use crate::{Limits, Refusal, RefusalKind};
@@ -62,8 +69,8 @@ pub(crate) enum HeadError {
     Gone,
 }
 
-/// What most heads fit into, with a token.
-const TYPICAL_BYTES: usize = 1024;
+/// What is read at once, onto the stack: most heads, with a token. Whoever says nothing costs no buffer.
+const READ_BYTES: usize = 1024;
 
 /// Reads one head and nothing else. It never holds more than `limits.head_bytes` and one byte, and
 /// looks at each byte once, however small the pieces are. The caller sets the deadline.
@@ -71,8 +78,7 @@ pub(crate) async fn read_head<S>(stream: &mut S, limits: &Limits) -> Result<Head
 where
     S: AsyncRead + Unpin,
 {
-    let buffer = Vec::with_capacity(TYPICAL_BYTES.min(limits.head_bytes + 1));
-    read_rest(stream, buffer, limits).await
+    read_rest(stream, Vec::new(), limits).await
 }
 
 /// Reads as far as the bytes are these and no further. `None` as soon as one is another.
@@ -83,10 +89,10 @@ pub(crate) async fn read_start<S>(
 where
     S: AsyncRead + Unpin,
 {
-    let mut buffer = Vec::with_capacity(start.len());
+    let mut buffer = Vec::new();
     while buffer.len() < start.len() {
-        let mut limited = (&mut *stream).take((start.len() - buffer.len()) as u64);
-        match limited.read_buf(&mut buffer).await {
+        let missing = start.len() - buffer.len();
+        match read_some(stream, &mut buffer, missing).await {
             Ok(0) | Err(_) => return Err(HeadError::Gone),
             Ok(_) if start.starts_with(&buffer) => {}
             Ok(_) => return Ok(None),
@@ -107,8 +113,7 @@ where
     let mut line_ends = LineEnds::default();
     loop {
         let room = (limits.head_bytes + 1).saturating_sub(buffer.len());
-        let mut limited = (&mut *stream).take(room as u64);
-        match limited.read_buf(&mut buffer).await {
+        match read_some(stream, &mut buffer, room).await {
             Ok(0) | Err(_) => return Err(HeadError::Gone),
             Ok(_) => {}
         }
@@ -122,9 +127,24 @@ where
     }
 }
 
-#[cfg(test)]
+/// Appends what is there, at most so much. 0 at the end.
+async fn read_some<S>(stream: &mut S, buffer: &mut Vec<u8>, room: usize) -> io::Result<usize>
+where
+    S: AsyncRead + Unpin,
+{
+    poll_fn(|context| {
+        let mut bytes = [const { MaybeUninit::uninit() }; READ_BYTES];
+        let mut read = ReadBuf::uninit(&mut bytes[..room.min(READ_BYTES)]);
+        ready!(Pin::new(&mut *stream).poll_read(context, &mut read))?;
+        buffer.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    })
+    .await
+}
+
 /// The same for bytes that are already there: the head and its length, or `None` when it is not
 /// complete yet.
+#[cfg(any(test, fuzzing))]
 pub(crate) fn parse(buffer: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Refusal> {
     let Some(end) = LineEnds::default().find_end(buffer, limits.head_bytes)? else {
         return Ok(None);

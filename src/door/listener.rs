@@ -15,7 +15,10 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use super::gate::{Gate, Permits};
+use super::{
+    acceptor::Acceptor,
+    gate::{Gate, Permits},
+};
 use crate::Limits;
 
 /// Connections that the kernel keeps for us before we accept them.
@@ -45,13 +48,15 @@ pub(crate) fn bind(address: SocketAddr, limits: &Limits) -> io::Result<std::net:
 
 /// Accepts until `stop` turns true or its sender is gone, and then closes the listener. Each socket
 /// that the gate lets in gets a task of its own.
-pub(crate) async fn accept_loop<F, Fut>(
+pub(crate) async fn accept_loop<A, F, Fut>(
     listener: TcpListener,
     gate: Arc<Gate>,
+    acceptor: A,
     mut stop: watch::Receiver<bool>,
     on_connection: F,
 ) where
-    F: Fn(TcpStream, Permits) -> Fut,
+    A: Acceptor,
+    F: Fn(A, TcpStream, Permits) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
     let accept = async {
@@ -64,8 +69,13 @@ pub(crate) async fn accept_loop<F, Fut>(
                         continue; // It is gone already.
                     }
                     match gate.enter(peer) {
-                        Ok(permits) => drop(tokio::spawn(on_connection(stream, permits))),
-                        Err(refusal) => gate.turn_away(stream, peer, refusal),
+                        Ok(permits) => {
+                            tokio::spawn(on_connection(acceptor.clone(), stream, permits));
+                        }
+                        Err(refusal) if A::ANSWERS_AT_ONCE => {
+                            gate.turn_away(stream, peer, refusal);
+                        }
+                        Err(refusal) => debug!(%peer, %refusal, "closed before the TLS handshake"),
                     }
                 }
                 Err(error) if concerns_one_connection(&error) => {
@@ -129,7 +139,7 @@ mod tests {
     use tokio::{io::AsyncReadExt, sync::mpsc, task::JoinHandle, time::timeout};
 
     use super::*;
-    use crate::BouncerConfig;
+    use crate::{BouncerConfig, door::acceptor::PlainAcceptor};
 
     const LOCAL: &str = "127.0.0.1:0";
 
@@ -151,8 +161,9 @@ mod tests {
         let task = tokio::spawn(accept_loop(
             listener,
             gate,
+            PlainAcceptor,
             stopped,
-            move |stream, permits| {
+            move |_, stream, permits| {
                 let sender = sender.clone();
                 async move { sender.send((stream, permits)).await.unwrap() }
             },

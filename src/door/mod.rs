@@ -2,20 +2,22 @@
 //!
 //! The steps, in order:
 //!
-//! 1. [`listener`] accepts, within the caps on pending handshakes and on connections per address
-//!    ([`occupancy`]).
+//! 1. [`listener`] accepts, within the caps on pending handshakes ([`pending`]) and on connections per
+//!    address ([`occupancy`]).
 //! 2. [`throttle`] charges the handshake to its address, before a byte is read. Whose handshakes are
 //!    used up can still ask for health, which has a budget of its own.
-//! 3. [`head`] reads one request head, strictly, with no byte after it. Only then it is known for whom
+//! 3. [`acceptor`] carries out the TLS handshake, when TLS is configured. Whose handshakes are used up
+//!    is closed instead, without an answer.
+//! 4. [`head`] reads one request head, strictly, with no byte after it. Only then it is known for whom
 //!    a trusted proxy speaks ([`proxies`], [`forwarded`]), and that one is counted and charged.
-//! 4. [`upgrade`] checks that it is a WebSocket upgrade, [`origin`] that its page may connect.
-//! 5. [`subprotocol`] and [`credential`] settle the application's protocol and take the one
+//! 5. [`upgrade`] checks that it is a WebSocket upgrade, [`origin`] that its page may connect.
+//! 6. [`subprotocol`] and [`credential`] settle the application's protocol and take the one
 //!    credential out of the request, which becomes a [`HandshakeRequest`].
-//! 6. The [`Authenticator`](crate::Authenticator) verifies it and looks the user up, so many at once;
+//! 7. The [`Authenticator`](crate::Authenticator) verifies it and looks the user up, so many at once;
 //!    a ticket stands for one that was verified before.
 //!    A refused credential costs its address more than a handshake.
-//! 7. The registry reserves a place, and the game has its word.
-//! 8. The `101` is written, and the [session](crate::session) begins.
+//! 8. The registry reserves a place, and the game has its word.
+//! 9. The `101` is written, and the [session](crate::session) begins.
 //!
 //! [`handshake`] has them one below the other, under one deadline.
 //!
@@ -32,22 +34,27 @@ use crate::{
     world::Shared,
 };
 
+mod acceptor;
 mod authority;
 pub(crate) mod credential;
-mod forwarded;
+pub(crate) mod forwarded;
 mod gate;
 mod handshake;
-mod head;
+pub(crate) mod head;
 pub(crate) mod listener;
 mod occupancy;
 pub(crate) mod origin;
+mod pending;
 pub(crate) mod proxies;
 mod request;
 mod response;
 mod subprotocol;
 mod throttle;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 mod upgrade;
 
+use acceptor::{Acceptor, PlainAcceptor};
 use gate::{Gate, Permits};
 use origin::AllowedOrigins;
 pub use request::{Credential, HandshakeRequest};
@@ -75,12 +82,21 @@ impl Door {
         })
     }
 
-    /// Accepts and serves connections until the app is about to end.
+    /// Accepts and serves connections until the listener has to close.
     pub async fn open(self, listener: TcpListener) {
-        let stopping = self.shared.stopping.subscribe();
+        self.shared.examiner.start();
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.shared.tls.clone() {
+            return self.serve(listener, tls).await;
+        }
+        self.serve(listener, PlainAcceptor).await;
+    }
+
+    async fn serve<A: Acceptor>(self, listener: TcpListener, acceptor: A) {
+        let closing = self.shared.closing.subscribe();
         let gate = self.gate.clone();
         let door = Arc::new(self);
-        let serve = |stream: TcpStream, permits: Permits| {
+        let serve = |acceptor: A, socket: TcpStream, permits: Permits| {
             let door = door.clone();
             async move {
                 let Permits {
@@ -88,16 +104,23 @@ impl Door {
                     peer,
                     mut visitor,
                 } = permits;
-                // In a box that is freed with the handshake: a session is smaller.
-                let handshake = Box::pin(handshake::serve(&door, stream, peer, &mut visitor));
-                let session = handshake.await;
+                let handshake = async {
+                    let serve =
+                        handshake::serve(&door, acceptor, socket, peer, &mut visitor, &pending);
+                    tokio::select! {
+                        session = serve => session,
+                        () = pending.gives_way() => None,
+                    }
+                };
+                // Each in a box of its own: neither holds room for the other.
+                let session = Box::pin(handshake).await;
                 drop((door, pending));
                 if let Some(session) = session {
-                    session.run().await;
+                    Box::pin(session.run()).await;
                 }
                 drop(visitor);
             }
         };
-        listener::accept_loop(listener, gate, stopping, serve).await;
+        listener::accept_loop(listener, gate, acceptor, closing, serve).await;
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! Pending ──enter──► Live ──leave──► Leaving(polite) ──fence──► Leaving(fenced)
-//!    └─────abandon──► Abandoned      └──────────────fence──────────────┘
+//!    │                │ └─────────────────fence────────────────────┘ ▲
+//!    │                └──lose──► Absent ──leave or take over─────────┘
+//!    └─abandon──► Abandoned
 //! ```
 //!
 //! Whoever makes a transition does what follows from it; everybody else finds it made. This is what
@@ -10,8 +12,13 @@
 //! ([`Handle::write`]), so after [`Handle::leave`] has fenced a connection no frame can be on its way.
 
 use std::{
+    any::Any,
     net::SocketAddr,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -29,14 +36,21 @@ use crate::{
 pub(crate) struct Handle {
     pub id: ConnectionId,
     pub user: User,
-    pub token: TokenFacts,
     pub peer: SocketAddr,
+    /// The token that the session lasts on.
+    token: Mutex<TokenFacts>,
+    /// When the session may bring another one, in [`microseconds`].
+    next_refresh: AtomicU64,
+    /// Whether it is another one than the session's task knows.
+    renewed: AtomicBool,
     phase: Mutex<Phase>,
     wake: Notify,
     /// When it is checked again, by the clock of the [`rounds`](super::rounds); 0 is not known yet.
     pub recheck_at: AtomicU64,
     /// Held until nothing knows the connection any more, neither a task nor the game.
     _seat: Option<OwnedSemaphorePermit>,
+    /// What is given back by its drop, as late unless it is [given back](Self::give_back) before.
+    kept: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 #[derive(Debug)]
@@ -44,14 +58,25 @@ enum Phase {
     Pending,
     Abandoned(Refusal),
     Live,
-    Leaving { goodbye: Goodbye, fenced: bool },
+    /// The connection is lost, and its player is kept for a while. No task owns the connection.
+    Absent,
+    Leaving {
+        goodbye: Goodbye,
+        fenced: bool,
+    },
 }
+
+/// One attempt to bring another token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attempt(u64);
 
 /// What [`Handle::leave`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Left {
     /// The player was live and this call ended it: the caller reports the departure.
     Now,
+    /// The same for a player whose connection was lost: nobody else takes it out of the indexes.
+    WhileAbsent,
     /// The handshake was under way and will answer with a refusal.
     BeforeEntering,
     /// Somebody else had ended it.
@@ -69,13 +94,26 @@ impl Handle {
         Arc::new(Self {
             id,
             user,
-            token,
             peer,
+            token: Mutex::new(token),
+            next_refresh: AtomicU64::new(0),
+            renewed: AtomicBool::new(false),
             phase: Mutex::new(Phase::Pending),
             wake: Notify::new(),
             recheck_at: AtomicU64::new(0),
             _seat: seat,
+            kept: Mutex::new(None),
         })
+    }
+
+    /// Drops this when nothing knows the connection any more.
+    pub fn keep(&self, kept: Box<dyn Any + Send>) {
+        *lock(&self.kept) = Some(kept);
+    }
+
+    /// Drops what is kept now.
+    pub fn give_back(&self) {
+        drop(lock(&self.kept).take());
     }
 
     /// Pending → Live. False when somebody abandoned the handshake first.
@@ -99,6 +137,32 @@ impl Handle {
         pending
     }
 
+    /// Live → Absent: the connection is lost. `report` as for [`leave`](Self::leave). False when the session
+    /// has ended.
+    pub fn lose(&self, report: impl FnOnce()) -> bool {
+        let mut phase = lock(&self.phase);
+        let live = matches!(*phase, Phase::Live);
+        if live {
+            *phase = Phase::Absent;
+            report();
+        }
+        live
+    }
+
+    /// Absent → Leaving, without a word: the player goes on with another connection. False when the session
+    /// has ended.
+    pub fn take_over(&self) -> bool {
+        let mut phase = lock(&self.phase);
+        let absent = matches!(*phase, Phase::Absent);
+        if absent {
+            *phase = Phase::Leaving {
+                goodbye: DisconnectReason::Replaced.into(),
+                fenced: true,
+            };
+        }
+        absent
+    }
+
     /// Ends it. A fence also stops everything that is still queued, even of somebody who was already
     /// leaving politely; when this returns, no frame but Close is written any more. `report` runs when
     /// this call ended a live session, before anybody else can find it ended.
@@ -116,6 +180,14 @@ impl Handle {
                 };
                 report();
                 Left::Now
+            }
+            Phase::Absent => {
+                *phase = Phase::Leaving {
+                    goodbye,
+                    fenced: true,
+                };
+                report();
+                Left::WhileAbsent
             }
             Phase::Leaving {
                 goodbye: first,
@@ -154,6 +226,14 @@ impl Handle {
         }
     }
 
+    /// The good-bye, once somebody has ended the session, also politely.
+    pub fn leaving(&self) -> Option<Goodbye> {
+        match &*lock(&self.phase) {
+            Phase::Leaving { goodbye, .. } => Some(goodbye.clone()),
+            _ => None,
+        }
+    }
+
     /// The answer to a handshake that was abandoned.
     pub fn abandoned(&self) -> Option<Refusal> {
         match &*lock(&self.phase) {
@@ -167,7 +247,17 @@ impl Handle {
         matches!(*lock(&self.phase), Phase::Live)
     }
 
-    /// Whether the player is in or about to be.
+    /// Whether the player is in, and its connection is lost.
+    pub fn is_absent(&self) -> bool {
+        matches!(*lock(&self.phase), Phase::Absent)
+    }
+
+    /// Whether the player is in, with a connection or without.
+    pub fn is_in(&self) -> bool {
+        matches!(*lock(&self.phase), Phase::Live | Phase::Absent)
+    }
+
+    /// Whether the player is in with a connection, or about to be.
     pub fn holds_place(&self) -> bool {
         matches!(*lock(&self.phase), Phase::Live | Phase::Pending)
     }
@@ -179,7 +269,48 @@ impl Handle {
 
     /// Whether the player came in, also when the session has ended since.
     pub fn is_entered(&self) -> bool {
-        matches!(*lock(&self.phase), Phase::Live | Phase::Leaving { .. })
+        matches!(
+            *lock(&self.phase),
+            Phase::Live | Phase::Absent | Phase::Leaving { .. }
+        )
+    }
+
+    /// What is known about the token that the session lasts on.
+    pub fn token(&self) -> TokenFacts {
+        lock(&self.token).clone()
+    }
+
+    /// From now on the session lasts on this token. Returns the one before. Only under the ledger's lock,
+    /// whose index by token has to follow.
+    pub fn renew(&self, token: TokenFacts) -> TokenFacts {
+        let before = std::mem::replace(&mut *lock(&self.token), token);
+        self.renewed.store(true, Ordering::Release);
+        self.wake();
+        before
+    }
+
+    /// Takes the right to bring another token, which is there again after the pause; or tells how long to
+    /// wait.
+    pub fn may_refresh(&self, pause: Duration) -> Result<Attempt, Duration> {
+        let now = microseconds();
+        let after = now.saturating_add(u64::try_from(pause.as_micros()).unwrap_or(u64::MAX));
+        // Never the same twice, so that an attempt knows whether it is the last.
+        let take = |next: u64| (next <= now).then_some(after.max(next + 1));
+        let (order, next) = (Ordering::Relaxed, &self.next_refresh);
+        match next.fetch_update(order, order, take) {
+            Ok(next) => Ok(Attempt(after.max(next + 1))),
+            Err(next) => Err(Duration::from_micros(next - now)),
+        }
+    }
+
+    /// Whether no other attempt has begun since this one.
+    pub fn is_last(&self, attempt: Attempt) -> bool {
+        self.next_refresh.load(Ordering::Relaxed) == attempt.0
+    }
+
+    /// For the session's task: whether the token is another one since the last time.
+    pub fn take_renewed(&self) -> bool {
+        self.renewed.load(Ordering::Relaxed) && self.renewed.swap(false, Ordering::Acquire)
     }
 
     /// Tells the one task that owns the connection that there is something to look after: another phase,
@@ -192,6 +323,13 @@ impl Handle {
     pub async fn woken(&self) {
         self.wake.notified().await;
     }
+}
+
+/// Since the first call.
+fn microseconds() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let since = START.get_or_init(Instant::now).elapsed();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// What a handshake answers that was ended from outside.

@@ -42,6 +42,15 @@ pub(crate) struct Ledger {
     next_id: u64,
 }
 
+/// What a player who has entered does to those who were in.
+#[derive(Debug, Default)]
+pub(crate) struct Entered {
+    /// Sessions that end for it.
+    pub replaced: Vec<Arc<Handle>>,
+    /// The lost connection whose player it goes on as. It is out of the indexes already.
+    pub resumed: Option<Arc<Handle>>,
+}
+
 impl Ledger {
     pub fn new(limits: &Limits) -> Self {
         let room = limits.connections.min(ROOM_MAX);
@@ -54,7 +63,7 @@ impl Ledger {
             duplicate_login: limits.duplicate_login,
             sessions_per_user: match limits.duplicate_login {
                 DuplicateLogin::Allow => limits.connections_per_user,
-                DuplicateLogin::KickOld | DuplicateLogin::RejectNew => 1,
+                DuplicateLogin::KickOld | DuplicateLogin::TakeOver | DuplicateLogin::RejectNew => 1,
             },
             replacements_per_minute: limits.replacements_per_minute,
             tracked_users: limits.connections,
@@ -75,7 +84,7 @@ impl Ledger {
                     return Err(RefusalKind::AlreadyConnected.into());
                 }
             }
-            DuplicateLogin::KickOld => {
+            DuplicateLogin::KickOld | DuplicateLogin::TakeOver => {
                 if held.iter().any(|handle| handle.is_live()) {
                     self.check_flapping(user)?;
                 }
@@ -106,20 +115,15 @@ impl Ledger {
         self.sessions.insert(handle.id, handle.clone());
         self.by_user
             .entry(handle.user.id().clone())
-            .or_default()
+            .or_insert_with(for_one)
             .push(handle.clone());
-        if let Some(id) = &handle.token.id {
-            self.by_token
-                .entry(id.clone())
-                .or_default()
-                .push(handle.clone());
-        }
+        self.index_token(&handle);
         Ok(handle)
     }
 
     /// The live sessions that would end if another one of this user entered.
     pub fn would_replace(&self, user: &UserId) -> Vec<Arc<Handle>> {
-        if self.duplicate_login != DuplicateLogin::KickOld {
+        if !self.duplicate_login.replaces() {
             return Vec::new();
         }
         let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
@@ -129,8 +133,14 @@ impl Ledger {
             .collect()
     }
 
+    /// The player whose connection was lost that would go on if another session of this user entered.
+    pub fn would_resume(&self, user: &UserId) -> Option<Arc<Handle>> {
+        let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
+        held.iter().find(|handle| handle.is_absent()).cloned()
+    }
+
     /// Pending → Live, and whom that replaces. `None` when the handshake was abandoned meanwhile.
-    pub fn enter(&mut self, handle: &Handle) -> Option<Vec<Arc<Handle>>> {
+    pub fn enter(&mut self, handle: &Handle) -> Option<Entered> {
         let replaced = self.would_replace(handle.user.id());
         // Looked at again: several handshakes of this user may have been admitted together.
         if !replaced.is_empty()
@@ -146,7 +156,12 @@ impl Ledger {
         if !replaced.is_empty() {
             self.note_replacement(handle.user.id());
         }
-        Some(replaced)
+        let absent = self.would_resume(handle.user.id());
+        let resumed = absent.filter(|absent| absent.take_over());
+        if let Some(resumed) = &resumed {
+            self.forget(resumed);
+        }
+        Some(Entered { replaced, resumed })
     }
 
     /// Takes a session out of the indexes.
@@ -155,22 +170,50 @@ impl Ledger {
             return;
         }
         remove_from(&mut self.by_user, handle.user.id(), handle.id);
-        if let Some(token) = &handle.token.id {
+        if let Some(token) = &handle.token().id {
             remove_from(&mut self.by_token, token, handle.id);
         }
     }
 
-    /// Bars the subject and takes its sessions out of the indexes; the caller fences them. The list
-    /// can be full, then the sessions end all the same.
+    /// The session lasts on this token from now on: a revocation of the one before does not find it any
+    /// more, one of this one does.
+    pub fn renew(
+        &mut self,
+        handle: &Arc<Handle>,
+        token: TokenFacts,
+        unix_now: u64,
+    ) -> Result<(), Refusal> {
+        if !self.sessions.contains_key(&handle.id) || !handle.is_live() {
+            return Err(Refusal::unauthorized("the session has ended"));
+        }
+        if let Some(entry) = self.barred.verdict(handle.user.id(), &token, unix_now) {
+            return Err(refusal_of(entry, unix_now));
+        }
+        if let Some(before) = handle.renew(token).id {
+            remove_from(&mut self.by_token, &before, handle.id);
+        }
+        self.index_token(handle);
+        Ok(())
+    }
+
+    fn index_token(&mut self, handle: &Arc<Handle>) {
+        if let Some(id) = handle.token().id {
+            self.by_token
+                .entry(id)
+                .or_insert_with(for_one)
+                .push(handle.clone());
+        }
+    }
+
+    /// Bars the subject. The caller fences its sessions, which stay in the indexes until then, so that
+    /// another revocation at the same time waits for the same fence. The list can be full, then the
+    /// sessions end all the same.
     pub fn revoke(
         &mut self,
         entry: Revocation,
         unix_now: u64,
     ) -> (Vec<Arc<Handle>>, Result<(), StoreError>) {
         let found = self.find(&entry.subject);
-        for handle in &found {
-            self.forget(handle);
-        }
         let listed = match entry.subject {
             Subject::Session(_) => Ok(()),
             _ => self.barred.put(entry, unix_now),
@@ -251,6 +294,11 @@ impl Ledger {
         self.replacements
             .retain(|_, recent| recent.back().is_some_and(in_window));
     }
+}
+
+/// Most users and tokens have one session.
+fn for_one<T>() -> Vec<T> {
+    Vec::with_capacity(1)
 }
 
 fn remove_from<K: std::hash::Hash + Eq>(

@@ -8,13 +8,15 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::sync::Semaphore;
 
 use crate::{
-    bridge::{Departure, Departures},
+    bridge::{Departure, Departures, Notice, Notices},
     config::Limits,
+    drain::Drainage,
     goodbye::{DisconnectReason, Goodbye},
     identity::{ConnectionId, User, UserId, unix_now},
     refusal::{Refusal, RefusalKind},
@@ -25,10 +27,13 @@ use crate::{
 
 mod handle;
 mod ledger;
+#[cfg(test)]
+mod model;
 mod remote;
 pub(crate) mod rounds;
 
 pub(crate) use handle::{Handle, Left, refusal_for};
+pub(crate) use ledger::Entered;
 use ledger::Ledger;
 pub(crate) use ledger::refusal_of;
 
@@ -38,18 +43,34 @@ pub(crate) struct Registry {
     seats: Arc<Semaphore>,
     places: usize,
     departures: Departures,
+    /// For what the game should know besides.
+    pub notices: Notices,
     pub journal: Journal,
+    /// How long a revocation that is about tokens can matter, when that is known.
+    tokens_end_within: Option<Duration>,
+    pub drainage: Drainage,
+    /// Whether a new session ends its user's one before.
+    replaces: bool,
 }
 
 impl Registry {
     /// An empty registry.
-    pub fn new(limits: &Limits, departures: Departures) -> Self {
+    pub fn new(
+        limits: &Limits,
+        departures: Departures,
+        notices: Notices,
+        tokens_end_within: Option<Duration>,
+    ) -> Self {
         Self {
             ledger: Mutex::new(Ledger::new(limits)),
             seats: Arc::new(Semaphore::new(limits.connections)),
             places: limits.connections,
             departures,
+            notices,
             journal: Journal::new(limits.unsaved_revocations),
+            tokens_end_within,
+            drainage: Drainage::default(),
+            replaces: limits.duplicate_login.replaces(),
         }
     }
 
@@ -117,32 +138,89 @@ impl Registry {
         lock(&self.ledger).would_replace(user)
     }
 
+    /// The player whose connection was lost that would go on if another session of this user entered.
+    pub fn would_resume(&self, user: &UserId) -> Option<Arc<Handle>> {
+        lock(&self.ledger).would_resume(user)
+    }
+
     /// The player is in, in the stead of those returned. `None` when the handshake was abandoned.
-    pub fn enter(&self, handle: &Handle) -> Option<Vec<Arc<Handle>>> {
+    pub fn enter(&self, handle: &Handle) -> Option<Entered> {
         lock(&self.ledger).enter(handle)
+    }
+
+    /// A session by the number of its connection.
+    pub fn session(&self, id: ConnectionId) -> Option<Arc<Handle>> {
+        lock(&self.ledger).find(&Subject::Session(id)).pop()
+    }
+
+    /// The session lasts on this verified token of its user from now on, or the refusal says why not.
+    pub fn renew(&self, handle: &Arc<Handle>, token: TokenFacts) -> Result<(), Refusal> {
+        lock(&self.ledger).renew(handle, token, unix_now())
     }
 
     /// Ends a session and reports the departure, if nobody has done so before. Without a fence the
     /// session stays in the indexes until its task ends, so that a revocation still finds it.
     pub fn leave(&self, handle: &Arc<Handle>, goodbye: Goodbye, fence: bool) -> Left {
+        self.leave_and(handle, goodbye, fence, || ())
+    }
+
+    /// The same for a drain, which counts whom it has ended.
+    pub fn send_away(&self, handle: &Arc<Handle>, goodbye: Goodbye, fence: bool) {
+        let left = self.leave_and(handle, goodbye, fence, || self.drainage.tell(handle.id));
+        if left == Left::WhileAbsent {
+            // No task of a connection will say so.
+            self.drainage.left(handle.id, false);
+        }
+    }
+
+    fn leave_and(
+        &self,
+        handle: &Arc<Handle>,
+        goodbye: Goodbye,
+        fence: bool,
+        and: impl FnOnce(),
+    ) -> Left {
         let departure = Departure {
             handle: handle.clone(),
             goodbye: goodbye.clone(),
+            may_come_back: false,
         };
-        let left = handle.leave(goodbye, fence, || self.departures.report(departure));
-        if fence {
+        let left = handle.leave(goodbye, fence, || {
+            and();
+            self.departures.report(departure);
+        });
+        if fence || left == Left::WhileAbsent {
             lock(&self.ledger).forget(handle);
         }
         left
     }
 
+    /// The connection is lost; its player stays, until somebody ends it or the user is back. False when the
+    /// session has ended already.
+    pub fn lose(&self, handle: &Arc<Handle>, goodbye: Goodbye) -> bool {
+        let departure = Departure {
+            handle: handle.clone(),
+            goodbye,
+            may_come_back: true,
+        };
+        let is_lost = handle.lose(|| self.departures.report(departure));
+        if is_lost && !self.replaces {
+            // Who may not replace anybody could come back to no other node as long as this is held.
+            handle.give_back();
+        }
+        is_lost
+    }
+
     /// Ends a session politely for a caller that tells the game itself.
     pub fn end(&self, handle: &Arc<Handle>, goodbye: Goodbye) {
-        handle.leave(goodbye, false, || ());
+        if handle.leave(goodbye, false, || ()) == Left::WhileAbsent {
+            lock(&self.ledger).forget(handle);
+        }
     }
 
     /// Bars a subject, fences its sessions, and has the entry stored.
-    pub fn revoke(&self, entry: Revocation) -> Receipt {
+    pub fn revoke(&self, mut entry: Revocation) -> Receipt {
+        entry.forget_with_tokens(self.tokens_end_within, unix_now());
         let goodbye = goodbye_of(&entry);
         let (found, storing) = {
             let mut ledger = lock(&self.ledger);
@@ -158,6 +236,9 @@ impl Registry {
             };
             (found, storing)
         };
+        if let Some(error) = storing.failure() {
+            self.notices.put(Notice::NotStored(error.clone()));
+        }
         let cut = self.cut(&found, &goodbye, true);
         Receipt { cut, storing }
     }
@@ -173,21 +254,26 @@ impl Registry {
     }
 
     /// Sends a subject's sessions away politely. Nothing is barred.
-    pub fn send_away(&self, subject: &Subject, goodbye: &Goodbye) -> usize {
+    pub fn send_home(&self, subject: &Subject, goodbye: &Goodbye) -> usize {
         let mut found = lock(&self.ledger).find(subject);
-        found.retain(|handle| handle.is_live());
+        found.retain(|handle| handle.is_in());
         self.cut(&found, goodbye, false)
     }
 
-    /// All live sessions.
-    pub fn live(&self) -> Vec<Arc<Handle>> {
-        let mut live = lock(&self.ledger).find(&Subject::Everyone);
-        live.retain(|handle| handle.is_live());
-        live
+    /// Everybody who is in, with a connection or without.
+    pub fn everybody(&self) -> Vec<Arc<Handle>> {
+        let mut everybody = lock(&self.ledger).find(&Subject::Everyone);
+        everybody.retain(|handle| handle.is_in());
+        everybody
+    }
+
+    /// Wakes a game that sleeps between its ticks.
+    pub fn ring(&self) {
+        self.departures.ring();
     }
 
     /// Up to `count` sessions that came after this one, in the order of arrival.
-    fn after(&self, last: ConnectionId, count: usize) -> Vec<Arc<Handle>> {
+    pub fn after(&self, last: ConnectionId, count: usize) -> Vec<Arc<Handle>> {
         lock(&self.ledger).after(last, count)
     }
 
@@ -195,7 +281,10 @@ impl Registry {
     fn cut(&self, found: &[Arc<Handle>], goodbye: &Goodbye, fence: bool) -> usize {
         found
             .iter()
-            .filter(|handle| self.leave(handle, goodbye.clone(), fence) == Left::Now)
+            .filter(|handle| {
+                let left = self.leave(handle, goodbye.clone(), fence);
+                matches!(left, Left::Now | Left::WhileAbsent)
+            })
             .count()
     }
 }

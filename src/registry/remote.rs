@@ -32,11 +32,11 @@ impl Registry {
                     reason: DisconnectReason::Kicked,
                     message: message.clone(),
                 };
-                self.send_away(&Subject::User(user.clone()), &goodbye)
+                self.send_home(&Subject::User(user.clone()), &goodbye)
             }
             Decision::Replace { connection, .. } => {
                 let goodbye = DisconnectReason::Replaced.into();
-                self.send_away(&Subject::Session(*connection), &goodbye)
+                self.send_home(&Subject::Session(*connection), &goodbye)
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::{
     goodbye::Goodbye,
     identity::{Admission, ConnectionId},
     refusal::{Refusal, RefusalKind},
-    world::Shared,
+    world::{AUDIT, Shared},
 };
 
 /// Sessions that are looked at in one go.
@@ -78,8 +78,9 @@ async fn check(
     clock: Clock,
     interval: Duration,
 ) -> Result<(), Refusal> {
+    let token = handle.token();
     let mut admission = Admission::new(handle.user.clone());
-    admission.token = handle.token.clone();
+    admission.token = token.clone();
     let Err(refusal) = shared.examiner.readmit(admission).await else {
         return Ok(());
     };
@@ -87,11 +88,17 @@ async fn check(
         clock.plan(&handle, interval / RETRY_PARTS);
         return Err(refusal);
     }
+    if handle.token() != token {
+        // The session has another token since: that one is looked at soon.
+        clock.plan(&handle, interval / RETRY_PARTS);
+        return Ok(());
+    }
     let goodbye = Goodbye {
         reason: refusal.disconnect_reason(),
         message: None,
     };
     tracing::info!(
+        target: AUDIT,
         user = %handle.user.id(), connection = %handle.id, reason = %goodbye.reason,
         cause = refusal.cause(), "a player does not pass the check any more"
     );

@@ -154,6 +154,11 @@ impl Journal {
 pub(crate) struct Storing(Result<oneshot::Receiver<Result<(), StoreError>>, Option<StoreError>>);
 
 impl Storing {
+    /// Why it is certain already that it is not stored.
+    pub fn failure(&self) -> Option<&StoreError> {
+        self.0.as_ref().err().and_then(Option::as_ref)
+    }
+
     pub fn failed(error: StoreError) -> Self {
         Self(Err(Some(error)))
     }

@@ -124,7 +124,6 @@ mod tests {
         TokenFacts {
             id: Some(id.into()),
             issued_at,
-            expires_at: None,
             ..TokenFacts::default()
         }
     }

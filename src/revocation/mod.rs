@@ -1,6 +1,6 @@
 //! Who is barred: the entries and where they are kept.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -109,6 +109,18 @@ impl Revocation {
         self
     }
 
+    /// An entry that is about tokens ends when all of them have.
+    pub(crate) fn forget_with_tokens(&mut self, tokens_end_within: Option<Duration>, now: u64) {
+        let is_about_tokens =
+            matches!(self.subject, Subject::Token(_)) || self.issued_before.is_some();
+        let Some(longest) = tokens_end_within.filter(|_| is_about_tokens) else {
+            return;
+        };
+        let youngest = self.issued_before.unwrap_or(now).max(now);
+        let end = youngest.saturating_add(longest.as_secs() + 1);
+        self.until = Some(self.until.map_or(end, |until| until.min(end)));
+    }
+
     /// The same, but only until this second (unix).
     pub fn until(mut self, unix_seconds: u64) -> Self {
         self.until = Some(unix_seconds);
@@ -161,4 +173,32 @@ pub trait RevocationStore: Send + Sync + 'static {
     fn put<'a>(&'a self, entry: &'a Revocation) -> StoreFuture<'a, ()>;
     /// Forgets all entries of a subject. Returns only once that is durable.
     fn remove<'a>(&'a self, subject: &'a Subject) -> StoreFuture<'a, ()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_about_tokens_ends_with_the_last_of_them() {
+        let ann = || UserId::new("ann").unwrap();
+        let hour = Some(Duration::from_secs(3600));
+        for (mut entry, within, until) in [
+            (Revocation::token("a"), hour, Some(4601)),
+            (Revocation::token("a").until(50), hour, Some(50)),
+            (Revocation::token("a").until(9999), hour, Some(4601)),
+            (Revocation::user(ann()).issued_before(900), hour, Some(4601)),
+            (
+                Revocation::user(ann()).issued_before(2000),
+                hour,
+                Some(5601),
+            ),
+            (Revocation::user(ann()), hour, None),
+            (Revocation::user(ann()).ban(), hour, None),
+            (Revocation::token("a"), None, None),
+        ] {
+            entry.forget_with_tokens(within, 1000);
+            assert_eq!(entry.until, until, "{entry:?}");
+        }
+    }
 }

@@ -78,6 +78,11 @@ impl Run {
         &self.bytes[..self.len().min(WRITE_BYTES)]
     }
 
+    /// Whether this is a control frame, which never stands with others (RFC 6455 §5.5).
+    fn is_control(&self) -> bool {
+        self.bytes.first().is_some_and(|first| first & 0x08 != 0)
+    }
+
     fn frames(&self) -> usize {
         self.ends.as_ref().map_or(1, |ends| ends.len())
     }
@@ -116,11 +121,18 @@ impl Backlog {
         self.runs.push_back(run);
     }
 
-    /// Puts a control frame before everything that has not begun (RFC 6455 §5.5: between frames).
+    /// Puts a control frame before everything that has not begun (RFC 6455 §5.5: between frames), but after
+    /// the control frames that were put there before.
     pub fn push_urgent(&mut self, frame: Bytes) {
         let run = Run::from(frame);
         self.count(&run);
-        let place = usize::from(self.written > 0);
+        let begun = usize::from(self.written > 0);
+        let urgent = self
+            .runs
+            .iter()
+            .skip(begun)
+            .take_while(|run| run.is_control());
+        let place = begun + urgent.count();
         self.runs.insert(place, run);
     }
 
@@ -206,6 +218,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn control_frames_overtake_messages_and_not_each_other() {
+        let mut backlog = Backlog::default();
+        backlog.push(Bytes::from_static(b"\x81begun").into());
+        backlog.advance(1);
+        backlog.push(Bytes::from_static(b"\x81later").into());
+        for pong in [&b"\x8a1"[..], b"\x8a2", b"\x8a3"] {
+            backlog.push_urgent(Bytes::from_static(pong));
+        }
+        let written: Vec<u8> =
+            backlog.with_slices(|slices| slices.iter().flat_map(|slice| slice.to_vec()).collect());
+        assert_eq!(written, b"begun\x8a1\x8a2\x8a3\x81later");
+    }
 
     fn drain(backlog: &mut Backlog, step: usize, into: &mut Vec<u8>) {
         let count = backlog.with_slices(|slices| {

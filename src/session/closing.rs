@@ -1,9 +1,9 @@
 //! The end of a session: good-bye, the closing handshake, and a reset for whoever does not answer.
 
-use std::{future::poll_fn, mem::MaybeUninit, task::Poll, time::Duration};
+use std::{future::poll_fn, mem::MaybeUninit, pin::Pin, task::Poll, time::Duration};
 
 use tokio::{
-    io::ReadBuf,
+    io::{AsyncWriteExt, ReadBuf},
     time::{Instant, timeout_at},
 };
 use tokio_tungstenite::tungstenite::{
@@ -12,15 +12,19 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{Ending, Session, Transport, Written};
-use crate::goodbye::{DisconnectReason, Goodbye};
+use crate::{
+    goodbye::{DisconnectReason, Goodbye},
+    registry::Handle,
+};
 
 const DRAIN_BYTES: usize = 1024;
 /// What a client may send after our Close before it is reset.
 const DRAIN_LIMIT_BYTES: usize = 1024 * 1024;
 
 impl<S: Transport> Session<S> {
-    /// Says good-bye within the time that the reason allows, then closes or resets the socket.
-    pub(super) async fn close(&mut self, ending: Ending) {
+    /// Says good-bye within the time that the reason allows. True when both sides have closed in order;
+    /// otherwise the socket has to be reset.
+    pub(super) async fn close(&mut self, ending: Ending) -> bool {
         let ending = match ending {
             Ending::Polite(goodbye) => Ending::Cut(self.write_queued(goodbye).await),
             Ending::Broken(goodbye) if self.spoken => {
@@ -31,22 +35,17 @@ impl<S: Transport> Session<S> {
         self.outlet.shut();
         let limit = self.time_to_close(&ending);
         let deadline = Instant::now() + limit;
-        let in_order = timeout_at(deadline, self.say_goodbye(ending)).await;
-        if in_order != Ok(true) {
-            self.stream.reset_on_close();
+        let (handle, cut_timeout) = (self.handle.clone(), self.limits.cut_timeout);
+        tokio::select! {
+            biased;
+            in_order = timeout_at(deadline, self.say_goodbye(ending)) => in_order == Ok(true),
+            () = barred_for(&handle, cut_timeout) => false,
         }
     }
 
     fn time_to_close(&self, ending: &Ending) -> Duration {
         match ending {
-            Ending::Cut(goodbye) | Ending::Broken(goodbye)
-                if matches!(
-                    goodbye.reason,
-                    DisconnectReason::Revoked
-                        | DisconnectReason::Banned
-                        | DisconnectReason::UserGone
-                ) =>
-            {
+            Ending::Cut(goodbye) | Ending::Broken(goodbye) if is_barred(goodbye.reason) => {
                 self.limits.cut_timeout
             }
             _ => self.limits.close_timeout,
@@ -55,17 +54,25 @@ impl<S: Transport> Session<S> {
 
     /// True when both sides have closed in order.
     async fn say_goodbye(&mut self, ending: Ending) -> bool {
+        let ending = match ending {
+            // Its answer would come after the flood, which is not taken apart any more either.
+            Ending::Cut(goodbye) if goodbye.reason == DisconnectReason::RateLimited => {
+                Ending::Broken(goodbye)
+            }
+            other => other,
+        };
         let goodbye = match ending {
             Ending::Lost => return false,
             Ending::ByClient => {
                 self.outlet.discard();
-                return self.write_close().await && self.stream.shut_down().is_ok();
+                self.protocol.get_mut().keep_last_frame();
+                return self.write_close().await && self.stream.shutdown().await.is_ok();
             }
             Ending::Broken(goodbye) => {
                 self.begin_close(&goodbye);
                 // What follows a broken frame is not a frame, so there is no answer to understand.
                 return self.write_close().await
-                    && self.stream.shut_down().is_ok()
+                    && self.stream.shutdown().await.is_ok()
                     && self.drain(|_, bytes| bytes.is_empty()).await;
             }
             Ending::Cut(goodbye) | Ending::Polite(goodbye) => goodbye,
@@ -73,7 +80,7 @@ impl<S: Transport> Session<S> {
         self.begin_close(&goodbye);
         self.write_close().await
             && self.drain(Self::is_answered).await
-            && self.stream.shut_down().is_ok()
+            && self.stream.shutdown().await.is_ok()
     }
 
     /// Writes what the game sends until it has said that this was the last, within `close_timeout`. A
@@ -111,6 +118,8 @@ impl<S: Transport> Session<S> {
         };
         // Fails when a Close is under way already; then that one is in the wire.
         let _ = self.protocol.close(Some(frame));
+        // A pong that was not passed on may not pass the fence either.
+        self.protocol.get_mut().keep_last_frame();
     }
 
     /// Writes the end of a half-written frame, and the Close. These two may pass the fence.
@@ -135,7 +144,7 @@ impl<S: Transport> Session<S> {
             let step = poll_fn(|context| {
                 let mut buffer = [const { MaybeUninit::uninit() }; DRAIN_BYTES];
                 let mut buffer = ReadBuf::uninit(&mut buffer);
-                self.stream
+                Pin::new(&mut self.stream)
                     .poll_read(context, &mut buffer)
                     .map_ok(|()| (done(self, buffer.filled()), buffer.filled().len()))
             })
@@ -163,4 +172,20 @@ impl<S: Transport> Session<S> {
             }
         }
     }
+}
+
+fn is_barred(reason: DisconnectReason) -> bool {
+    use DisconnectReason::{Banned, Revoked, UserGone};
+    matches!(reason, Revoked | Banned | UserGone)
+}
+
+/// Waits until somebody who was leaving anyway is barred, and for so long after that.
+async fn barred_for(handle: &Handle, time: Duration) {
+    while !handle
+        .fenced()
+        .is_some_and(|goodbye| is_barred(goodbye.reason))
+    {
+        handle.woken().await;
+    }
+    tokio::time::sleep(time).await;
 }

@@ -8,8 +8,9 @@
 
 use std::{
     mem::MaybeUninit,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Instant,
 };
 
@@ -21,7 +22,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    bridge::Inlet,
+    bridge::{Inlet, Notice},
     config::Limits,
     goodbye::{DisconnectReason, Goodbye},
     payload::Payload,
@@ -39,22 +40,30 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod timers;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 mod utf8;
 mod wire;
 
+#[cfg(fuzzing)]
+pub(crate) use backlog::Run;
 use budget::Budget;
 use meter::FrameMeter;
 pub(crate) use outlet::Outlet;
 use outlet::Written;
 use timers::{Due, Timers};
-pub(crate) use transport::{Plain, Transport, hung_up, reset_on_close};
+#[cfg(feature = "tls")]
+pub(crate) use tls::Tls;
+#[cfg(fuzzing)]
+pub(crate) use transport::DirectWrite;
+pub(crate) use transport::{Plain, Transport};
 use wire::Wire;
 
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.
 const READ_BYTES: usize = 8 * 1024;
 /// The protocol's own read buffer.
-const PROTOCOL_BUFFER_BYTES: usize = 256;
+const PROTOCOL_BUFFER_BYTES: usize = 32;
 
 /// One live connection.
 pub(crate) struct Session<S> {
@@ -68,6 +77,8 @@ pub(crate) struct Session<S> {
     stalled: Option<Payload>,
     /// Why nothing more can be read. What was read before is still passed on.
     broken: Option<DisconnectReason>,
+    /// Whether the connection is lost and its player stays.
+    absent: bool,
     /// Whether the game was given anything that it may answer.
     spoken: bool,
     inlet: Arc<Inlet>,
@@ -94,6 +105,8 @@ enum Ending {
 
 enum Io {
     Read,
+    /// Bytes came that bring nothing to read. They are no sign of life.
+    Paid,
     Fenced,
     TooSlow,
     Lost,
@@ -129,9 +142,10 @@ impl<S: Transport> Session<S> {
                 limits.inbound_bytes_per_second,
                 now,
             ),
-            timers: Timers::new(&limits, handle.token.expires_at, now),
+            timers: Timers::new(&limits, handle.token().expires_at, now),
             stalled: None,
             broken: None,
+            absent: false,
             spoken: false,
             inlet,
             outlet,
@@ -152,9 +166,26 @@ impl<S: Transport> Session<S> {
                 goodbye.clone()
             }
         };
-        let fence = !matches!(ending, Ending::Polite(_) | Ending::Broken(_));
-        self.registry.leave(&self.handle, goodbye, fence);
-        self.close(ending).await;
+        let may_come_back = !self.limits.resume_window.is_zero()
+            && matches!(
+                goodbye.reason,
+                DisconnectReason::ConnectionLost | DisconnectReason::HeartbeatTimeout
+            );
+        self.absent = may_come_back && self.registry.lose(&self.handle, goodbye.clone());
+        if !self.absent {
+            let fence = !matches!(ending, Ending::Polite(_) | Ending::Broken(_));
+            self.registry.leave(&self.handle, goodbye, fence);
+        }
+        let registry = self.registry.clone();
+        let in_order = tokio::select! {
+            biased;
+            in_order = self.close(ending) => in_order,
+            () = registry.drainage.is_cut() => false,
+        };
+        if !in_order {
+            self.stream.reset_on_close();
+        }
+        registry.drainage.left(self.handle.id, in_order);
     }
 
     async fn live(&mut self) -> Ending {
@@ -179,7 +210,12 @@ impl<S: Transport> Session<S> {
                 return ending;
             }
             let next = self.timers.next(&self.limits, now);
-            let wake = paused.map_or(next, |until| until.min(next));
+            let wake = match paused {
+                // A debt may take longer to pay than it is endured.
+                Some(until) => self.endured_until().map_or(until, |end| until.min(end)),
+                None => next,
+            };
+            let wake = wake.min(next);
             sleep.as_mut().reset(wake.into());
 
             let handle = self.handle.clone();
@@ -198,7 +234,7 @@ impl<S: Transport> Session<S> {
                     self.timers.heard();
                     self.pass_on()
                 }
-                Io::Fenced => continue,
+                Io::Paid | Io::Fenced => continue,
                 Io::TooSlow => Some(Ending::Cut(DisconnectReason::SlowConsumer.into())),
                 Io::Lost => Some(Ending::Lost),
             };
@@ -225,23 +261,36 @@ impl<S: Transport> Session<S> {
             .max(self.bytes.pause_until(now))
     }
 
+    /// When a client that is over its rate has been so for too long.
+    fn endured_until(&self) -> Option<Instant> {
+        let over_since = [self.frames.over_since(), self.bytes.over_since()];
+        let since = over_since.into_iter().flatten().min()?;
+        Some(since + self.limits.inbound_overload_timeout)
+    }
+
     fn check_clocks(&mut self, paused: bool, now: Instant) -> Option<Ending> {
         if paused || self.stalled.is_some() {
             // We do not listen: neither silence nor an unfinished message is the client's fault.
             self.timers.heard();
             self.timers.unfinished(false, now);
         }
-        let over_since = [self.frames.over_since(), self.bytes.over_since()];
-        let flooding = over_since
-            .into_iter()
-            .flatten()
-            .any(|since| now >= since + self.limits.inbound_overload_timeout);
+        let flooding = self.endured_until().is_some_and(|end| now >= end);
         if flooding && paused {
             return Some(Ending::Cut(DisconnectReason::RateLimited.into()));
+        }
+        if self.handle.take_renewed() {
+            self.timers
+                .renew(&self.limits, self.handle.token().expires_at);
         }
         match self.timers.due(&self.limits, now)? {
             Due::Ping => {
                 self.outlet.push_urgent(frame::PING);
+                None
+            }
+            Due::Warning(ends_at) => {
+                let id = self.handle.id;
+                let notice = Notice::Expiring { id, ends_at };
+                self.registry.notices.put(notice);
                 None
             }
             Due::End(reason) => Some(Ending::Cut(reason.into())),
@@ -257,18 +306,26 @@ impl<S: Transport> Session<S> {
         }
         let mut buffer = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut buffer);
-        match ready!(self.stream.poll_read(context, &mut buffer)) {
-            Ok(()) if !buffer.filled().is_empty() => {
+        match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                 let now = Instant::now();
                 let metered = self.meter.feed(buffer.filled());
                 self.frames.spend(metered.frames, now);
-                self.bytes.spend(buffer.filled().len(), now);
+                self.bytes
+                    .spend(self.stream.price_of(buffer.filled().len()), now);
                 self.broken = metered.broken;
                 let sound = &buffer.filled()[..metered.sound];
                 self.protocol.get_mut().feed(sound);
                 Poll::Ready(Io::Read)
             }
-            _ => Poll::Ready(Io::Lost),
+            Poll::Ready(_) => Poll::Ready(Io::Lost),
+            Poll::Pending => match self.stream.price_of(0) {
+                0 => Poll::Pending,
+                price => {
+                    self.bytes.spend(price, Instant::now());
+                    Poll::Ready(Io::Paid)
+                }
+            },
         }
     }
 
@@ -325,8 +382,10 @@ impl<S> Drop for Session<S> {
     /// Also when the task panicked or was aborted.
     fn drop(&mut self) {
         self.outlet.shut();
-        self.registry
-            .leave(&self.handle, DisconnectReason::InternalError.into(), true);
+        if !self.absent {
+            let goodbye = DisconnectReason::InternalError.into();
+            self.registry.leave(&self.handle, goodbye, true);
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::{
     io,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -23,9 +24,10 @@ use crate::{
     sync::{Mutex, lock},
 };
 
-/// How often the limits of the backlog fit in before the 101 is written. Until then nothing can be
-/// written, so it says nothing about the client.
-const SLACK_BEFORE_OPEN: usize = 8;
+/// How often the limits of the backlog, in bytes and in messages, fit in before somebody tries to write
+/// it: before the 101, and before the task of a socket that only the task can write has its turn. Until
+/// then it says nothing about the client. Of small messages one write takes many.
+const SLACK_BEFORE_WRITING: (usize, usize) = (8, 64);
 
 /// See the module's documentation.
 pub(crate) struct Outlet {
@@ -112,13 +114,12 @@ impl Outlet {
             ..
         } = &mut *side;
         let wake = match (phase, socket) {
-            (Phase::Waiting, _) => {
-                if self.is_over(backlog, SLACK_BEFORE_OPEN) {
+            (phase, None) => {
+                if self.is_over(backlog, SLACK_BEFORE_WRITING) {
                     *fault = Some(DisconnectReason::Overloaded);
                 }
-                false
+                *phase == Phase::Open
             }
-            (_, None) => true,
             (_, Some(socket)) => {
                 let written = self.write(backlog, true, |slices| match socket.try_write(slices) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
@@ -169,9 +170,19 @@ impl Outlet {
         context: &mut Context<'_>,
     ) -> Written {
         let mut side = lock(&self.side);
-        self.write(&mut side.backlog, fenced, |slices| {
-            stream.poll_write(context, slices)
-        })
+        let progress = !side.backlog.is_empty();
+        let written = self.write(&mut side.backlog, fenced, |slices| {
+            Pin::new(&mut *stream).poll_write_vectored(context, slices)
+        });
+        if written != Written::Everything {
+            return written;
+        }
+        match self.unless_fenced(fenced, || Pin::new(stream).poll_flush(context)) {
+            None => Written::Fenced,
+            Some(Poll::Ready(Ok(()))) => Written::Everything,
+            Some(Poll::Ready(Err(_))) => Written::Lost,
+            Some(Poll::Pending) => Written::Blocked { progress },
+        }
     }
 
     fn write(
@@ -182,12 +193,7 @@ impl Outlet {
     ) -> Written {
         let mut progress = false;
         while !backlog.is_empty() {
-            let mut attempt = || backlog.with_slices(&mut write);
-            let outcome = match fenced {
-                true => self.handle.write(attempt),
-                false => Some(attempt()),
-            };
-            match outcome {
+            match self.unless_fenced(fenced, || backlog.with_slices(&mut write)) {
                 None => return Written::Fenced,
                 Some(Poll::Ready(Ok(count))) if count > 0 => {
                     backlog.advance(count);
@@ -195,16 +201,23 @@ impl Outlet {
                 }
                 Some(Poll::Ready(_)) => return Written::Lost,
                 // Counted after the attempt: what a tick sends cuts nobody who reads.
-                Some(Poll::Pending) if self.is_over(backlog, 1) => return Written::TooSlow,
+                Some(Poll::Pending) if self.is_over(backlog, (1, 1)) => return Written::TooSlow,
                 Some(Poll::Pending) => return Written::Blocked { progress },
             }
         }
         Written::Everything
     }
 
-    fn is_over(&self, backlog: &Backlog, times: usize) -> bool {
-        backlog.frames() > self.messages_limit.saturating_mul(times)
-            || backlog.bytes() > self.bytes_limit.saturating_mul(times)
+    fn unless_fenced<R>(&self, fenced: bool, attempt: impl FnOnce() -> R) -> Option<R> {
+        match fenced {
+            true => self.handle.write(attempt),
+            false => Some(attempt()),
+        }
+    }
+
+    fn is_over(&self, backlog: &Backlog, (bytes, messages): (usize, usize)) -> bool {
+        backlog.bytes() > self.bytes_limit.saturating_mul(bytes)
+            || backlog.frames() > self.messages_limit.saturating_mul(messages)
     }
 
     /// For the task: takes nothing of the game any more. What was delivered stays.

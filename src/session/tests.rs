@@ -2,12 +2,13 @@
 
 use std::{
     io::{self, IoSlice},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use tokio::{
-    io::{AsyncReadExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
 };
 
@@ -21,29 +22,57 @@ use crate::{
 
 struct Indirect(Plain);
 
-impl Transport for Indirect {
+impl AsyncRead for Indirect {
     fn poll_read(
-        &mut self,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.0.poll_read(context, buffer)
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Indirect {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
     }
 
-    fn poll_write(
-        &mut self,
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.0.poll_write(context, slices)
+        Pin::new(&mut self.0).poll_write_vectored(context, slices)
     }
 
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+impl Transport for Indirect {
     fn direct(&self) -> Option<Arc<dyn DirectWrite>> {
         None
     }
 
-    fn shut_down(&self) -> io::Result<()> {
-        self.0.shut_down()
+    fn price_of(&mut self, read: usize) -> usize {
+        self.0.price_of(read)
+    }
+
+    fn poll_hung_up(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_hung_up(context)
     }
 
     fn reset_on_close(&self) {
@@ -59,8 +88,8 @@ async fn p10_without_direct_writes_the_task_writes_everything_in_order_up_to_the
         .unwrap();
     let (server, peer) = listener.accept().await.unwrap();
     let limits = Arc::new(Limits::default());
-    let (network, _game, departures, _ticks) = bridge(&limits);
-    let registry = Arc::new(Registry::new(&limits, departures));
+    let (network, _game, departures, notices, _ticks) = bridge(&limits, &Arc::default());
+    let registry = Arc::new(Registry::new(&limits, departures, notices, None));
     let user = User::new("player-1", "Ann").unwrap();
     let handle = registry
         .admit(user.clone(), TokenFacts::default(), peer)

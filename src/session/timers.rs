@@ -19,24 +19,46 @@ pub(crate) struct Timers {
     unfinished: Option<Instant>,
     /// Unix seconds at which the token ends, grace included.
     expires_at: Option<u64>,
+    /// Unix seconds at which the game is told of that.
+    warn_at: Option<u64>,
+    /// When the session has lasted long enough.
+    oldest: Option<Instant>,
 }
 
 /// What is due.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     Ping,
+    /// The token ends at this time, grace included.
+    Warning(u64),
     End(DisconnectReason),
 }
 
 impl Timers {
     pub fn new(limits: &Limits, expires_at: Option<u64>, now: Instant) -> Self {
-        Self {
+        let longest = limits.longest_session;
+        let mut timers = Self {
             next_ping: now + limits.ping_interval,
             unanswered: None,
             blocked: None,
             unfinished: None,
-            expires_at: expires_at.map(|at| at.saturating_add(limits.expiry_grace.as_secs())),
-        }
+            expires_at: None,
+            warn_at: None,
+            oldest: (!longest.is_zero()).then(|| now + longest),
+        };
+        timers.renew(limits, expires_at);
+        timers
+    }
+
+    /// The session's token ends at this time now.
+    pub fn renew(&mut self, limits: &Limits, expires_at: Option<u64>) {
+        self.expires_at = expires_at.map(|at| at.saturating_add(limits.expiry_grace.as_secs()));
+        let warning = limits.expiry_warning.as_secs();
+        // Up to half as long again, so that those who came together are not told together. Without
+        // random numbers they are.
+        let more = u64::from(getrandom::u32().unwrap_or(0)) % (warning / 2 + 1);
+        let warn_at = |at: u64| at.saturating_sub(warning + more);
+        self.warn_at = expires_at.filter(|_| warning > 0).map(warn_at);
     }
 
     /// Something arrived, or cannot be heard because reading pauses.
@@ -65,7 +87,8 @@ impl Timers {
     /// What is due now. A ping is due once each interval.
     pub fn due(&mut self, limits: &Limits, now: Instant) -> Option<Due> {
         let over = |since: Option<Instant>, limit| since.is_some_and(|since| now >= since + limit);
-        if self.expires_at.is_some_and(|at| unix_now() >= at) {
+        let is_oldest = self.oldest.is_some_and(|oldest| now >= oldest);
+        if is_oldest || self.expires_at.is_some_and(|at| unix_now() >= at) {
             return Some(Due::End(DisconnectReason::TokenExpired));
         }
         if over(self.unanswered, limits.pong_timeout) {
@@ -77,6 +100,12 @@ impl Timers {
         if over(self.unfinished, limits.message_timeout) {
             return Some(Due::End(DisconnectReason::RateLimited));
         }
+        if let Some(ends_at) = self.expires_at
+            && self.warn_at.is_some_and(|at| unix_now() >= at)
+        {
+            self.warn_at = None;
+            return Some(Due::Warning(ends_at));
+        }
         if now >= self.next_ping {
             self.next_ping = now + limits.ping_interval;
             self.unanswered.get_or_insert(now);
@@ -87,7 +116,8 @@ impl Timers {
 
     /// When to look again.
     pub fn next(&self, limits: &Limits, now: Instant) -> Instant {
-        let expiry = self.expires_at.map(|at| {
+        let wall_clock = self.warn_at.or(self.expires_at);
+        let wall_clock = wall_clock.map(|at| {
             let left = Duration::from_secs(at.saturating_sub(unix_now()));
             now + left.min(WALL_CLOCK_CHECK)
         });
@@ -96,7 +126,8 @@ impl Timers {
             self.unanswered.map(|since| since + limits.pong_timeout),
             self.blocked.map(|since| since + limits.write_timeout),
             self.unfinished.map(|since| since + limits.message_timeout),
-            expiry,
+            wall_clock,
+            self.oldest,
         ]
         .into_iter()
         .flatten()
@@ -138,6 +169,28 @@ mod tests {
         );
         limits.expiry_grace = Duration::from_secs(60);
         let mut graced = Timers::new(&limits, Some(unix_now()), start);
+        assert!(matches!(graced.due(&limits, start), Some(Due::Warning(_))));
         assert_eq!(graced.due(&limits, start), None);
+        graced.renew(&limits, Some(unix_now() - 60));
+        let ended = Some(Due::End(DisconnectReason::TokenExpired));
+        assert_eq!(graced.due(&limits, start), ended);
+    }
+
+    #[test]
+    fn the_warning_comes_once_for_each_token_and_can_be_switched_off() {
+        let mut limits = Limits::default();
+        let start = Instant::now();
+        let soon = unix_now() + 50;
+        let mut timers = Timers::new(&limits, Some(soon), start);
+        for _ in 0..2 {
+            assert_eq!(timers.due(&limits, start), Some(Due::Warning(soon)));
+            assert_eq!(timers.due(&limits, start), None);
+            timers.renew(&limits, Some(soon));
+        }
+        timers.renew(&limits, Some(unix_now() + 100));
+        assert_eq!(timers.due(&limits, start), None, "90 s before at most");
+        limits.expiry_warning = Duration::ZERO;
+        timers.renew(&limits, Some(soon));
+        assert_eq!(timers.due(&limits, start), None);
     }
 }

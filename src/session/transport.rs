@@ -1,37 +1,31 @@
-//! What a session needs of a socket.
+//! What a connection needs of a socket, and the plain one.
 
 use std::{
     io::{self, ErrorKind, IoSlice},
     net::Shutdown,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use socket2::SockRef;
-use tokio::{io::ReadBuf, net::TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 
-/// A byte stream that can be reset.
-pub(crate) trait Transport: Send + Sync + 'static {
-    /// Reads what is there. Nothing means the end.
-    fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>>;
-
-    /// Writes as much as the socket takes.
-    fn poll_write(
-        &mut self,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>>;
-
+/// A byte stream over a socket. What it writes is on its way once it is flushed.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
     /// The way around this object, for a stream whose bytes can be written from anywhere.
     fn direct(&self) -> Option<Arc<dyn DirectWrite>>;
 
-    /// Ends the writing side in order.
-    fn shut_down(&self) -> io::Result<()>;
+    /// What the socket gave for so many bytes that were read, with what nobody gets to read.
+    fn price_of(&mut self, read: usize) -> usize;
+
+    /// Ready when the client has hung up. Takes nothing out of the stream, and waits for ever when
+    /// something is in it.
+    fn poll_hung_up(&mut self, context: &mut Context<'_>) -> Poll<()>;
 
     /// Makes the coming close a reset that throws away what the kernel has not sent yet.
     fn reset_on_close(&self);
@@ -63,7 +57,7 @@ impl DirectWrite for TcpStream {
 }
 
 /// When the socket takes nothing, the next wait for its readiness really waits.
-fn write_when_ready(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+pub(super) fn write_when_ready(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     match slices {
         [one] => stream.try_write(one),
         many => stream.try_write_vectored(many),
@@ -79,9 +73,9 @@ impl From<TcpStream> for Plain {
     }
 }
 
-impl Transport for Plain {
+impl AsyncRead for Plain {
     fn poll_read(
-        &mut self,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
@@ -93,9 +87,19 @@ impl Transport for Plain {
             }
         }
     }
+}
 
+impl AsyncWrite for Plain {
     fn poll_write(
-        &mut self,
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -108,12 +112,34 @@ impl Transport for Plain {
         }
     }
 
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&*self.0).shutdown(Shutdown::Write))
+    }
+}
+
+impl Transport for Plain {
     fn direct(&self) -> Option<Arc<dyn DirectWrite>> {
         Some(self.0.clone())
     }
 
-    fn shut_down(&self) -> io::Result<()> {
-        SockRef::from(&*self.0).shutdown(Shutdown::Write)
+    fn price_of(&mut self, read: usize) -> usize {
+        read
+    }
+
+    fn poll_hung_up(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut byte = [0];
+        match ready!(self.0.poll_peek(context, &mut ReadBuf::new(&mut byte))) {
+            Ok(1..) => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
     }
 
     fn reset_on_close(&self) {
@@ -122,14 +148,6 @@ impl Transport for Plain {
 }
 
 /// Makes the coming close a reset. Fails only for a socket that is gone already.
-pub(crate) fn reset_on_close(stream: &TcpStream) {
-    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
-}
-
-/// Waits until the client hangs up. Takes nothing out of the stream, and waits for ever when something
-/// is in it.
-pub(crate) async fn hung_up(stream: &TcpStream) {
-    if matches!(stream.peek(&mut [0]).await, Ok(1..)) {
-        std::future::pending::<()>().await;
-    }
+pub(super) fn reset_on_close(socket: &TcpStream) {
+    let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }

@@ -24,6 +24,19 @@ impl Wire {
         self.ended = true;
     }
 
+    /// Drops all but the last of the frames that are to be written: control frames, each in one piece.
+    pub fn keep_last_frame(&mut self) {
+        let mut start = 0;
+        while let Some(length) = self.outgoing.get(start + 1) {
+            let end = start + 2 + usize::from(*length);
+            if end >= self.outgoing.len() {
+                break;
+            }
+            start = end;
+        }
+        self.outgoing.drain(..start);
+    }
+
     /// What the protocol wants to say: whole frames.
     pub fn take_outgoing(&mut self) -> Option<Bytes> {
         (!self.outgoing.is_empty()).then(|| std::mem::take(&mut self.outgoing).into())

@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, OnceLock, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bevy_ecs::prelude::*;
@@ -16,8 +16,9 @@ use crate::{
     cluster::Node,
     config::BouncerConfig,
     door::{Credential, HandshakeRequest, credential},
+    drain::{Drain, Draining},
     goodbye::{DisconnectReason, Goodbye},
-    identity::{ConnectionId, User, UserId},
+    identity::{Admission, ConnectionId, User, UserId},
     refusal::{Refusal, RefusalKind},
     registry::{Receipt, Registry},
     revocation::{Decision, Revocation, Storing, Subject},
@@ -26,6 +27,9 @@ use crate::{
 
 /// When to come back after a 503 that has to do with this server's state.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The target of the log's lines about decisions who may be in.
+pub(crate) const AUDIT: &str = "bevy_bouncer::audit";
 
 /// What the plugin, the network and every [`Bouncer`] share.
 pub(crate) struct Shared {
@@ -39,11 +43,16 @@ pub(crate) struct Shared {
     pub cluster: OnceLock<Arc<Node>>,
     /// True once the app is about to end.
     pub stopping: watch::Sender<bool>,
+    #[cfg(feature = "tls")]
+    pub tls: Option<Arc<crate::door::tls::TlsAcceptor>>,
+    /// True once nobody is accepted any more.
+    pub closing: watch::Sender<bool>,
 }
 
 impl Shared {
     /// Closes the door. False when it was closed already.
     pub fn stop(&self) -> bool {
+        self.close_listener();
         !self.stopping.send_replace(true)
     }
 
@@ -71,8 +80,32 @@ impl Shared {
         }
     }
 
+    /// Has a token checked that does not come with a handshake.
+    pub async fn authenticate(
+        &self,
+        token: &Credential,
+        peer: SocketAddr,
+    ) -> Result<Admission, Refusal> {
+        let token = credential::check(token.expose(), self.config.limits.token_bytes)?;
+        let request = HandshakeRequest {
+            peer,
+            path: self.config.path.clone(),
+            headers: HeaderMap::new(),
+            credential: Some(token),
+        };
+        self.examiner.authenticate(&request).await
+    }
+
+    /// Accepts nobody any more, not even to refuse.
+    pub fn close_listener(&self) {
+        self.closing.send_replace(true);
+    }
+
     /// The cheap look whether somebody could come in; the place itself is taken at the end.
     pub fn check_room(&self) -> Result<(), Refusal> {
+        if let Some(refusal) = self.registry.drainage.refusal() {
+            return Err(refusal);
+        }
         let kind = if *self.stopping.borrow() {
             RefusalKind::Draining
         } else if self.registry.is_full() {
@@ -84,7 +117,7 @@ impl Shared {
     }
 }
 
-/// Revokes, kicks and lists players. A resource that is cheap to clone and works from any thread.
+/// Revokes, kicks and lists players, and drains the server. A resource that is cheap to clone and works from any thread.
 ///
 /// ```
 /// use bevy_bouncer::{Bouncer, Revocation, User};
@@ -109,6 +142,9 @@ pub struct PlayerInfo {
     pub user: User,
     /// The address of the client, as in [`Connection::peer`](crate::Connection::peer).
     pub peer: SocketAddr,
+    /// False while the connection is lost and the player is kept for
+    /// [`Limits::resume_window`](crate::Limits::resume_window).
+    pub is_connected: bool,
 }
 
 /// How often something happened since the start.
@@ -123,6 +159,8 @@ pub struct Counters {
     pub refused_sends: u64,
     /// Ticks whose output had to wait for the network.
     pub merged_ticks: u64,
+    /// Events like [`TokenExpiring`](crate::TokenExpiring) that the game was too busy to take.
+    pub dropped_notices: u64,
 }
 
 impl Bouncer {
@@ -142,16 +180,24 @@ impl Bouncer {
     /// `PostUpdate` calls it. Await the [`Receipt`] to know that the entry is stored.
     pub fn revoke(&self, revocation: impl Into<Revocation>) -> Receipt {
         let revocation = revocation.into();
-        let (subject, kind) = (revocation.subject.clone(), revocation.kind);
-        let receipt = self.0.registry.revoke(revocation);
-        tracing::info!(?subject, ?kind, cut = receipt.cut(), "revoked");
+        let receipt = self.0.registry.revoke(revocation.clone());
+        tracing::info!(
+            target: AUDIT,
+            subject = ?revocation.subject,
+            kind = ?revocation.kind,
+            issued_before = revocation.issued_before,
+            until = revocation.until,
+            reason = revocation.reason,
+            cut = receipt.cut(),
+            "revoked"
+        );
         receipt
     }
 
     /// Lets a subject come in again: removes all its entries.
     pub fn restore(&self, subject: impl Into<Subject>) -> Receipt {
         let subject = subject.into();
-        tracing::info!(?subject, "restored");
+        tracing::info!(target: AUDIT, ?subject, "restored");
         self.0.registry.restore(subject)
     }
 
@@ -169,8 +215,8 @@ impl Bouncer {
             message: message.map(Arc::from),
         };
         let subject = Subject::User(user.clone());
-        let cut = self.0.registry.send_away(&subject, &goodbye);
-        tracing::info!(%user, cut, "kicked");
+        let cut = self.0.registry.send_home(&subject, &goodbye);
+        tracing::info!(target: AUDIT, %user, reason = message, cut, "kicked");
         let storing = match self.0.node() {
             None => Storing::done(),
             Some(_) => self.0.registry.journal.append(Decision::Kick {
@@ -179,6 +225,44 @@ impl Bouncer {
             }),
         };
         Receipt::new(cut, storing)
+    }
+
+    /// Takes the server out of service: nobody comes in any more, and everybody is asked to leave and to
+    /// come back elsewhere or later. From any thread; it waits for nothing.
+    ///
+    /// At once [`is_ready`](Self::is_ready) is false and newcomers get 503 `draining` with a `Retry-After`,
+    /// also those whom the game was about to see. The game hears [`DrainStarted`](crate::DrainStarted),
+    /// and then players are closed with 4000 and `draining: come back in 3200 ms`, in batches, each after
+    /// what was sent to it before. The game sees [`Disconnected`](crate::Disconnected) for each. Whoever is
+    /// left at the deadline is reset.
+    ///
+    /// There is no way back. A second call can only move the deadline up, and ask for the exit.
+    ///
+    /// ```
+    /// use bevy_bouncer::{Bouncer, Drain};
+    /// use bevy_ecs::prelude::*;
+    ///
+    /// fn restart(bouncer: Res<Bouncer>) {
+    ///     bouncer.drain(Drain::default().then_exit());
+    /// }
+    /// ```
+    pub fn drain(&self, drain: Drain) -> Draining {
+        let first = self.0.registry.drainage.begin(drain);
+        let draining = Draining::new(self.0.registry.clone());
+        let left = draining
+            .deadline()
+            .saturating_duration_since(Instant::now());
+        tracing::info!(deadline = ?left, exit = draining.exits(), "{}", if first { "draining" } else { "still draining" });
+        draining
+    }
+
+    /// The drain that has begun, if any.
+    pub fn draining(&self) -> Option<Draining> {
+        let registry = &self.0.registry;
+        registry
+            .drainage
+            .is_ordered()
+            .then(|| Draining::new(registry.clone()))
     }
 
     /// Exchanges a player's token for a single-use ticket, which the player's page brings as
@@ -205,14 +289,8 @@ impl Bouncer {
     pub async fn issue_ticket(&self, token: &Credential) -> Result<Ticket, Refusal> {
         let shared = &*self.0;
         shared.check_room()?;
-        let token = credential::check(token.expose(), shared.config.limits.token_bytes)?;
-        let request = HandshakeRequest {
-            peer: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-            path: shared.config.path.clone(),
-            headers: HeaderMap::new(),
-            credential: Some(token),
-        };
-        let admission = shared.examiner.authenticate(&request).await?;
+        let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let admission = shared.authenticate(token, nobody).await?;
         shared.check(admission.user.id(), &admission.token).await?;
         let Some(node) = shared.node() else {
             return shared.tickets.issue(admission);
@@ -230,8 +308,9 @@ impl Bouncer {
             connection: handle.id,
             user: handle.user.clone(),
             peer: handle.peer,
+            is_connected: handle.is_live(),
         };
-        self.0.registry.live().into_iter().map(info).collect()
+        self.0.registry.everybody().into_iter().map(info).collect()
     }
 
     /// How many of the [`Limits::connections`](crate::Limits::connections) places are taken: players,
@@ -240,15 +319,35 @@ impl Bouncer {
         self.0.registry.occupied()
     }
 
+    /// Reads the files of [`BouncerConfig::tls`] again. Handshakes from now on get the new certificate,
+    /// live sessions go on. Blocks while it reads: not to be called in a system or in async code.
+    ///
+    /// # Errors
+    /// The file that cannot be used, by its field; or `tls` when there is none. The old certificate
+    /// stays, and the log has it too.
+    #[cfg(feature = "tls")]
+    pub fn reload_tls(&self) -> Result<(), crate::ConfigError> {
+        let reloaded = match &self.0.tls {
+            Some(tls) => tls.reload(),
+            None => Err(crate::ConfigError::new("tls", "is not configured")),
+        };
+        match &reloaded {
+            Ok(()) => tracing::info!("the certificate is loaded anew"),
+            Err(error) => tracing::error!(%error, "the old certificate stays"),
+        }
+        reloaded
+    }
+
     /// The address of the listener, with the port that the system chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.0.local_addr
     }
 
-    /// Whether players can come in: false once the app is about to end, and on one of many nodes while
-    /// it does not know what the others decided.
+    /// Whether players can come in: false once the server drains or the app is about to end, and on one of
+    /// many nodes while it does not know what the others decided.
     pub fn is_ready(&self) -> bool {
-        !*self.0.stopping.borrow() && self.0.node().is_none_or(|node| node.is_current())
+        let is_going = self.0.registry.drainage.is_ordered() || *self.0.stopping.borrow();
+        !is_going && self.0.node().is_none_or(|node| node.is_current())
     }
 
     /// What happened since the start.
@@ -259,6 +358,7 @@ impl Bouncer {
             refused: read(&self.0.tally.refused),
             refused_sends: read(&self.0.tally.refused_sends),
             merged_ticks: read(&self.0.tally.merged_ticks),
+            dropped_notices: read(&self.0.tally.dropped_notices),
         }
     }
 }
@@ -271,6 +371,8 @@ pub trait BouncerCommands {
     fn restore(&mut self, subject: impl Into<Subject>);
     /// See [`Bouncer::kick`].
     fn kick(&mut self, user: UserId);
+    /// See [`Bouncer::drain`].
+    fn drain(&mut self, drain: Drain);
 }
 
 impl BouncerCommands for Commands<'_, '_> {
@@ -291,6 +393,12 @@ impl BouncerCommands for Commands<'_, '_> {
     fn kick(&mut self, user: UserId) {
         self.queue(move |world: &mut World| {
             world.resource::<Bouncer>().kick(&user, None);
+        });
+    }
+
+    fn drain(&mut self, drain: Drain) {
+        self.queue(move |world: &mut World| {
+            world.resource::<Bouncer>().drain(drain);
         });
     }
 }

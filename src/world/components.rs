@@ -80,7 +80,11 @@ impl Players {
     }
 
     pub(crate) fn insert(&mut self, user: UserId, entity: Entity) {
-        self.entities.entry(user).or_default().push(entity);
+        let of_user = self.entities.entry(user);
+        // Most users have one session.
+        of_user
+            .or_insert_with(|| Vec::with_capacity(1))
+            .push(entity);
         self.count += 1;
     }
 

@@ -1,6 +1,6 @@
 //! What the game hears of players, and what it asks for.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
@@ -30,6 +30,7 @@ use crate::{
 pub struct Arriving {
     pub(crate) user: User,
     pub(crate) replaces: Vec<Entity>,
+    pub(crate) resumes: Option<Entity>,
     pub(crate) refusal: Option<Refusal>,
 }
 
@@ -42,6 +43,11 @@ impl Arriving {
     /// The entities of the sessions that end if this one joins.
     pub fn replaces(&self) -> &[Entity] {
         &self.replaces
+    }
+
+    /// The player whose connection was lost that goes on if this one joins: no new entity comes.
+    pub fn resumes(&self) -> Option<Entity> {
+        self.resumes
     }
 
     /// Keeps the player out. The first refusal counts.
@@ -128,6 +134,68 @@ pub struct Disconnected {
     pub user: User,
     /// Why.
     pub reason: DisconnectReason,
+}
+
+/// A player's connection is lost, and the player stays for a while: either [`LinkRestored`] follows, or
+/// [`Disconnected`]. Only with [`Limits::resume_window`](crate::Limits::resume_window).
+///
+/// Meanwhile nothing that is sent reaches the player, and nothing is kept for it: tell it how things
+/// stand when the link is restored.
+///
+/// ```
+/// use bevy_bouncer::{LinkLost, LinkRestored, Outbox};
+/// use bevy_ecs::prelude::*;
+///
+/// #[derive(Component)]
+/// struct Asleep;
+///
+/// fn fall_asleep(lost: On<LinkLost>, mut commands: Commands) {
+///     commands.entity(lost.entity).insert(Asleep);
+/// }
+///
+/// fn wake_up(restored: On<LinkRestored>, mut commands: Commands, mut outbox: Outbox) {
+///     commands.entity(restored.entity).remove::<Asleep>();
+///     outbox.send(restored.entity, "welcome back");
+/// }
+/// ```
+#[derive(EntityEvent, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkLost {
+    /// The player.
+    pub entity: Entity,
+    /// Why.
+    pub reason: DisconnectReason,
+    /// When the player leaves unless the link is restored.
+    pub until: Instant,
+}
+
+/// A player goes on with another connection, after the same checks as at any login: it came back in time,
+/// or connected again while it was connected ([`DuplicateLogin::TakeOver`](crate::DuplicateLogin)).
+///
+/// [`Connection`](crate::Connection) is the new one by now, and so are [`User`] and the authenticator's
+/// components when they have changed.
+#[derive(EntityEvent, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkRestored {
+    /// The player.
+    pub entity: Entity,
+}
+
+/// The server is being taken out of service: see [`Bouncer::drain`](crate::Bouncer::drain). Triggered once,
+/// before the first player is closed, so that matches can be ended and scores saved. What observers send
+/// still reaches the players. [`is_draining`](crate::is_draining) is the run condition.
+///
+/// ```
+/// use bevy_bouncer::{DrainStarted, Outbox};
+/// use bevy_ecs::prelude::*;
+///
+/// fn last_call(_: On<DrainStarted>, mut outbox: Outbox) {
+///     outbox.broadcast("the server restarts, see you in a moment");
+/// }
+/// ```
+#[derive(Event, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainStarted {
+    /// When whoever is left is reset. A second call of `drain` may move it up:
+    /// [`Draining::deadline`](crate::Draining::deadline) has the latest.
+    pub deadline: Instant,
 }
 
 /// A revocation could not be stored yet. It counts in memory, and storing it is tried again.

@@ -2,20 +2,29 @@
 
 mod bouncer;
 mod components;
+pub(crate) mod drain;
 mod events;
 mod group;
+mod link;
 mod outbox;
 pub(crate) mod receive;
+mod refresh;
 mod roster;
 pub(crate) mod send;
 mod waking_runner;
 
-pub(crate) use bouncer::Shared;
+pub(crate) use bouncer::{AUDIT, Shared};
 pub use bouncer::{Bouncer, BouncerCommands, Counters, PlayerInfo};
 pub use components::{Connection, Players};
-pub use events::{Arriving, ClientFrame, Disconnect, Disconnected, RevocationNotStored};
+pub use drain::is_draining;
+pub use events::{
+    Arriving, ClientFrame, Disconnect, Disconnected, DrainStarted, LinkLost, LinkRestored,
+    RevocationNotStored,
+};
 pub use group::Group;
 pub use outbox::Outbox;
 pub(crate) use outbox::Outgoing;
+pub(crate) use refresh::on_refresh;
+pub use refresh::{Refresh, Refreshed, TokenExpiring};
 pub(crate) use roster::{RegistryRef, Roster, on_disconnect, on_remove};
 pub use waking_runner::WakingRunnerPlugin;

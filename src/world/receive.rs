@@ -4,39 +4,49 @@
 //! who were cut leave at once; then arrivals, veto first; then messages, a fair share for each
 //! connection; and last, ordinary ends are told, whose entities stay for this tick.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Instant,
+};
 
 use bevy_ecs::{message::Messages, name::Name, prelude::*};
 
 use super::{
-    Arriving, ClientFrame, Connection, Players, RevocationNotStored,
+    Arriving, ClientFrame, Connection, Players, Refreshed, RevocationNotStored, TokenExpiring,
+    drain::announce,
+    link,
     outbox::Outgoing,
     roster::{RegistryRef, Roster, dismiss, farewell},
 };
 use crate::{
-    bridge::{Arrival, Command, Departure, GameEnd},
-    config::Limits,
+    bridge::{Arrival, Command, Departure, GameEnd, Notice},
+    config::{DuplicateLogin, Limits},
     goodbye::{DisconnectReason, Goodbye},
-    identity::{ConnectionId, UserId},
+    identity::{ConnectionId, Extra, UserId},
     refusal::RefusalKind,
+    registry::Entered,
 };
 
 /// Messages that one connection may pass before it is the next one's turn.
 const TURN_MESSAGES: usize = 16;
 /// Bytes likewise.
 const TURN_BYTES: usize = 64 * 1024;
+/// Notices that are told in one tick.
+const NOTICES_PER_TICK: usize = 1024;
 
 /// The game's end of the bridge, and what is left for a later tick.
 #[derive(Resource)]
 pub(crate) struct Incoming {
     pub end: GameEnd,
-    limits: Limits,
+    pub limits: Limits,
     /// Ordinary ends that are not told yet: messages come first.
     ending: VecDeque<(ConnectionId, Goodbye)>,
     /// Told in this tick, to despawn in the next.
     told: Vec<Entity>,
     /// Told in this tick. The network hears it after what the game still answers.
     pub leaving: Vec<Command>,
+    /// Players whose connection is lost, by when they leave.
+    pub absent: BTreeSet<(Instant, ConnectionId)>,
 }
 
 impl Incoming {
@@ -47,6 +57,7 @@ impl Incoming {
             ending: VecDeque::new(),
             told: Vec::new(),
             leaving: Vec::new(),
+            absent: BTreeSet::new(),
         }
     }
 
@@ -60,19 +71,17 @@ impl Incoming {
 
 /// Everything that came from the network since the last tick, within the tick's budget.
 pub(crate) fn receive(world: &mut World) {
+    announce(world);
     world.resource_scope(|world, mut incoming: Mut<Incoming>| {
         for entity in std::mem::take(&mut incoming.told) {
             world.try_despawn(entity).ok();
         }
+        link::give_up(world, &mut incoming);
         take_departures(world, &mut incoming);
         take_arrivals(world, &mut incoming);
         take_messages(world, &incoming);
         tell_endings(world, &mut incoming);
-        let failures = incoming.end.store_failures.try_iter();
-        let failures: Vec<_> = failures
-            .map(|error| RevocationNotStored { error })
-            .collect();
-        world.write_message_batch(failures);
+        take_notices(world, &incoming);
     });
 }
 
@@ -83,10 +92,18 @@ pub(crate) fn cut(world: &mut World) {
 }
 
 fn take_departures(world: &mut World, incoming: &mut Incoming) {
-    while let Ok(Departure { handle, goodbye }) = incoming.end.departures.try_recv() {
-        // Somebody who was cut while joining has no entity yet: that is told after the spawn.
-        let is_here = world.resource::<Roster>().get(handle.id).is_some();
-        if is_here && leaves_at_once(goodbye.reason) {
+    while let Ok(departure) = incoming.end.departures.try_recv() {
+        let Departure {
+            handle,
+            goodbye,
+            may_come_back,
+        } = departure;
+        if goodbye.reason == DisconnectReason::Draining {
+            announce(world);
+        }
+        if may_come_back {
+            link::lost(world, incoming, &handle, goodbye);
+        } else if leaves_at_once(goodbye.reason) {
             dismiss(world, handle.id, goodbye);
         } else {
             incoming.ending.push_back((handle.id, goodbye));
@@ -99,7 +116,7 @@ fn leaves_at_once(reason: DisconnectReason) -> bool {
     use DisconnectReason::*;
     matches!(
         reason,
-        Revoked | Banned | Kicked | Replaced | Shutdown | Draining
+        Revoked | Banned | UserGone | Kicked | Replaced | Shutdown | Draining
     )
 }
 
@@ -117,12 +134,21 @@ fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
         return;
     }
     let registry = world.resource::<RegistryRef>().0.clone();
+    // Whoever passes this look was admitted before the drain began, and the drain finds the handle.
+    if let Some(refusal) = registry.drainage.refusal() {
+        registry.abandon(&arrival.handle, refusal.clone());
+        let _ = arrival.answer.send(Err(refusal));
+        return;
+    }
     let replaced = registry.would_replace(arrival.handle.user.id());
     let roster = world.resource::<Roster>();
     let entities = replaced
         .iter()
         .filter_map(|handle| Some(roster.get(handle.id)?.entity));
+    let resumes = registry.would_resume(arrival.handle.user.id());
+    let resumes = resumes.and_then(|handle| roster.get(handle.id));
     let mut arriving = Arriving {
+        resumes: resumes.map(|place| place.entity),
         user: arrival.handle.user.clone(),
         replaces: entities.collect(),
         refusal: None,
@@ -134,14 +160,30 @@ fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
         let _ = arrival.answer.send(Err(refusal));
         return;
     }
-    let Some(replaced) = registry.enter(&arrival.handle) else {
+    let Some(Entered { replaced, resumed }) = registry.enter(&arrival.handle) else {
         return;
+    };
+    let takes_over = incoming.limits.duplicate_login == DuplicateLogin::TakeOver;
+    let mut replaced = replaced.into_iter();
+    let before = match takes_over && resumed.is_none() {
+        true => replaced.next(),
+        false => resumed,
     };
     for old in replaced {
         dismiss(world, old.id, DisconnectReason::Replaced.into());
     }
     tell_earlier_ends(world, incoming, arrival.handle.user.id());
-    spawn(world, arrival);
+    let handle = arrival.handle.clone();
+    match before.and_then(|before| link::take_over(world, incoming, &before)) {
+        Some(entity) => link::restore(world, arrival, entity),
+        None => spawn(world, arrival),
+    }
+    // Who was cut since entering: the departure may have been taken when there was no entity yet.
+    if let Some(goodbye) = handle.leaving()
+        && leaves_at_once(goodbye.reason)
+    {
+        dismiss(world, handle.id, goodbye);
+    }
 }
 
 /// A user whose session has just ended and who is back already: the old one is told first.
@@ -184,22 +226,16 @@ fn spawn(world: &mut World, arrival: Arrival) {
         id: handle.id,
         outlet,
     });
-    let mut player = world.entity_mut(entity);
     let about = (
         Name::new(handle.user.name().to_owned()),
         Connection::new(handle.id, handle.peer, since),
     );
+    let mut player = world.entity_mut(entity);
     if admission.extras.is_empty() {
         player.insert((about, admission.user));
     } else {
         player.insert(about);
-        for insert in admission.extras {
-            // An observer of what was inserted before may have despawned the player.
-            if player.is_despawned() {
-                break;
-            }
-            insert(&mut player);
-        }
+        insert_all(&mut player, admission.extras);
         if !player.is_despawned() {
             player.insert(admission.user);
         }
@@ -207,6 +243,16 @@ fn spawn(world: &mut World, arrival: Arrival) {
     tracing::debug!(user = %handle.user.id(), connection = %handle.id, "a player joined");
     // The handshake may have been dropped: then its departure follows.
     let _ = answer.send(Ok(()));
+}
+
+/// The authenticator's components. An observer of one may despawn the player.
+pub(super) fn insert_all(player: &mut EntityWorldMut<'_>, extras: Vec<Extra>) {
+    for insert in extras {
+        if player.is_despawned() {
+            return;
+        }
+        insert(player);
+    }
 }
 
 fn take_messages(world: &mut World, incoming: &Incoming) {
@@ -253,6 +299,27 @@ fn tell(world: &mut World, incoming: &mut Incoming, id: ConnectionId, goodbye: G
         incoming.told.push(place.entity);
         if farewell(world, id, goodbye.reason) {
             incoming.leaving.push(Command::Leave { id, goodbye });
+        }
+    }
+}
+
+fn take_notices(world: &mut World, incoming: &Incoming) {
+    let entity_of = |world: &World, id| Some(world.resource::<Roster>().get(id)?.entity);
+    for notice in incoming.end.notices.try_iter().take(NOTICES_PER_TICK) {
+        match notice {
+            Notice::NotStored(error) => {
+                world.write_message(RevocationNotStored { error });
+            }
+            Notice::Expiring { id, ends_at } => {
+                if let Some(entity) = entity_of(world, id) {
+                    world.trigger(TokenExpiring { entity, ends_at });
+                }
+            }
+            Notice::Refreshed { id, result } => {
+                if let Some(entity) = entity_of(world, id) {
+                    world.trigger(Refreshed { entity, result });
+                }
+            }
         }
     }
 }

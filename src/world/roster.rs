@@ -1,6 +1,6 @@
 //! Which entity is which connection, and the one way in which each of them leaves.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use bevy_ecs::{lifecycle::Remove, prelude::*};
 
@@ -23,6 +23,8 @@ pub(crate) struct Place {
     pub inlet: Arc<Inlet>,
     /// `Disconnected` was triggered; only the despawn is left.
     pub leaving: bool,
+    /// When the player leaves whose connection is lost.
+    pub absent_until: Option<Instant>,
 }
 
 impl Roster {
@@ -38,8 +40,18 @@ impl Roster {
             entity,
             inlet,
             leaving: false,
+            absent_until: None,
         };
         self.by_connection.insert(place.inlet.handle.id, place);
+    }
+
+    pub fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Place> {
+        self.by_connection.get_mut(&id)
+    }
+
+    /// Another connection has taken the player over.
+    pub fn remove(&mut self, id: ConnectionId) -> Option<Place> {
+        self.by_connection.remove(&id)
     }
 
     pub fn get(&self, id: ConnectionId) -> Option<&Place> {

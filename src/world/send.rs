@@ -80,5 +80,9 @@ pub(crate) fn shut_down(world: &mut World) {
         if waited.is_err() {
             tracing::warn!("not everybody left in order before the app ended");
         }
+        if registry.drainage.is_ordered() {
+            // Nobody waits for a drain that ends with the app.
+            registry.drainage.finish();
+        }
     });
 }

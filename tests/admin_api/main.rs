@@ -2,6 +2,7 @@
 #![cfg(feature = "admin")]
 
 mod actions;
+mod draining;
 #[path = "../http_client/mod.rs"]
 mod http_client;
 mod requests;

@@ -90,7 +90,7 @@ fn paths_and_methods_that_do_not_exist_are_told_so_in_json() {
         ("POST", "/v1/players", 405, "method_not_allowed"),
         ("GET", "/v1/ticket", 405, "method_not_allowed"),
         ("GET", "/metrics", 501, "not_built"),
-        ("POST", "/v1/drain", 501, "not_built"),
+        ("GET", "/v1/drain", 405, "method_not_allowed"),
     ];
     for (method, path, status, error) in cases {
         let answer = request(server.admin, method, path, Some(&bearer()), "");
@@ -185,6 +185,27 @@ fn a_body_that_breaks_a_rule_is_400_and_names_it() {
             json!({"user": "ann", "ban": true}),
             "unknown field `ban`",
         ),
+        (
+            "/v1/drain",
+            json!({"deadline_seconds": -1}),
+            "deadline_seconds: must be within 0 to 3600",
+        ),
+        (
+            "/v1/drain",
+            json!({"deadline_seconds": 3600.5}),
+            "deadline_seconds: ",
+        ),
+        (
+            "/v1/drain",
+            json!({"deadline_seconds": "soon"}),
+            "invalid type",
+        ),
+        (
+            "/v1/drain",
+            json!({"deadline": 3}),
+            "unknown field `deadline`",
+        ),
+        ("/v1/drain", json!({"exit": 1}), "invalid type"),
         ("/v1/kick", json!({}), "user is required"),
         ("/v1/ticket", json!({}), "token is required"),
         ("/v1/ticket", json!({"token": 7}), "invalid type"),

@@ -28,6 +28,12 @@ fn what_cannot_be_served_is_an_error_before_the_app_runs() {
         assert!(matches!(error, AdminError::Token));
         assert!(token.is_empty() || !error.to_string().contains(token));
     }
+    for public in ["0.0.0.0:0", "[::]:0", "192.0.2.1:9006"] {
+        let error = bind(public, TOKEN).unwrap_err();
+        assert!(matches!(error, AdminError::Plaintext(_)), "{public}");
+    }
+    let everywhere = AdminPlugin::bind_plaintext("0.0.0.0:0", TOKEN, door.bouncer()).unwrap();
+    assert!(everywhere.local_addr().ip().is_unspecified());
     let plugin = bind("127.0.0.1:0", TOKEN).unwrap();
     assert!(!format!("{plugin:?}").contains(TOKEN));
 }

@@ -25,10 +25,32 @@ fn refused(folder: &Folder) -> (Option<i32>, String) {
 fn a_configuration_that_cannot_be_used_ends_with_2_and_names_the_field() {
     let secret = r#"secret_env = "TEST_SECRET""#;
     let admin = r#"token_env = "TEST_ADMIN_TOKEN""#;
+    let tls = |cert: &str, key: &str| {
+        format!("[tls]\ncert_file = {cert:?}\nkey_file = {key:?}\n[limits]")
+    };
     let cases = [
         (config("tick_hz = 60", "tick_hz = 0"), "tick_hz"),
         (config("tick_hz = 60", "tick_hertz = 60"), "tick_hertz"),
-        (config("[limits]", "[tls]\n[limits]"), "tls"),
+        (config("[limits]", "[tls]\n[limits]"), "tls.cert_file"),
+        (
+            config("[limits]", &tls("missing.pem", "missing.pem")),
+            "tls.cert_file",
+        ),
+        (
+            config("[limits]", &tls("server.toml", "server.toml")),
+            "tls.cert_file",
+        ),
+        (
+            config(r#"listen = "127.0.0.1:0""#, r#"listen = "0.0.0.0:0""#),
+            "listen",
+        ),
+        (
+            config(
+                "[admin]\nlisten = \"127.0.0.1:0\"",
+                "[admin]\nlisten = \"0.0.0.0:0\"",
+            ),
+            "admin.listen",
+        ),
         (
             config("connections_per_ip = 10000", "connections_per_ip = 0"),
             "limits.connections_per_ip",
@@ -55,7 +77,7 @@ fn a_configuration_that_cannot_be_used_ends_with_2_and_names_the_field() {
             "auth.public_key_file",
         ),
         (
-            config(secret, r#"jwks_url = "https://a.example""#),
+            config(secret, r#"jwks_url = "http://a.example""#),
             "auth.jwks_url",
         ),
         (

@@ -141,34 +141,34 @@ fn behind_a_trusted_proxy_the_client_is_whom_the_proxy_names() {
 }
 
 #[test]
-fn sigterm_and_sigint_say_good_bye_and_exit_with_0() {
-    for signal in ["TERM", "INT"] {
-        let folder = Folder::new(CONFIG);
-        let mut server = folder.start();
-        let mut ann = server.join(&folder.token("player-1")).unwrap();
-        let mut ben = server.join(&folder.token("player-2")).unwrap();
-        server.signal(signal);
-        assert_eq!(close_code(&mut ann), 1001, "SIG{signal}");
-        assert_eq!(close_code(&mut ben), 1001, "SIG{signal}");
-        // The client library has queued the answer to the Close; send it.
-        let _ = (ann.flush(), ben.flush());
-        assert_eq!(server.exit_code(), Some(0), "SIG{signal}");
-    }
+fn sigint_says_good_bye_and_exits_with_0() {
+    let folder = Folder::new(CONFIG);
+    let mut server = folder.start();
+    let mut ann = server.join(&folder.token("player-1")).unwrap();
+    let mut ben = server.join(&folder.token("player-2")).unwrap();
+    server.signal("INT");
+    assert_eq!(close_code(&mut ann), 1001);
+    assert_eq!(close_code(&mut ben), 1001);
+    // The client library has queued the answer to the Close; send it.
+    let _ = (ann.flush(), ben.flush());
+    assert_eq!(server.exit_code(), Some(0));
 }
 
 #[test]
 fn a_second_signal_exits_at_once() {
     let patient = "[limits]\nclose_timeout_seconds = 60\nshutdown_timeout_seconds = 60";
     let folder = Folder::new(&config("[limits]", patient));
-    let mut server = folder.start();
-    // This one never answers the Close.
-    let _mute = server.join(&folder.token("player-1")).unwrap();
-    server.signal("TERM");
-    server.logged("stopping");
-    let asked = Instant::now();
-    server.signal("TERM");
-    assert_eq!(server.exit_code(), Some(130));
-    assert!(asked.elapsed() < Duration::from_secs(10));
+    for (first, second) in [("TERM", "TERM"), ("INT", "INT"), ("TERM", "INT")] {
+        let mut server = folder.start();
+        // This one never answers the Close.
+        let _mute = server.join(&folder.token("player-1")).unwrap();
+        server.signal(first);
+        server.logged("stopping");
+        let asked = Instant::now();
+        server.signal(second);
+        assert_eq!(server.exit_code(), Some(130), "SIG{first}, SIG{second}");
+        assert!(asked.elapsed() < Duration::from_secs(10));
+    }
 }
 
 #[test]
@@ -202,6 +202,38 @@ fn keys_of_a_login_service_come_from_a_file() {
             "{complaint}"
         );
     }
+}
+
+#[test]
+fn keys_of_a_login_service_come_from_its_url() {
+    let secret = r#"secret_env = "TEST_SECRET""#;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            use std::io::{Read, Write};
+            let _ = stream.read(&mut [0; 4096]);
+            let keys = login_service::PUBLIC_JWKS;
+            let length = keys.len();
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{keys}");
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    let line = format!(r#"jwks_url = "http://{address}/keys""#);
+    let folder = Folder::new(&config(secret, &line));
+    let server = folder.start();
+    assert!(server.join(&login_service::token("player-1")).is_ok());
+    let unknown = login_service::token("nobody");
+    assert_eq!(server.join(&unknown).err(), Some(401));
+
+    let elsewhere = config(secret, r#"jwks_url = "http://login.example/keys""#);
+    let output = Folder::new(&elsewhere).run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        complaint.starts_with("error: auth.jwks_url: must be an https URL"),
+        "{complaint}"
+    );
 }
 
 #[test]

@@ -19,6 +19,7 @@ fn large_server() -> SocketAddr {
             limits.bytes_per_tick = 2 * MESSAGE_MAX;
             limits.inbound_queue_bytes = 2 * MESSAGE_MAX;
             limits.outgoing_queue_bytes = 4 * MESSAGE_MAX;
+            limits.outgoing_queue_messages = 4096;
         })
     })
 }

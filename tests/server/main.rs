@@ -21,5 +21,7 @@ mod p11_a_bad_client_harms_only_itself;
 mod p13_clients_learn_what_to_do;
 mod preflight;
 mod rechecks;
+mod refresh;
+mod resume;
 mod sessions;
 mod waking_runner;

@@ -1,7 +1,7 @@
 //! Every queue, map, buffer, token and header has a limit that a config field names, and a policy.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     net::TcpStream,
     thread,
     time::{Duration, Instant},
@@ -220,6 +220,34 @@ fn p09_a_flood_is_paced_and_then_cut_with_4003() {
         (seen as f64) < allowed,
         "{seen} messages, {allowed} allowed"
     );
+}
+
+#[test]
+fn p09_a_long_debt_is_not_waited_for() {
+    let mut game = Game::limited(|limits| {
+        limits.inbound_frames_per_second = 1;
+        limits.inbound_frames_burst = 1;
+        limits.inbound_overload_timeout = Duration::from_millis(300);
+        limits.close_timeout = 2 * PATIENCE;
+    });
+    let mut flooder = game.join("player-1");
+    let start = Instant::now();
+    // A message in a thousand pieces that came at once: at this rate, a quarter of an hour.
+    let pieces = [0x00, 0x81, 0, 0, 0, 0, b'x'].repeat(1000);
+    let stream = flooder.socket.get_mut();
+    stream.write_all(&[0x01, 0x80, 0, 0, 0, 0]).unwrap();
+    stream.write_all(&pieces).unwrap();
+    game.until("the end", |game| game.entities() == 0);
+    assert_eq!(game.seen().left[0].1, DisconnectReason::RateLimited);
+    assert!(start.elapsed() < Duration::from_secs(10), "the next ping");
+
+    // An answer to the Close is not looked for in the rest of the flood.
+    let stream = flooder.socket.get_mut();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut goodbye = Vec::new();
+    stream.read_to_end(&mut goodbye).unwrap();
+    let code = goodbye.windows(2).any(|two| two == 4003_u16.to_be_bytes());
+    assert!(code, "{goodbye:?}");
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! Slow, flooding, silent or malformed: the others do not notice.
 
-use std::{io::Write, net::TcpStream, thread, time::Duration};
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    thread,
+    time::Duration,
+};
 
 use bevy_bouncer::*;
 use bevy_ecs::prelude::*;
@@ -124,4 +129,30 @@ fn p11_a_client_on_a_slow_line_is_not_taken_for_one_that_never_finishes() {
     });
     assert!(heard);
     game.until("all of it", |game| game.seen().frames.len() == 30);
+}
+
+#[test]
+fn p11_half_requests_do_not_take_all_the_places() {
+    let mut game = Game::limited(|limits| limits.pending_handshakes = 3);
+    game.app.add_systems(bevy_app::Update, echo);
+    let silent: Vec<_> = (0..3)
+        .map(|_| {
+            let mut stream = TcpStream::connect(game.address).unwrap();
+            stream.write_all(b"GET /ws HTTP/1.1\r\nHost: l").unwrap();
+            stream
+        })
+        .collect();
+    game.until("a silent one to give way", |game| {
+        let address = game.address;
+        game.during(move || Client::connect(address, &token("player-1")))
+            .is_ok()
+    });
+    is_served(&mut game, "player-2");
+    let given_way = silent.into_iter().filter(|mut stream| {
+        // It is not told why: it has not asked for anything yet.
+        stream.set_nonblocking(true).unwrap();
+        let read = stream.read(&mut [0]);
+        !read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    });
+    assert_eq!(given_way.count(), 1, "as many as there was need");
 }

@@ -157,6 +157,11 @@ impl Game {
     }
 
     pub fn open(door: BouncerPlugin) -> Self {
+        Self::open_with(door, |_| ())
+    }
+
+    /// With more plugins.
+    pub fn open_with(door: BouncerPlugin, add: impl FnOnce(&mut App)) -> Self {
         let (address, bouncer) = (door.local_addr(), door.bouncer());
         let mut app = App::new();
         app.init_resource::<Seen>()
@@ -182,6 +187,7 @@ impl Game {
                     seen.frames.extend(read);
                 },
             );
+        add(&mut app);
         app.finish();
         app.cleanup();
         Self {
@@ -294,8 +300,19 @@ pub fn upgrade(lines: &[&str]) -> String {
 }
 
 /// A WebSocket client.
-pub struct Client {
-    pub socket: WebSocket<TcpStream>,
+pub struct Client<S = TcpStream> {
+    pub socket: WebSocket<S>,
+}
+
+/// What a client speaks through.
+pub trait Line: Read + Write {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Line for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
 }
 
 /// What a client hears.
@@ -321,6 +338,13 @@ impl Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream, request)
+    }
+}
+
+impl<S: Line> Client<S> {
+    /// Asks to come in over this line.
+    pub fn over(stream: S, request: Request) -> Result<Self, Answer> {
         match tungstenite::client::client(request, stream) {
             Ok((socket, _)) => Ok(Self { socket }),
             Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(response))) => {
@@ -349,14 +373,18 @@ impl Client {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let left = left.max(Duration::from_millis(1));
-            self.socket.get_ref().set_read_timeout(Some(left)).unwrap();
+            self.socket
+                .get_ref()
+                .tcp()
+                .set_read_timeout(Some(left))
+                .unwrap();
             return match self.socket.read() {
                 Ok(Message::Text(text)) => Heard::Text(text.to_string()),
                 Ok(Message::Binary(bytes)) => Heard::Binary(bytes.to_vec()),
                 Ok(Message::Close(Some(CloseFrame { code, reason }))) => {
                     let heard = Heard::Closed(code.into(), reason.to_string());
                     let _ = self.socket.flush();
-                    let _ = self.socket.get_ref().shutdown(Shutdown::Write);
+                    let _ = self.socket.get_ref().tcp().shutdown(Shutdown::Write);
                     heard
                 }
                 Ok(Message::Close(None)) => Heard::Closed(1005, String::new()),
@@ -380,6 +408,7 @@ impl Client {
         self.socket.send(Message::Ping("settle".into())).unwrap();
         self.socket
             .get_ref()
+            .tcp()
             .set_read_timeout(Some(PATIENCE))
             .unwrap();
         while self.socket.read().unwrap() != Message::Pong("settle".into()) {}

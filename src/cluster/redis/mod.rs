@@ -23,7 +23,7 @@ use super::{
     LogPosition, NodeId, Seat,
 };
 use crate::{
-    DuplicateLogin, UserId,
+    UserId,
     identity::unix_now,
     revocation::{Revocation, Subject},
     short_lived::Digest,
@@ -189,10 +189,10 @@ impl RedisBackplane {
         call.key(self.keys.replaced(user)).key(&self.keys.log);
         call.arg(claim.seat.node.as_str());
         call.arg(claim.seat.connection.as_u64());
-        call.arg(match (claim.policy, claim.entered) {
-            (DuplicateLogin::KickOld, false) => "ask",
-            (DuplicateLogin::KickOld, true) => "replace",
-            (DuplicateLogin::RejectNew | DuplicateLogin::Allow, _) => "limit",
+        call.arg(match (claim.policy.replaces(), claim.entered) {
+            (true, false) => "ask",
+            (true, true) => "replace",
+            (false, _) => "limit",
         });
         call.arg(claim.sessions).arg(claim.held_here);
         call.arg(claim.replacements_per_minute);

@@ -1,0 +1,139 @@
+//! A player whose connection is lost stays for a while, and goes on with another one.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bevy_ecs::{message::Messages, name::Name, prelude::*};
+
+use super::{
+    ClientFrame, Connection, LinkLost, LinkRestored,
+    outbox::Outgoing,
+    receive::{Incoming, insert_all},
+    roster::{RegistryRef, Roster},
+};
+use crate::{
+    User,
+    bridge::{Arrival, Command},
+    goodbye::{DisconnectReason, Goodbye},
+    identity::unix_now,
+    registry::Handle,
+};
+
+/// The connection is lost. The player stays until the window closes, or its token ends.
+pub(super) fn lost(
+    world: &mut World,
+    incoming: &mut Incoming,
+    handle: &Arc<Handle>,
+    goodbye: Goodbye,
+) {
+    let limits = &incoming.limits;
+    let token_left = handle.token().expires_at.map(|at| {
+        let left = at.saturating_add(limits.expiry_grace.as_secs());
+        Duration::from_secs(left.saturating_sub(unix_now()))
+    });
+    let window = token_left.map_or(limits.resume_window, |left| left.min(limits.resume_window));
+    let until = Instant::now() + window;
+    let mut roster = world.resource_mut::<Roster>();
+    let Some(place) = roster.get_mut(handle.id).filter(|place| !place.leaving) else {
+        return;
+    };
+    place.absent_until = Some(until);
+    let entity = place.entity;
+    incoming.absent.insert((until, handle.id));
+    let reason = goodbye.reason;
+    // The network forgets the connection; it is not there to hear the good-bye.
+    let leave = Command::Leave {
+        id: handle.id,
+        goodbye,
+    };
+    world.resource_mut::<Outgoing>().push(leave);
+    tracing::debug!(user = %handle.user.id(), connection = %handle.id, %reason, "a link is lost");
+    world.trigger(LinkLost {
+        entity,
+        reason,
+        until,
+    });
+}
+
+/// Ends the sessions of those who did not come back in time. Their departures follow.
+pub(super) fn give_up(world: &mut World, incoming: &mut Incoming) {
+    let registry = world.resource::<RegistryRef>().0.clone();
+    let now = Instant::now();
+    while let Some((until, id)) = incoming.absent.first().copied()
+        && until <= now
+    {
+        incoming.absent.pop_first();
+        if let Some(place) = world.resource::<Roster>().get(id) {
+            let goodbye = DisconnectReason::ConnectionLost.into();
+            registry.leave(&place.inlet.handle, goodbye, true);
+        }
+    }
+}
+
+/// Takes the player off a connection. Everything that came through it is read before what comes through
+/// the next one. `None` when the game has let the player go meanwhile.
+pub(super) fn take_over(
+    world: &mut World,
+    incoming: &mut Incoming,
+    before: &Arc<Handle>,
+) -> Option<Entity> {
+    let mut roster = world.resource_mut::<Roster>();
+    roster.get(before.id).filter(|place| !place.leaving)?;
+    let place = roster.remove(before.id)?;
+    let entity = place.entity;
+    match place.absent_until {
+        Some(until) => _ = incoming.absent.remove(&(until, before.id)),
+        None => {
+            // Still connected: the old connection is told, in order.
+            let goodbye = Goodbye::from(DisconnectReason::Replaced);
+            let registry = world.resource::<RegistryRef>().0.clone();
+            registry.end(before, goodbye.clone());
+            let leave = Command::Leave {
+                id: before.id,
+                goodbye,
+            };
+            world.resource_mut::<Outgoing>().push(leave);
+        }
+    }
+    let unread = place.inlet.take(usize::MAX, usize::MAX);
+    place.inlet.close();
+    let frames = unread
+        .into_iter()
+        .map(|payload| ClientFrame { entity, payload });
+    world
+        .resource_mut::<Messages<ClientFrame>>()
+        .write_batch(frames);
+    Some(entity)
+}
+
+/// Gives the player its new connection.
+pub(super) fn restore(world: &mut World, arrival: Arrival, entity: Entity) {
+    let Arrival {
+        handle,
+        admission,
+        since,
+        inlet,
+        outlet,
+        answer,
+    } = arrival;
+    world.resource_mut::<Roster>().insert(entity, inlet);
+    world.resource_mut::<Outgoing>().push(Command::Join {
+        id: handle.id,
+        outlet,
+    });
+    if let Ok(mut player) = world.get_entity_mut(entity) {
+        player.insert(Connection::new(handle.id, handle.peer, since));
+        insert_all(&mut player, admission.extras);
+        let changed = |user: &User| *user != admission.user;
+        if !player.is_despawned() && player.get::<User>().is_none_or(changed) {
+            let name = Name::new(admission.user.name().to_owned());
+            player.insert((name, admission.user));
+        }
+    }
+    tracing::debug!(user = %handle.user.id(), connection = %handle.id, "a link is restored");
+    world.trigger(LinkRestored { entity });
+    // The handshake may have been dropped: then its departure follows.
+    let _ = answer.send(Ok(()));
+}

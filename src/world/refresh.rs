@@ -1,0 +1,134 @@
+//! A session goes on with another token of its user.
+
+use bevy_ecs::prelude::*;
+use bevy_tokio_tasks::TokioTasksRuntime;
+
+use super::{Bouncer, Connection};
+use crate::{
+    bridge::Notice,
+    door::Credential,
+    goodbye::DisconnectReason,
+    identity::ConnectionId,
+    refusal::{Refusal, RefusalKind},
+};
+
+/// A player's token will expire soon: [`Limits::expiry_warning`](crate::Limits::expiry_warning) before
+/// that. Ask the client for another one in the game's own words, and give it to [`Refresh`].
+#[derive(EntityEvent, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenExpiring {
+    /// The player.
+    pub entity: Entity,
+    /// When the session ends (unix seconds), [`expiry_grace`](crate::Limits::expiry_grace) included.
+    pub ends_at: u64,
+}
+
+/// Asks to let a player's session last on this token. [`Refreshed`] tells what came of it, some ticks
+/// later. The same rules as at [`Bouncer::refresh`].
+///
+/// ```
+/// use bevy_bouncer::{ClientFrame, Credential, Outbox, Refresh, Refreshed, TokenExpiring};
+/// use bevy_ecs::prelude::*;
+///
+/// fn ask(expiring: On<TokenExpiring>, mut outbox: Outbox) {
+///     outbox.send(expiring.entity, "token?");
+/// }
+///
+/// fn take(mut frames: MessageReader<ClientFrame>, mut commands: Commands) {
+///     for frame in frames.read() {
+///         if let Some(token) = frame.payload.as_text().and_then(|text| text.strip_prefix("token ")) {
+///             commands.trigger(Refresh { entity: frame.entity, token: Credential::new(token) });
+///         }
+///     }
+/// }
+///
+/// fn tell(refreshed: On<Refreshed>, mut outbox: Outbox) {
+///     let answer = if refreshed.result.is_ok() { "thank you" } else { "that one is no good" };
+///     outbox.send(refreshed.entity, answer);
+/// }
+/// ```
+#[derive(EntityEvent, Debug, Clone)]
+pub struct Refresh {
+    /// The player.
+    pub entity: Entity,
+    /// Another token of the same user.
+    pub token: Credential,
+}
+
+/// Tells what came of [`Refresh`].
+#[derive(EntityEvent, Debug, Clone, PartialEq, Eq)]
+pub struct Refreshed {
+    /// The player.
+    pub entity: Entity,
+    /// When the token expires (unix seconds; `None` never), or why it was refused. The session then
+    /// lasts on the token before, unless it has ended.
+    pub result: Result<Option<u64>, Refusal>,
+}
+
+impl Bouncer {
+    /// Lets a session last on another token of the same user: the token goes through all that it would
+    /// go through at the door, and from then on only the new one counts: the session ends with it, and
+    /// revoking the one before does not end it. Giving the same token again changes nothing. Returns
+    /// when the token expires. To be awaited in a Tokio runtime.
+    ///
+    /// # Errors
+    /// What the door would say. The session goes on with the token that it has, except that the token of
+    /// another user ends it with 4410, a user who is disabled by now leaves with 4403, and one who does
+    /// not exist any more with 4404. 401 also when there is no such session; 429 within
+    /// [`refresh_pause`](crate::Limits::refresh_pause) of the last attempt.
+    pub async fn refresh(
+        &self,
+        connection: ConnectionId,
+        token: &Credential,
+    ) -> Result<Option<u64>, Refusal> {
+        let shared = self.shared();
+        let registry = &shared.registry;
+        let handle = registry
+            .session(connection)
+            .filter(|handle| handle.is_live())
+            .ok_or_else(|| Refusal::unauthorized("there is no such session"))?;
+        let pause = shared.config.limits.refresh_pause;
+        let too_many = || Refusal::from(RefusalKind::TooManyAttempts);
+        let attempt = handle
+            .may_refresh(pause)
+            .map_err(|wait| too_many().retry_after(wait))?;
+        let end = |reason: DisconnectReason| registry.leave(&handle, reason.into(), true);
+        let admission = match shared.authenticate(token, handle.peer).await {
+            Ok(admission) => admission,
+            Err(refusal) => {
+                if let Some(reason) = refusal.ends_a_session() {
+                    end(reason);
+                }
+                return Err(refusal);
+            }
+        };
+        if admission.user.id() != handle.user.id() {
+            end(DisconnectReason::RefreshUserMismatch);
+            return Err(Refusal::unauthorized("the token is another user's"));
+        }
+        if !handle.is_last(attempt) {
+            return Err(too_many().because("another token came meanwhile"));
+        }
+        let expires_at = admission.token.expires_at;
+        registry.renew(&handle, admission.token)?;
+        tracing::debug!(user = %handle.user.id(), %connection, "a session has another token");
+        Ok(expires_at)
+    }
+}
+
+/// `Refresh` asks.
+pub(crate) fn on_refresh(
+    asked: On<Refresh>,
+    connections: Query<&Connection>,
+    bouncer: Res<Bouncer>,
+    runtime: Res<TokioTasksRuntime>,
+) {
+    let Ok(connection) = connections.get(asked.entity) else {
+        return;
+    };
+    let (id, token, bouncer) = (connection.id(), asked.token.clone(), bouncer.clone());
+    runtime.runtime().spawn(async move {
+        let result = bouncer.refresh(id, &token).await;
+        let notice = Notice::Refreshed { id, result };
+        bouncer.shared().registry.notices.put(notice);
+    });
+}

@@ -1,0 +1,274 @@
+//! A player whose connection is lost stays for a while, and goes on as the same entity.
+
+use std::{net::Shutdown, time::Duration};
+
+use bevy_bouncer::*;
+use bevy_ecs::prelude::*;
+
+use crate::support::*;
+
+/// What the game was told of links.
+#[derive(Resource, Default)]
+struct Links(Vec<(&'static str, Entity)>);
+
+/// State of the game that must not be lost.
+#[derive(Component, Debug, PartialEq)]
+struct Score(u32);
+
+fn game(change: impl FnOnce(&mut Limits)) -> Game {
+    let mut game = Game::limited(|limits| {
+        limits.resume_window = Duration::from_secs(3600);
+        change(limits);
+    });
+    game.app
+        .init_resource::<Links>()
+        .add_observer(|lost: On<LinkLost>, mut links: ResMut<Links>| {
+            links.0.push(("lost", lost.entity));
+        })
+        .add_observer(|restored: On<LinkRestored>, mut links: ResMut<Links>| {
+            links.0.push(("restored", restored.entity));
+        })
+        .add_observer(|left: On<Disconnected>, mut links: ResMut<Links>| {
+            links.0.push(("left", left.entity));
+        });
+    game
+}
+
+fn links(game: &Game) -> Vec<&'static str> {
+    let links = game.app.world().resource::<Links>();
+    links.0.iter().map(|(word, _)| *word).collect()
+}
+
+/// Breaks the connection without a Close, and waits until the game knows.
+fn lose(game: &mut Game, client: Client) {
+    let before = links(game).len();
+    client.socket.get_ref().shutdown(Shutdown::Both).unwrap();
+    drop(client);
+    game.until("the link is lost", |game| links(game).len() > before);
+    assert_eq!(links(game).last(), Some(&"lost"));
+}
+
+fn joined_as(game: &mut Game, user: &str) -> (Client, Entity) {
+    let client = game.join(user);
+    let entity = game.entity_of(user);
+    game.world().entity_mut(entity).insert(Score(7));
+    (client, entity)
+}
+
+#[test]
+fn who_comes_back_in_time_goes_on_as_the_same_entity() {
+    let mut game = game(|_| ());
+    let (mut client, entity) = joined_as(&mut game, "player-1");
+    let first = game.world().get::<Connection>(entity).unwrap().id();
+    client.send("last words");
+    lose(&mut game, client);
+    let frames = game.seen().frames.clone();
+    assert_eq!(frames.len(), 1, "what came before is read");
+    assert_eq!(game.entities(), 1);
+    assert!(!game.bouncer.players()[0].is_connected);
+    game.run(|mut outbox: Outbox| outbox.broadcast("while nobody listens"));
+    game.tick();
+
+    let mut client = game.join("player-1");
+    assert_eq!(links(&game), ["lost", "restored"]);
+    assert_eq!(game.entity_of("player-1"), entity);
+    assert_eq!(game.world().get::<Score>(entity), Some(&Score(7)));
+    let second = game.world().get::<Connection>(entity).unwrap().id();
+    assert_ne!(first, second);
+    assert!(game.bouncer.players()[0].is_connected);
+    assert_eq!(game.seen().joined.len(), 1, "nobody joined twice");
+    assert!(game.seen().left.is_empty());
+
+    game.run(move |mut outbox: Outbox| outbox.send(entity, "welcome back"));
+    game.tick();
+    assert_eq!(client.hear(), Heard::Text("welcome back".into()));
+    client.send("thank you");
+    game.until("the answer", |game| game.seen().frames.len() == 2);
+    assert_eq!(game.seen().frames[1].0, entity);
+
+    game.bouncer.kick(&user("player-1"), None);
+    game.until("the end", |game| game.entities() == 0);
+    assert_eq!(client.close_code(), 4004);
+    assert_eq!(game.seen().left, [(entity, DisconnectReason::Kicked)]);
+}
+
+#[test]
+fn p04_who_does_not_come_back_leaves_once() {
+    let mut game = game(|limits| limits.resume_window = Duration::from_millis(300));
+    let (client, entity) = joined_as(&mut game, "player-1");
+    lose(&mut game, client);
+    game.until("the window closes", |game| game.entities() == 0);
+    assert_eq!(links(&game), ["lost", "left"]);
+    let left = &game.seen().left;
+    assert_eq!(*left, [(entity, DisconnectReason::ConnectionLost)]);
+    game.until("the place is free", |game| game.bouncer.occupied() == 0);
+
+    let (_client, other) = joined_as(&mut game, "player-1");
+    assert_ne!(other, entity);
+    assert_eq!(game.seen().joined.len(), 2);
+}
+
+#[test]
+fn who_closes_in_order_leaves_at_once() {
+    let mut game = game(|_| ());
+    let (mut client, _) = joined_as(&mut game, "player-1");
+    client.socket.close(None).unwrap();
+    client.hear();
+    game.until("the end", |game| game.entities() == 0);
+    assert_eq!(links(&game), ["left"]);
+}
+
+#[test]
+fn p06_a_revocation_while_somebody_is_away_ends_it_in_the_same_tick() {
+    for revocation in [
+        Revocation::user(user("player-1")),
+        Revocation::token("token-of-player-1"),
+        Revocation::new(Subject::Everyone).ban(),
+    ] {
+        let mut game = game(|_| ());
+        let (client, entity) = joined_as(&mut game, "player-1");
+        lose(&mut game, client);
+        let reason = match revocation.kind {
+            RevocationKind::Revoke => DisconnectReason::Revoked,
+            RevocationKind::Ban => DisconnectReason::Banned,
+        };
+        assert_eq!(game.bouncer.revoke(revocation).cut(), 1);
+        game.tick();
+        assert_eq!(game.entities(), 0);
+        assert_eq!(game.seen().left, [(entity, reason)]);
+        assert!(game.connect(&token("player-1")).is_err());
+        game.until("the place is free", |game| game.bouncer.occupied() == 0);
+    }
+}
+
+#[test]
+fn p01_only_a_full_check_brings_somebody_back() {
+    let mut game = game(|_| ());
+    let (client, entity) = joined_as(&mut game, "player-1");
+    lose(&mut game, client);
+    let mut expired = claims("player-1");
+    expired["exp"] = (unix_now() - 100).into();
+    assert_eq!(game.connect(&sign(&expired)).err().unwrap().status, 401);
+    let other = game.join("player-2");
+    assert_ne!(game.entity_of("player-2"), entity);
+    assert_eq!(links(&game), ["lost"]);
+    drop(other);
+}
+
+#[test]
+fn p02_a_veto_keeps_the_player_away_and_away_it_stays() {
+    let mut game = game(|_| ());
+    let (client, entity) = joined_as(&mut game, "player-1");
+    lose(&mut game, client);
+    let veto = game
+        .world()
+        .add_observer(move |mut arriving: On<Arriving>| {
+            assert_eq!(arriving.resumes(), Some(entity));
+            assert!(arriving.replaces().is_empty());
+            arriving.refuse(Refusal::forbidden("not yet"));
+        });
+    let veto = veto.id();
+    assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 403);
+    assert_eq!(game.entities(), 1);
+    game.world().despawn(veto);
+    let _client = game.join("player-1");
+    assert_eq!(game.entity_of("player-1"), entity);
+}
+
+#[test]
+fn p07_the_window_ends_with_the_token() {
+    let mut game = game(|_| ());
+    let mut claims = claims("player-1");
+    claims["exp"] = (unix_now() + 2).into();
+    let client = game.connect(&sign(&claims)).unwrap();
+    lose(&mut game, client);
+    game.until("the token's end", |game| game.entities() == 0);
+    assert_eq!(links(&game), ["lost", "left"]);
+}
+
+#[test]
+fn the_game_may_despawn_or_disconnect_somebody_who_is_away() {
+    for despawn in [true, false] {
+        let mut game = game(|_| ());
+        let (client, entity) = joined_as(&mut game, "player-1");
+        lose(&mut game, client);
+        match despawn {
+            true => _ = game.world().despawn(entity),
+            false => game.world().trigger(Disconnect::new(entity)),
+        }
+        game.until("the end", |game| game.entities() == 0);
+        assert_eq!(game.seen().left, [(entity, DisconnectReason::Kicked)]);
+        game.until("the place is free", |game| game.bouncer.occupied() == 0);
+        let (_client, other) = joined_as(&mut game, "player-1");
+        assert_ne!(other, entity);
+    }
+}
+
+#[test]
+fn with_take_over_a_second_login_goes_on_as_the_same_entity() {
+    let mut game = game(|limits| {
+        limits.duplicate_login = DuplicateLogin::TakeOver;
+        limits.resume_window = Duration::ZERO;
+    });
+    let (mut old, entity) = joined_as(&mut game, "player-1");
+    let mut new = game.join("player-1");
+    assert_eq!(old.close_code(), 4409);
+    assert_eq!(links(&game), ["restored"]);
+    assert_eq!(game.entity_of("player-1"), entity);
+    assert_eq!(game.entities(), 1);
+    assert_eq!(game.world().get::<Score>(entity), Some(&Score(7)));
+    game.run(|mut outbox: Outbox| outbox.broadcast("for the new one"));
+    game.tick();
+    assert_eq!(new.hear(), Heard::Text("for the new one".into()));
+    game.until("the old one is gone", |game| game.bouncer.occupied() == 1);
+    assert!(game.seen().left.is_empty());
+}
+
+#[test]
+fn reject_new_lets_the_one_back_who_is_away() {
+    let mut game = game(|limits| limits.duplicate_login = DuplicateLogin::RejectNew);
+    let (client, entity) = joined_as(&mut game, "player-1");
+    assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 409);
+    lose(&mut game, client);
+    let _client = game.join("player-1");
+    assert_eq!(game.entity_of("player-1"), entity);
+}
+
+#[test]
+fn many_who_flap_are_each_one_entity_and_leave_once() {
+    let mut game = game(|limits| limits.resume_window = Duration::from_millis(1500));
+    let mut entities = Vec::new();
+    for round in 0..5 {
+        let clients: Vec<_> = (0..20)
+            .map(|number| game.join(&format!("player-{number}")))
+            .collect();
+        let now: Vec<_> = (0..20)
+            .map(|number| game.entity_of(&format!("player-{number}")))
+            .collect();
+        if round == 0 {
+            entities = now;
+        } else {
+            assert_eq!(entities, now, "round {round}");
+        }
+        for client in clients {
+            client.socket.get_ref().shutdown(Shutdown::Both).unwrap();
+        }
+    }
+    game.until("everybody left", |game| game.entities() == 0);
+    let mut left: Vec<_> = game.seen().left.iter().map(|(entity, _)| *entity).collect();
+    left.sort();
+    left.dedup();
+    assert_eq!((left.len(), game.seen().left.len()), (20, 20));
+    game.until("all places are free", |game| game.bouncer.occupied() == 0);
+}
+
+#[test]
+fn the_app_may_exit_while_somebody_is_away() {
+    let mut game = game(|_| ());
+    let (client, entity) = joined_as(&mut game, "player-1");
+    lose(&mut game, client);
+    game.world().write_message(bevy_app::AppExit::Success);
+    game.tick();
+    assert_eq!(game.seen().left, [(entity, DisconnectReason::Shutdown)]);
+    assert_eq!(game.bouncer.occupied(), 0);
+}

@@ -30,7 +30,8 @@ fn comes_back(client: &mut RawClient, sent: Vec<u8>, piece: usize, echoes: &[Fra
     let sending = thread::spawn(move || sender.send(&sent, piece).unwrap());
     for echo in echoes {
         // Without the megabytes in the message of a failure.
-        assert!(client.hear().as_ref() == Some(echo), "{echo:?}");
+        let heard = client.hear();
+        assert!(heard.as_ref() == Some(echo), "{heard:?}, not {echo:?}");
     }
     sending.join().unwrap();
 }
@@ -76,7 +77,7 @@ fn a_large_message_comes_back_from_pieces_of_all_sizes() {
 #[test]
 fn a_thousand_messages_come_back_in_order() {
     for size in [0, 16, 64, 256, 1024] {
-        let mut client = RawClient::join(server());
+        let mut client = RawClient::join(large_server());
         let message = |at: usize| text(&format!("{at:0size$}").as_bytes()[..size]);
         let messages: Vec<_> = (0..1000).map(|at| message(at % (size + 1))).collect();
         comes_back(&mut client, bytes(&messages), usize::MAX, &messages);

@@ -4,6 +4,8 @@
 mod fleet;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "cluster/time.rs"]
+mod time;
 
 use std::{
     thread,
@@ -285,4 +287,35 @@ fn a_bad_option_is_named() {
         .unwrap()
         .revocations(MemoryRevocations);
     assert!(both.err().unwrap().to_string().starts_with("revocations"));
+}
+
+#[test]
+fn p06_a_refresh_knows_what_other_nodes_decided() {
+    let (mut fleet, backplane) = start(time::lasting);
+    backplane.set_faults(late_and_twice());
+    time::a_refresh_knows_what_other_nodes_decided(&mut fleet);
+}
+
+#[test]
+fn a_lost_player_is_one_player_over_nodes() {
+    let (mut fleet, _backplane) = start(time::lasting);
+    time::who_is_lost_here_and_comes_back_elsewhere_is_one_player(&mut fleet);
+    time::who_is_lost_here_and_revoked_elsewhere_is_gone(&mut fleet);
+}
+
+#[test]
+fn a_lost_player_is_not_rejected_on_another_node() {
+    let (mut fleet, _backplane) = start(|limits| {
+        time::lasting(limits);
+        limits.duplicate_login = DuplicateLogin::RejectNew;
+    });
+    time::who_is_lost_here_is_not_rejected_elsewhere(&mut fleet);
+}
+
+#[test]
+fn a_drained_node_gives_its_players_away() {
+    let (mut fleet, _backplane) = start(|limits| {
+        limits.duplicate_login = DuplicateLogin::RejectNew;
+    });
+    time::a_drained_node_gives_its_players_away(&mut fleet);
 }

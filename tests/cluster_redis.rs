@@ -6,6 +6,8 @@ mod fleet;
 mod server;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "cluster/time.rs"]
+mod time;
 
 use std::{
     collections::HashMap,
@@ -274,4 +276,27 @@ fn ended_entries_leave_the_shared_list() {
         .map(|(subject, _)| subject)
         .collect();
     assert_eq!(subjects, [Subject::User(user("player-2"))]);
+}
+
+#[test]
+fn p06_refresh_and_resume_hold_over_nodes() {
+    let Some((mut fleet, _server)) = start(time::lasting) else {
+        return;
+    };
+    time::a_refresh_knows_what_other_nodes_decided(&mut fleet);
+    fleet.until("nobody is in", |fleet| fleet.b.entities() == 0);
+    time::who_is_lost_here_and_comes_back_elsewhere_is_one_player(&mut fleet);
+    time::who_is_lost_here_and_revoked_elsewhere_is_gone(&mut fleet);
+}
+
+#[test]
+fn a_lost_player_is_not_rejected_elsewhere_and_a_drained_node_gives_its_players_away() {
+    let Some((mut fleet, _server)) = start(|limits| {
+        time::lasting(limits);
+        limits.duplicate_login = DuplicateLogin::RejectNew;
+    }) else {
+        return;
+    };
+    time::who_is_lost_here_is_not_rejected_elsewhere(&mut fleet);
+    time::a_drained_node_gives_its_players_away(&mut fleet);
 }

@@ -72,7 +72,11 @@ impl Follower {
                 self.compare().await
             }
             Some(position) => {
-                let wait = LONGEST_WAIT.min(self.node.options.max_lag / 4);
+                let wait = match self.node.is_current() {
+                    true => LONGEST_WAIT.min(self.node.options.max_lag / 4),
+                    // Players wait for the proof that nothing is unread.
+                    false => Duration::ZERO,
+                };
                 self.read(position, wait).await.map(drop)
             }
         }

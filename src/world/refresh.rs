@@ -105,6 +105,10 @@ impl Bouncer {
             end(DisconnectReason::RefreshUserMismatch);
             return Err(Refusal::unauthorized("the token is another user's"));
         }
+        if let Some(node) = shared.node() {
+            let (user, token) = (handle.user.id(), &admission.token);
+            node.check_barred(user, token).await?;
+        }
         if !handle.is_last(attempt) {
             return Err(too_many().because("another token came meanwhile"));
         }

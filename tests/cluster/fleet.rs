@@ -133,10 +133,19 @@ impl Fleet {
 }
 
 /// Waits until this node has applied everything that is in the log now: a restoration is acknowledged
-/// only then.
+/// only then. What is still tried again after a failure comes first.
 pub fn catch_up(game: &mut Game) {
-    let receipt = game.bouncer.restore(user("nobody"));
-    game.during(move || block_on(receipt)).expect("stored");
+    let bouncer = game.bouncer.clone();
+    let stored = game.during(move || {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match block_on(bouncer.restore(user("nobody"))) {
+                Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(20)),
+                stored => return stored,
+            }
+        }
+    });
+    stored.expect("stored");
 }
 
 fn is_in(game: &Game, id: &UserId) -> bool {

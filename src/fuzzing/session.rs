@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     DisconnectReason, Limits, Payload, Revocation, Subject, User,
     bridge::{GameEnd, Inlet, bridge},
+    goodbye::Goodbye,
     registry::{Handle, Registry},
     session::{DirectWrite, Outlet, Run, Session, Transport, frame},
     sync::{Mutex, MutexGuard, lock},
@@ -160,7 +161,13 @@ impl Stage {
                 let runs = payloads.iter().map(|payload| frame::encode(payload).into());
                 self.outlet.deliver(&Run::join(runs.collect()));
             }
-            Step::Kick => _ = self.registry.kick(&self.subject(), Some("be nice")),
+            Step::Kick => {
+                let goodbye = Goodbye {
+                    reason: DisconnectReason::Kicked,
+                    message: Some("be nice".into()),
+                };
+                self.registry.send_home(&self.subject(), &goodbye);
+            }
             Step::Revoke => {
                 drop(self.registry.revoke(Revocation::new(self.subject())));
                 let written = self.socket.ends().written.len();

@@ -1,28 +1,70 @@
-//! Where requests are answered: what they have in common.
+//! Where requests are answered: what all answers have in common.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use bevy_ecs::{prelude::*, system::SystemState};
-use serde_json::{Value, json};
 
 use super::{
     ChatSettings,
+    archive::{Archive, Record},
+    error_code::{Denied, ErrorCode},
+    members::{InRooms, RoomMembers},
     options::ChatOptions,
     people::{People, Person},
-    protocol::{Denied, ErrorCode},
-    room::{Room, RoomMembers, RoomIndex},
+    presence::Untold,
+    rank::{ADMIN, rank_of},
+    room::{Room, RoomIndex},
+    told::{Ack, Told},
 };
-use crate::{Connection, Group, Outbox, Players, User, UserId};
-
-/// Highest rank that can be.
-const ADMIN: u8 = 2;
+use crate::{
+    Connection, Disconnect, DisconnectReason, Group, Outbox, Players, User, UserId,
+};
 
 /// The answers of one tick, in their order.
 pub(super) struct Desk<'w> {
     pub world: &'w mut World,
     pub options: Arc<ChatOptions>,
     pub now: Instant,
+    /// Who was sent away in this tick: nothing that they said since counts.
+    pub gone: HashSet<UserId>,
     outgoing: Vec<(Group, String)>,
+}
+
+/// Who asks.
+#[derive(Clone)]
+pub(super) struct Asker {
+    pub player: Entity,
+    pub user: User,
+    pub rank: u8,
+    /// What the answer refers to.
+    pub id: Option<String>,
+}
+
+impl Asker {
+    pub fn new(player: Entity, user: User, id: Option<String>) -> Self {
+        let rank = rank_of(&user);
+        Self {
+            player,
+            user,
+            rank,
+            id,
+        }
+    }
+}
+
+/// What a request comes to.
+pub(super) enum Reply {
+    Done(Ack),
+    /// The answer comes later, or it has been given.
+    Later,
+}
+
+pub(super) type Answer = Result<Reply, Denied>;
+
+impl From<Ack> for Reply {
+    fn from(ack: Ack) -> Self {
+        Self::Done(ack)
+    }
 }
 
 impl<'w> Desk<'w> {
@@ -32,12 +74,16 @@ impl<'w> Desk<'w> {
             world,
             options,
             now: Instant::now(),
+            gone: HashSet::new(),
             outgoing: Vec::new(),
         }
     }
 
     /// Hands everything over to the network.
     pub fn finish(self, outbox: &mut SystemState<Outbox>) {
+        if self.outgoing.is_empty() {
+            return;
+        }
         let Ok(mut outbox) = outbox.get_mut(self.world) else {
             return;
         };
@@ -46,22 +92,32 @@ impl<'w> Desk<'w> {
         }
     }
 
-    pub fn tell(&mut self, player: Entity, message: &Value) {
-        self.tell_players([player], message);
+    pub fn tell(&mut self, player: Entity, told: &Told) {
+        self.tell_players([player], told);
     }
 
-    pub fn tell_players(&mut self, players: impl IntoIterator<Item = Entity>, message: &Value) {
+    pub fn tell_players(&mut self, players: impl IntoIterator<Item = Entity>, told: &Told) {
         let connections = players
             .into_iter()
             .filter_map(|player| self.world.get::<Connection>(player));
-        let group = connections.collect();
-        self.outgoing.push((group, message.to_string()));
+        let group: Group = connections.collect();
+        if !group.is_empty() {
+            self.outgoing.push((group, told.json()));
+        }
+    }
+
+    /// Tells all sessions of a user.
+    pub fn tell_user(&mut self, user: &UserId, told: &Told) {
+        let players = self.players_of(user);
+        self.tell_players(players, told);
     }
 
     /// Tells everybody who is in a room now.
-    pub fn tell_room(&mut self, room: Entity, message: &Value) {
+    pub fn tell_room(&mut self, room: Entity, told: &Told) {
         let group = self.group(room);
-        self.outgoing.push((group, message.to_string()));
+        if !group.is_empty() {
+            self.outgoing.push((group, told.json()));
+        }
     }
 
     fn group(&mut self, room: Entity) -> Group {
@@ -71,8 +127,8 @@ impl<'w> Desk<'w> {
         if let Some(group) = &members.group {
             return group.clone();
         }
-        let players = members.players.keys();
-        let connections = players.filter_map(|player| self.world.get::<Connection>(*player));
+        let connection = |player| self.world.get::<Connection>(player);
+        let connections = members.iter().filter_map(|(player, _)| connection(player));
         let group: Group = connections.collect();
         if let Some(mut members) = self.world.get_mut::<RoomMembers>(room) {
             members.group = Some(group.clone());
@@ -80,10 +136,35 @@ impl<'w> Desk<'w> {
         group
     }
 
+    /// Tells whoever asked what came of it.
+    pub fn answer(&mut self, player: Entity, id: Option<String>, result: Result<Ack, Denied>) {
+        match (result, id) {
+            (Ok(mut ack), Some(id)) => {
+                ack.re = id;
+                self.tell(player, &Told::Ack(Box::new(ack)));
+            }
+            (Ok(_), None) => {}
+            (Err(denied), id) => self.deny(player, id, &denied),
+        }
+    }
+
+    /// Too many errors end the connection.
+    fn deny(&mut self, player: Entity, id: Option<String>, denied: &Denied) {
+        self.tell(player, &Told::denied(id, denied));
+        let (options, now) = (self.options.clone(), self.now);
+        let Some(user) = self.world.get::<User>(player).cloned() else {
+            return;
+        };
+        let person = self.person(&user);
+        if person.is_ok_and(|mut person| person.err(&options, now)) {
+            let goodbye = Disconnect::new(player).because(DisconnectReason::BadProtocol);
+            self.world.trigger(goodbye);
+        }
+    }
+
     /// The room of this name that the player is in.
-    pub fn own_room(&self, player: Entity, name: Option<&str>) -> Result<(Entity, Room), ErrorCode> {
-        let entity = self.room_called(name.ok_or(ErrorCode::BadRequest)?);
-        let entity = entity.ok_or(ErrorCode::NotInRoom)?;
+    pub fn own_room(&self, player: Entity, name: &str) -> Result<(Entity, Room), ErrorCode> {
+        let entity = self.room_called(name).ok_or(ErrorCode::NotInRoom)?;
         let members = self.world.get::<RoomMembers>(entity);
         let is_in = members.is_some_and(|members| members.contains(player));
         let room = self.world.get::<Room>(entity).filter(|_| is_in);
@@ -99,49 +180,80 @@ impl<'w> Desk<'w> {
         self.world.resource::<Players>().of(user).to_vec()
     }
 
-    /// What is remembered of this user, up to date.
+    /// What is remembered of this user, brought up to date.
     pub fn person(&mut self, user: &User) -> Result<Mut<'_, Person>, Denied> {
         let rank = rank_of(user);
+        let mut person = self.person_called(user.id())?;
+        person.rank = rank;
+        if person.name != user.name() {
+            user.name().clone_into(&mut person.name);
+        }
+        Ok(person)
+    }
+
+    /// What is remembered of this user, of whom only the id is known.
+    pub fn person_called(&mut self, user: &UserId) -> Result<Mut<'_, Person>, Denied> {
         let options = self.options.clone();
         self.world.resource_scope(|world, mut people: Mut<People>| {
             let players = world.resource::<Players>();
             let is_connected = |user: &UserId| !players.of(user).is_empty();
-            people
-                .meet(user.id(), &options, is_connected)
-                .map(|person| person.rank = rank)
-                .ok_or(Denied::from(ErrorCode::Full))
+            let met = people.meet(user, &options, is_connected);
+            met.map(drop).ok_or(Denied::from(ErrorCode::Full))
         })?;
         let people = self.world.resource_mut::<People>();
-        let mut found = people.filter_map_unchanged(|people| people.get(user.id()));
-        found.take().ok_or(ErrorCode::Full.into())
+        let found = people.filter_map_unchanged(|people| people.get_mut(user));
+        found.ok_or(ErrorCode::Full.into())
     }
 
-    /// The rank of somebody who may not be connected.
-    pub fn rank(&mut self, user: &UserId) -> u8 {
+    /// The rank of a user who is here, or was. `None` when nothing is known.
+    pub fn rank(&self, user: &UserId) -> Option<u8> {
         let players = self.players_of(user);
-        let present = players.iter().filter_map(|player| self.world.get::<User>(*player));
-        match present.map(rank_of).max() {
-            Some(rank) => rank,
-            None => {
-                let mut people = self.world.resource_mut::<People>();
-                people.get(user).map_or(0, |person| person.rank)
-            }
+        let here = players
+            .iter()
+            .filter_map(|player| self.world.get::<User>(*player));
+        let was = || {
+            let person = self.world.resource::<People>().get(user);
+            person.map(|person| person.rank)
+        };
+        here.map(rank_of).max().or_else(was)
+    }
+
+    /// Whether this one is above a user. Of users of whom nothing is known, only an admin may think so.
+    pub fn is_above(&self, asker: &Asker, user: &UserId) -> Result<(), Denied> {
+        match self.rank(user) {
+            Some(rank) if rank < asker.rank => Ok(()),
+            Some(_) => Err(ErrorCode::Forbidden.into()),
+            None if asker.rank == ADMIN => Ok(()),
+            None => Err(ErrorCode::UnknownUser.into()),
         }
     }
-}
 
-/// Admins above moderators above everybody else.
-pub(super) fn rank_of(user: &User) -> u8 {
-    match () {
-        () if user.has_role("admin") => ADMIN,
-        () if user.has_role("moderator") => 1,
-        () => 0,
+    /// A player comes into a room.
+    pub fn enter(&mut self, player: Entity, user: &User, room: Entity, name: &Arc<str>) {
+        if let Some(mut members) = self.world.get_mut::<RoomMembers>(room) {
+            members.add(player, user);
+        }
+        let mut player = self.world.entity_mut(player);
+        let mut rooms = player.entry::<InRooms>().or_default();
+        rooms.get_mut().0.push((room, name.clone()));
+        self.world.resource_mut::<Untold>().0.insert(room);
     }
-}
 
-/// An ack with these members.
-pub(super) fn ack(re: Option<&str>, mut members: Value) -> Value {
-    members["op"] = json!("ack");
-    members["re"] = json!(re);
-    members
+    /// A player leaves a room.
+    pub fn leave(&mut self, player: Entity, room: Entity) {
+        if let Some(mut members) = self.world.get_mut::<RoomMembers>(room) {
+            members.remove(player);
+        }
+        if let Some(mut rooms) = self.world.get_mut::<InRooms>(player) {
+            rooms.0.retain(|(entered, _)| *entered != room);
+        }
+        self.world.resource_mut::<Untold>().0.insert(room);
+    }
+
+    /// Keeps it for the next start, if anything is kept.
+    pub fn record(&self, record: impl FnOnce() -> Record) {
+        if let Some(archive) = self.world.get_resource::<Archive>() {
+            archive.put(record());
+        }
+    }
 }

@@ -101,6 +101,8 @@ pub struct Moderated {
     pub by: UserId,
     /// What was done.
     pub action: Moderation,
+    /// The moderator's reason.
+    pub reason: Option<String>,
 }
 
 /// What moderators do.
@@ -115,6 +117,10 @@ pub enum Moderation {
     Kick(UserId),
     /// A user may not come in again, until then (unix seconds) or at all.
     Ban(UserId, Option<u64>),
+    /// A user's tokens do not count any more.
+    Revoke(UserId),
+    /// A user may come in again.
+    Restore(UserId),
     /// The slow mode of a room in seconds; 0 is none.
     SlowMode(Entity, u64),
     /// A room is frozen, or not any more.

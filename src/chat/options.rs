@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::filter::FilterFailure;
 use crate::ConfigError;
 
 /// Every limit of the chat, with its default.
@@ -9,11 +10,10 @@ use crate::ConfigError;
 /// ```
 /// use bevy_bouncer::chat::ChatOptions;
 ///
-/// let mut options = ChatOptions::default();
-/// options.text_length = 200;
+/// let options = ChatOptions { text_length: 200, ..Default::default() };
+/// # assert!(options.validate().is_ok());
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct ChatOptions {
     /// Longest text in Unicode scalar values. Default 500, 1 to 10 000.
     pub text_length: usize,
@@ -24,6 +24,10 @@ pub struct ChatOptions {
     /// Longest wait that is asked of somebody who goes on regardless; it starts at one second and
     /// doubles each time. Default 60 s, 1 s to a day.
     pub longest_penalty: Duration,
+    /// Other requests that a user may make at once. Default 100, 1 to 10 000.
+    pub requests_burst: usize,
+    /// Other requests a second that a user may make in the long run. Default 20, 0.1 to 10 000.
+    pub requests_per_second: f64,
     /// Messages that a room remembers. Default 100, 1 to 100 000.
     pub history: usize,
     /// Messages that somebody gets who joins, and at most with one `chat.history`. Default 50, at most
@@ -35,6 +39,20 @@ pub struct ChatOptions {
     pub members_per_room: usize,
     /// How long joins and leaves are collected before the room is told. Default 250 ms, 0 to a minute.
     pub presence_interval: Duration,
+    /// Time between two signs of life to every player, by which pages notice a dead line. Default 10 s, 1 s
+    /// to an hour.
+    pub heartbeat: Duration,
+    /// The longest wait that clients are told to keep before they come back for the first time; it doubles. Default 1 s, 1 ms to a
+    /// minute.
+    pub reconnect_first: Duration,
+    /// The longest wait that clients are told to keep before they come back. Default 30 s, 1 ms to an hour.
+    pub reconnect_longest: Duration,
+    /// How long the filter may think about a message. Default 250 ms, 1 ms to a minute.
+    pub filter_deadline: Duration,
+    /// What happens to a message that the filter did not answer in time. Default [`FilterFailure::Refuse`].
+    pub filter_failure: FilterFailure,
+    /// Messages that wait for the filter; more are refused. Default 1000, 1 to 100 000.
+    pub filter_queue: usize,
     /// Message ids that are remembered for each user, so that a message that is sent again is not said
     /// again. Default 256, 1 to 10 000.
     pub remembered_ids: usize,
@@ -54,11 +72,19 @@ impl Default for ChatOptions {
             burst: 5,
             messages_per_second: 1.0,
             longest_penalty: Duration::from_secs(60),
+            requests_burst: 100,
+            requests_per_second: 20.0,
             history: 100,
             history_page: 50,
             rooms_per_player: 32,
             members_per_room: 10_000,
             presence_interval: Duration::from_millis(250),
+            heartbeat: Duration::from_secs(10),
+            reconnect_first: Duration::from_secs(1),
+            reconnect_longest: Duration::from_secs(30),
+            filter_deadline: Duration::from_millis(250),
+            filter_failure: FilterFailure::Refuse,
+            filter_queue: 1000,
             remembered_ids: 256,
             remembered_users: 20_000,
             errors: 20,
@@ -76,6 +102,8 @@ impl ChatOptions {
         let counts = [
             ("text_length", self.text_length, 10_000),
             ("burst", self.burst, 1000),
+            ("requests_burst", self.requests_burst, 10_000),
+            ("filter_queue", self.filter_queue, 100_000),
             ("history", self.history, 100_000),
             ("history_page", self.history_page, self.history),
             ("rooms_per_player", self.rooms_per_player, 10_000),
@@ -88,6 +116,8 @@ impl ChatOptions {
             check(field, &value, &1, &most)?;
         }
         check("messages_per_second", &self.messages_per_second, &0.01, &1000.0)?;
+        check("requests_per_second", &self.requests_per_second, &0.1, &10_000.0)?;
+        let millisecond = Duration::from_millis(1);
         let second = Duration::from_secs(1);
         let day = second * 24 * 3600;
         for (field, value, least, most) in [
@@ -98,6 +128,10 @@ impl ChatOptions {
                 Duration::ZERO,
                 second * 60,
             ),
+            ("heartbeat", self.heartbeat, second, second * 3600),
+            ("reconnect_first", self.reconnect_first, millisecond, second * 60),
+            ("reconnect_longest", self.reconnect_longest, millisecond, second * 3600),
+            ("filter_deadline", self.filter_deadline, millisecond, second * 60),
             ("longest_mute", self.longest_mute, second, day * 3650),
         ] {
             check(field, &value, &least, &most)?;
@@ -128,11 +162,15 @@ mod tests {
     #[test]
     fn the_defaults_are_valid_and_an_error_names_the_field() {
         assert_eq!(ChatOptions::default().validate(), Ok(()));
-        let mut options = ChatOptions::default();
-        options.history_page = options.history + 1;
+        let mut options = ChatOptions {
+            history: 10,
+            ..Default::default()
+        };
         assert_eq!(options.validate().unwrap_err().field, "chat.history_page");
-        options = ChatOptions::default();
-        options.messages_per_second = f64::NAN;
+        options = ChatOptions {
+            messages_per_second: f64::NAN,
+            ..Default::default()
+        };
         let field = options.validate().unwrap_err().field;
         assert_eq!(field, "chat.messages_per_second");
     }

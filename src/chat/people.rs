@@ -6,27 +6,56 @@ use std::{
 };
 
 use bevy_ecs::prelude::*;
-use serde_json::Value;
 
 use super::{
+    error_code::{Denied, ErrorCode},
     options::ChatOptions,
-    protocol::{Denied, ErrorCode},
+    pace::{Bucket, Pace},
+    told::{Told, unix_milliseconds},
 };
 use crate::UserId;
 
-/// The first wait of somebody who is too fast; it doubles.
-const FIRST_PENALTY: Duration = Duration::from_secs(1);
+/// Within this time, [`ChatOptions::errors`] are too many.
+const ERRORS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where a mute holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MutedIn {
-    /// In one room.
+    /// In the room of this name.
     Room(String),
     /// In all rooms, and for whispers.
     Everywhere,
 }
 
-/// Everything that the chat remembers of users. It survives that they leave, and ends with the app.
+impl MutedIn {
+    pub(super) fn new(room: Option<String>) -> Self {
+        room.map_or(Self::Everywhere, Self::Room)
+    }
+
+    pub(super) fn room(&self) -> Option<&str> {
+        match self {
+            Self::Room(room) => Some(room),
+            Self::Everywhere => None,
+        }
+    }
+}
+
+/// Somebody may not speak.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mute {
+    /// Until then, in unix milliseconds, so that it lasts over a restart.
+    pub until: u64,
+    pub reason: Option<String>,
+}
+
+impl Mute {
+    pub fn left(&self) -> Option<Duration> {
+        let left = self.until.checked_sub(unix_milliseconds());
+        left.filter(|left| *left > 0).map(Duration::from_millis)
+    }
+}
+
+/// Everything that the chat remembers of users: it survives that they leave.
 #[derive(Resource, Default)]
 pub struct People {
     people: HashMap<UserId, Person>,
@@ -34,160 +63,134 @@ pub struct People {
 
 /// One user.
 pub(super) struct Person {
+    pub name: String,
+    /// As it was when the user was last here.
     pub rank: u8,
-    tokens: f64,
-    filled_at: Instant,
-    strikes: u32,
-    penalty_until: Option<Instant>,
-    answered: VecDeque<(String, Value)>,
-    mutes: HashMap<MutedIn, Instant>,
-    spoke_at: HashMap<Entity, Instant>,
+    pub pace: Pace,
+    /// For what is no message.
+    pub requests: Bucket,
+    answered: VecDeque<(String, Told)>,
+    mutes: HashMap<MutedIn, Mute>,
+    errors: VecDeque<Instant>,
     seen_at: Instant,
 }
 
 impl Person {
-    fn new(options: &ChatOptions, now: Instant) -> Self {
+    fn new(options: &ChatOptions) -> Self {
+        let now = Instant::now();
         Self {
+            name: String::new(),
             rank: 0,
-            tokens: options.burst as f64,
-            filled_at: now,
-            strikes: 0,
-            penalty_until: None,
+            pace: Pace::new(options, now),
+            requests: Bucket::new(options.requests_burst, now),
             answered: VecDeque::new(),
             mutes: HashMap::new(),
-            spoke_at: HashMap::new(),
+            errors: VecDeque::new(),
             seen_at: now,
         }
     }
 
-    /// Takes one message's worth of patience. Whoever goes on regardless waits twice as long each time.
-    pub fn may_speak(&mut self, options: &ChatOptions, now: Instant) -> Result<(), Denied> {
-        let gained = now.duration_since(self.filled_at).as_secs_f64() * options.messages_per_second;
-        self.tokens = (self.tokens + gained).min(options.burst as f64);
-        self.filled_at = now;
-        if let Some(until) = self.penalty_until {
-            if now < until {
-                return Err(self.punish(options, now));
-            }
-            if now > until + options.longest_penalty {
-                (self.strikes, self.penalty_until) = (0, None);
-            }
-        }
-        if self.tokens < 1.0 {
-            return Err(self.punish(options, now));
-        }
-        self.tokens -= 1.0;
-        Ok(())
-    }
-
-    fn punish(&mut self, options: &ChatOptions, now: Instant) -> Denied {
-        let missing = (1.0 - self.tokens).max(0.0) / options.messages_per_second;
-        let doubled = FIRST_PENALTY.saturating_mul(1 << self.strikes.min(16));
-        let wait = doubled
-            .max(Duration::from_secs_f64(missing))
-            .min(options.longest_penalty);
-        self.strikes += 1;
-        self.penalty_until = Some(now + wait);
-        Denied::after(ErrorCode::RateLimited, wait)
-    }
-
     /// The answer that the same id got before.
-    pub fn answered(&self, id: &str) -> Option<&Value> {
+    pub fn answered(&self, id: &str) -> Option<&Told> {
         let mut answers = self.answered.iter().rev();
         answers.find(|(known, _)| known == id).map(|(_, answer)| answer)
     }
 
-    pub fn remember(&mut self, id: &str, answer: &Value, most: usize) {
+    pub fn remember(&mut self, id: String, answer: Told, most: usize) {
         while self.answered.len() >= most {
             self.answered.pop_front();
         }
-        self.answered.push_back((id.to_owned(), answer.clone()));
+        self.answered.push_back((id, answer));
     }
 
-    /// Refuses whoever is muted there.
-    pub fn check_mute(&mut self, room: Option<&str>, now: Instant) -> Result<(), Denied> {
-        self.mutes.retain(|_, until| *until > now);
-        let everywhere = self.mutes.get(&MutedIn::Everywhere);
-        let here = room.and_then(|room| self.mutes.get(&MutedIn::Room(room.to_owned())));
-        match everywhere.into_iter().chain(here).max() {
-            Some(until) => Err(Denied::after(ErrorCode::Muted, *until - now)),
+    /// Counts an error. Whether there were too many.
+    pub fn err(&mut self, options: &ChatOptions, now: Instant) -> bool {
+        while self
+            .errors
+            .front()
+            .is_some_and(|at| now.duration_since(*at) > ERRORS_WITHIN)
+        {
+            self.errors.pop_front();
+        }
+        self.errors.push_back(now);
+        let too_many = self.errors.len() >= options.errors;
+        if too_many {
+            self.errors.clear();
+        }
+        too_many
+    }
+
+    pub fn mute(&mut self, place: MutedIn, mute: Mute) {
+        self.mutes.retain(|_, mute| mute.left().is_some());
+        self.mutes.insert(place, mute);
+    }
+
+    pub fn unmute(&mut self, place: &MutedIn) -> bool {
+        let mute = self.mutes.remove(place);
+        mute.is_some_and(|mute| mute.left().is_some())
+    }
+
+    /// The mutes that hold now.
+    pub fn mutes(&self) -> impl Iterator<Item = (&MutedIn, &Mute, Duration)> {
+        let mutes = self.mutes.iter();
+        mutes.filter_map(|(place, mute)| Some((place, mute, mute.left()?)))
+    }
+
+    /// Refuses whoever is muted in the room, or everywhere.
+    pub fn check_mute(&self, room: Option<&str>) -> Result<(), Denied> {
+        let here = self
+            .mutes()
+            .filter(|(place, ..)| place.room().is_none() || place.room() == room);
+        match here.map(|(.., left)| left).max() {
+            Some(left) => Err(Denied::after(ErrorCode::Muted, left)),
             None => Ok(()),
         }
-    }
-
-    /// Refuses whoever spoke in the room too short a time ago.
-    pub fn check_slow_mode(
-        &mut self,
-        room: Entity,
-        pause: Duration,
-        now: Instant,
-    ) -> Result<(), Denied> {
-        let spoke_at = self.spoke_at.get(&room);
-        let left = spoke_at.and_then(|at| pause.checked_sub(now.duration_since(*at)));
-        match left.filter(|left| !left.is_zero()) {
-            Some(left) => Err(Denied::after(ErrorCode::SlowMode, left)),
-            None => Ok(()),
-        }
-    }
-
-    pub fn spoke(&mut self, room: Entity, now: Instant, most: usize) {
-        if self.spoke_at.len() >= most {
-            self.spoke_at.clear();
-        }
-        self.spoke_at.insert(room, now);
     }
 }
 
 impl People {
-    /// Mutes a user until then; `None` as long as mutes last at most.
-    pub(super) fn mute(&mut self, user: &UserId, place: MutedIn, until: Instant) -> bool {
-        let person = self.people.get_mut(user);
-        person.map(|person| person.mutes.insert(place, until)).is_some()
-    }
-
-    pub(super) fn unmute(&mut self, user: &UserId, place: &MutedIn) {
-        if let Some(person) = self.people.get_mut(user) {
-            person.mutes.remove(place);
-        }
-    }
-
-    /// How long a user is muted, there or everywhere.
+    /// How long a user may not speak, there or everywhere.
     pub fn muted_for(&self, user: &UserId, place: &MutedIn) -> Option<Duration> {
-        let until = *self.people.get(user)?.mutes.get(place)?;
-        until.checked_duration_since(Instant::now())
+        self.people.get(user)?.mutes.get(place)?.left()
     }
 
-    pub(super) fn get(&mut self, user: &UserId) -> Option<&mut Person> {
+    pub(super) fn get(&self, user: &UserId) -> Option<&Person> {
+        self.people.get(user)
+    }
+
+    pub(super) fn get_mut(&mut self, user: &UserId) -> Option<&mut Person> {
         self.people.get_mut(user)
     }
 
-    /// What is known of a user, who has just done something. `None` when there is no room.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&UserId, &Person)> {
+        self.people.iter()
+    }
+
+    /// What is known of a user, of whom there is something to remember. `None` when there is no room.
     pub(super) fn meet(
         &mut self,
         user: &UserId,
         options: &ChatOptions,
         is_connected: impl Fn(&UserId) -> bool,
     ) -> Option<&mut Person> {
-        let now = Instant::now();
         if !self.people.contains_key(user) && self.people.len() >= options.remembered_users {
-            self.forget_some(now, is_connected);
+            self.forget_some(is_connected);
             if self.people.len() >= options.remembered_users {
                 return None;
             }
         }
-        let person = self
-            .people
-            .entry(user.clone())
-            .or_insert_with(|| Person::new(options, now));
-        person.seen_at = now;
+        let person = self.people.entry(user.clone());
+        let person = person.or_insert_with(|| Person::new(options));
+        person.seen_at = Instant::now();
         Some(person)
     }
 
     /// Forgets the half of those who may be forgotten that was silent longest.
-    fn forget_some(&mut self, now: Instant, is_connected: impl Fn(&UserId) -> bool) {
-        let idle = self.people.iter().filter(|(user, person)| {
-            !is_connected(user) && person.mutes.values().all(|until| *until <= now)
-        });
+    fn forget_some(&mut self, is_connected: impl Fn(&UserId) -> bool) {
+        let idle = self
+            .people
+            .iter()
+            .filter(|(user, person)| !is_connected(user) && person.mutes().next().is_none());
         let mut idle: Vec<_> = idle
             .map(|(user, person)| (person.seen_at, user.clone()))
             .collect();
@@ -207,48 +210,74 @@ mod tests {
         UserId::new(name).unwrap()
     }
 
-    #[test]
-    fn whoever_goes_on_regardless_waits_twice_as_long() {
-        let options = ChatOptions::default();
-        let start = Instant::now();
-        let mut person = Person::new(&options, start);
-        for _ in 0..options.burst {
-            assert_eq!(person.may_speak(&options, start), Ok(()));
+    fn mute(seconds: u64) -> Mute {
+        Mute {
+            until: unix_milliseconds() + seconds * 1000,
+            reason: None,
         }
-        let mut waits = Vec::new();
-        for _ in 0..8 {
-            waits.push(person.may_speak(&options, start).unwrap_err().retry.unwrap().as_secs());
-        }
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-        let later = start + Duration::from_secs(61);
-        assert_eq!(person.may_speak(&options, later), Ok(()));
     }
 
     #[test]
     fn the_muted_and_the_connected_are_not_forgotten() {
-        let mut options = ChatOptions::default();
-        options.remembered_users = 3;
+        let options = ChatOptions {
+            remembered_users: 3,
+            ..Default::default()
+        };
         let mut people = People::default();
         for name in ["muted", "connected", "gone"] {
             assert!(people.meet(&user(name), &options, |_| true).is_some());
         }
-        let until = Instant::now() + Duration::from_secs(60);
-        assert!(people.mute(&user("muted"), MutedIn::Everywhere, until));
+        let muted = people.get_mut(&user("muted")).unwrap();
+        muted.mute(MutedIn::Everywhere, mute(60));
         let is_connected = |id: &UserId| id.as_str() != "gone" && id.as_str() != "muted";
         assert!(people.meet(&user("new"), &options, is_connected).is_some());
         assert!(people.meet(&user("more"), &options, is_connected).is_none());
         assert!(people.get(&user("gone")).is_none());
-        assert!(people.muted_for(&user("muted"), &MutedIn::Everywhere).is_some());
+        let left = people.muted_for(&user("muted"), &MutedIn::Everywhere);
+        assert!(left.is_some());
+    }
+
+    #[test]
+    fn a_mute_holds_in_its_room_or_everywhere_and_the_longest_counts() {
+        let mut person = Person::new(&ChatOptions::default());
+        person.mute(MutedIn::Room("a".into()), mute(100));
+        person.mute(MutedIn::Room("over".into()), mute(0));
+        assert!(person.check_mute(Some("a")).is_err());
+        assert_eq!(person.check_mute(Some("b")), Ok(()));
+        assert_eq!(person.check_mute(Some("over")), Ok(()));
+        assert_eq!(person.check_mute(None), Ok(()));
+        person.mute(MutedIn::Everywhere, mute(50));
+        assert!(person.check_mute(None).is_err());
+        let longest = person.check_mute(Some("a")).unwrap_err().retry.unwrap();
+        assert!(longest > Duration::from_secs(90));
+        assert!(person.unmute(&MutedIn::Everywhere));
+        assert!(!person.unmute(&MutedIn::Everywhere));
     }
 
     #[test]
     fn ids_are_remembered_up_to_a_number() {
-        let options = ChatOptions::default();
-        let mut person = Person::new(&options, Instant::now());
+        let mut person = Person::new(&ChatOptions::default());
         for number in 0..5 {
-            person.remember(&format!("c{number}"), &number.into(), 3);
+            let answer = Told::Expiring { ends_at: number };
+            person.remember(format!("c{number}"), answer, 3);
         }
         assert_eq!(person.answered("c1"), None);
-        assert_eq!(person.answered("c4"), Some(&4.into()));
+        assert_eq!(person.answered("c4"), Some(&Told::Expiring { ends_at: 4 }));
+    }
+
+    #[test]
+    fn errors_count_within_five_seconds() {
+        let options = ChatOptions::default();
+        let mut person = Person::new(&options);
+        let start = Instant::now();
+        for _ in 1..options.errors {
+            assert!(!person.err(&options, start));
+        }
+        let later = start + Duration::from_secs(6);
+        assert!(!person.err(&options, later));
+        for _ in 2..options.errors {
+            assert!(!person.err(&options, later));
+        }
+        assert!(person.err(&options, later));
     }
 }

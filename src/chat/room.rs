@@ -1,15 +1,20 @@
-//! Rooms: entities with who is in them, what was said, and the rules.
+//! Rooms: entities with a name, a door and rules.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{HashMap, HashSet},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bevy_ecs::prelude::*;
-use serde_json::Value;
 
-use crate::{Group, User, UserId};
+use super::{
+    history::RoomHistory,
+    members::RoomMembers,
+    protocol::ROOM_BYTES,
+    told::{ShownRules, milliseconds},
+};
+use crate::{User, UserId};
 
 /// Who may do what in a room. Asked once for each join, message and read; it must answer at once.
 pub trait RoomAccess: Send + Sync + 'static {
@@ -49,7 +54,7 @@ impl RoomAccess for ByRole {
 
 /// For the users on a list.
 #[derive(Debug, Clone, Default)]
-pub struct Invited(pub std::collections::HashSet<UserId>);
+pub struct Invited(pub HashSet<UserId>);
 
 impl RoomAccess for Invited {
     fn may_join(&self, user: &User) -> bool {
@@ -57,8 +62,20 @@ impl RoomAccess for Invited {
     }
 }
 
-/// A room of the chat. Spawn it to open a room, despawn it to close one; two rooms of the same name are a
-/// mistake, of which the younger one is ignored.
+/// A room of the chat. Spawn it to open a room, despawn it to close one.
+///
+/// Of two rooms with the same name the second one can never be joined, nor can one whose name has not 1 to
+/// 64 bytes; the log says so.
+///
+/// ```
+/// use bevy_bouncer::chat::{ByRole, Room};
+/// use bevy_ecs::prelude::*;
+///
+/// fn open_rooms(mut commands: Commands) {
+///     commands.spawn(Room::open("lobby"));
+///     commands.spawn(Room::new("staff", ByRole("moderator".into())));
+/// }
+/// ```
 #[derive(Component, Clone)]
 #[component(immutable)]
 #[require(RoomMembers, RoomHistory, RoomRules)]
@@ -68,7 +85,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// A room for everybody. Names have 1 to 64 bytes; one that is longer can never be joined.
+    /// A room for everybody.
     pub fn open(name: impl Into<Arc<str>>) -> Self {
         Self::new(name, Open)
     }
@@ -85,83 +102,9 @@ impl Room {
     pub fn name(&self) -> &str {
         &self.name
     }
-}
 
-/// Who is in a room. Changed by the chat only.
-#[derive(Component, Default)]
-pub struct RoomMembers {
-    pub(super) players: BTreeMap<Entity, User>,
-    /// What the members were told last.
-    pub(super) shown: BTreeMap<UserId, String>,
-    pub(super) group: Option<Group>,
-    pub(super) is_changed: bool,
-    pub(super) told_at: Option<Instant>,
-}
-
-impl RoomMembers {
-    /// The players in it.
-    pub fn iter(&self) -> impl Iterator<Item = (Entity, &User)> {
-        self.players.iter().map(|(player, user)| (*player, user))
-    }
-
-    /// Whether a player is in it.
-    pub fn contains(&self, player: Entity) -> bool {
-        self.players.contains_key(&player)
-    }
-
-    /// Each user once, by name.
-    pub(super) fn users(&self) -> BTreeMap<UserId, String> {
-        let users = self.players.values();
-        users
-            .map(|user| (user.id().clone(), user.name().to_owned()))
-            .collect()
-    }
-}
-
-/// What was said in a room, as far as it is remembered.
-#[derive(Component, Default)]
-pub struct RoomHistory {
-    pub(super) messages: VecDeque<Said>,
-    pub(super) last: u64,
-}
-
-/// One message.
-pub(super) struct Said {
-    pub seq: u64,
-    pub by: Option<UserId>,
-    pub message: Value,
-}
-
-impl RoomHistory {
-    /// The number of the last message; 0 before the first.
-    pub fn last_seq(&self) -> u64 {
-        self.last
-    }
-
-    pub(super) fn keep(&mut self, said: Said, most: usize) {
-        while self.messages.len() >= most {
-            self.messages.pop_front();
-        }
-        self.messages.push_back(said);
-    }
-
-    pub(super) fn find(&mut self, seq: u64) -> Option<&mut Said> {
-        let place = self.messages.binary_search_by_key(&seq, |said| said.seq);
-        place.ok().and_then(|place| self.messages.get_mut(place))
-    }
-
-    /// Up to `most` messages, the youngest of those before, or the oldest of those after a number.
-    pub(super) fn page(&self, after: Option<u64>, before: Option<u64>, most: usize) -> Vec<Value> {
-        let in_range = self.messages.iter().filter(|said| {
-            after.is_none_or(|after| said.seq > after)
-                && before.is_none_or(|before| said.seq < before)
-        });
-        let messages = in_range.map(|said| said.message.clone());
-        if after.is_some() {
-            return messages.take(most).collect();
-        }
-        let all: Vec<_> = messages.collect();
-        all[all.len().saturating_sub(most)..].to_vec()
+    pub(super) fn shared_name(&self) -> Arc<str> {
+        self.name.clone()
     }
 }
 
@@ -172,4 +115,30 @@ pub struct RoomRules {
     pub slow_mode: Option<Duration>,
     /// Whether only moderators may say something.
     pub is_frozen: bool,
+}
+
+impl RoomRules {
+    pub(super) fn shown(&self) -> ShownRules {
+        ShownRules {
+            slow_ms: self.slow_mode.map_or(0, milliseconds),
+            frozen: self.is_frozen,
+        }
+    }
+}
+
+/// The rooms by name.
+#[derive(Resource, Default)]
+pub(super) struct RoomIndex(pub HashMap<Arc<str>, Entity>);
+
+pub(super) fn index(added: On<Add, Room>, rooms: Query<&Room>, mut index: ResMut<RoomIndex>) {
+    let Ok(room) = rooms.get(added.entity) else {
+        return;
+    };
+    if !(1..=ROOM_BYTES).contains(&room.name.len()) {
+        tracing::error!(room = %room.name, "a room's name has not 1 to {ROOM_BYTES} bytes: nobody can join it");
+    } else if index.0.contains_key(&room.name) {
+        tracing::error!(room = %room.name, "there is a room of this name: nobody can join the second one");
+    } else {
+        index.0.insert(room.shared_name(), added.entity);
+    }
 }

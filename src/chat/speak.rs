@@ -1,0 +1,305 @@
+//! Saying something: in a room, or to somebody.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+
+use super::{
+    ChatSettings,
+    archive::Record,
+    desk::{Answer, Asker, Desk, Reply},
+    error_code::{Denied, ErrorCode},
+    events::{Speaking, Spoken},
+    filter::{self, Draft, FilterFailure, Judging, Undecided, Verdict},
+    history::RoomHistory,
+    mint::Mint,
+    options::ChatOptions,
+    protocol::Body,
+    room::{Room, RoomRules},
+    text,
+    told::{Ack, ChatMessage, Speaker, Told, unix_milliseconds},
+};
+use crate::{User, UserId};
+
+/// Something that somebody may say, unless the filter thinks otherwise.
+#[derive(Clone)]
+pub(super) struct Utterance {
+    pub player: Entity,
+    pub user: User,
+    pub id: Option<String>,
+    pub place: Place,
+    pub text: String,
+}
+
+/// Where something is said.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    Room(Entity, Arc<str>),
+    To(UserId),
+}
+
+/// `chat.send`
+pub(super) fn send(desk: &mut Desk, asker: &Asker, room: &str, text: &str) -> Answer {
+    if has_answer(desk, asker) {
+        return Ok(Reply::Later);
+    }
+    let (entity, room) = desk.own_room(asker.player, room)?;
+    if !room.access.may_send(&asker.user) {
+        return Err(ErrorCode::Forbidden.into());
+    }
+    let place = Place::Room(entity, room.shared_name());
+    check_silence(desk, &asker.user, asker.rank, &place)?;
+    let text = text::check(text, desk.options.text_length)?;
+    let (options, now) = (desk.options.clone(), desk.now);
+    let rules = desk.world.get::<RoomRules>(entity);
+    let slow_mode = rules.and_then(|rules| rules.slow_mode);
+    let mut person = desk.person(&asker.user)?;
+    if let Some(pause) = slow_mode.filter(|_| asker.rank == 0) {
+        person.pace.check_slow_mode(entity, pause, now)?;
+    }
+    person.pace.may_speak(&options, now)?;
+    person.pace.spoke(entity, now, options.rooms_per_player);
+    let mut speaking = Speaking {
+        player: asker.player,
+        user: asker.user.clone(),
+        room: entity,
+        text: text.to_owned(),
+        is_refused: false,
+    };
+    desk.world.trigger_ref(&mut speaking);
+    if speaking.is_refused {
+        return Err(ErrorCode::Refused.into());
+    }
+    judge(desk, asker, place, speaking.text)
+}
+
+/// `chat.whisper`
+pub(super) fn whisper(desk: &mut Desk, asker: &Asker, to: UserId, text: &str) -> Answer {
+    if has_answer(desk, asker) {
+        return Ok(Reply::Later);
+    }
+    let place = Place::To(to);
+    check_silence(desk, &asker.user, asker.rank, &place)?;
+    let text = text::check(text, desk.options.text_length)?;
+    let (options, now) = (desk.options.clone(), desk.now);
+    let mut person = desk.person(&asker.user)?;
+    person.pace.may_speak(&options, now)?;
+    judge(desk, asker, place, text.to_owned())
+}
+
+/// Whether the request was answered before, or will be. Its answer is told again.
+fn has_answer(desk: &mut Desk, asker: &Asker) -> bool {
+    let Some(id) = &asker.id else {
+        return false;
+    };
+    let user = asker.user.id();
+    let mut judging = desk.world.resource_mut::<Judging>();
+    if judging.is_waiting(user, id, asker.player) {
+        return true;
+    }
+    let person = desk.person(&asker.user).ok();
+    let answer = person.and_then(|person| person.answered(id).cloned());
+    if let Some(answer) = &answer {
+        desk.tell(asker.player, answer);
+    }
+    answer.is_some()
+}
+
+/// Refuses whoever is muted, and in a frozen room everybody below a moderator.
+fn check_silence(desk: &mut Desk, user: &User, rank: u8, place: &Place) -> Result<(), Denied> {
+    let room = match place {
+        Place::Room(_, name) => Some(name.clone()),
+        Place::To(_) => None,
+    };
+    desk.person(user)?.check_mute(room.as_deref())?;
+    let Place::Room(entity, _) = place else {
+        return Ok(());
+    };
+    let rules = desk.world.get::<RoomRules>(*entity);
+    match rules.is_some_and(|rules| rules.is_frozen) && rank == 0 {
+        true => Err(ErrorCode::Frozen.into()),
+        false => Ok(()),
+    }
+}
+
+/// Says it, or asks the filter first.
+fn judge(desk: &mut Desk, asker: &Asker, place: Place, text: String) -> Answer {
+    let utterance = Utterance {
+        player: asker.player,
+        user: asker.user.clone(),
+        id: asker.id.clone(),
+        place,
+        text,
+    };
+    let Some(filter) = desk.world.resource::<ChatSettings>().filter.clone() else {
+        return utter(desk, utterance).map(Reply::from);
+    };
+    let most = desk.options.filter_queue;
+    if desk.world.resource::<Judging>().is_full(most) {
+        return Err(unavailable(&desk.options));
+    }
+    let draft = Draft {
+        user: utterance.user.clone(),
+        room: match &utterance.place {
+            Place::Room(_, name) => Some(name.clone()),
+            Place::To(_) => None,
+        },
+        text: utterance.text.clone(),
+    };
+    filter::ask(desk.world, filter, draft, utterance);
+    Ok(Reply::Later)
+}
+
+fn unavailable(options: &ChatOptions) -> Denied {
+    Denied::after(ErrorCode::Unavailable, options.filter_deadline)
+}
+
+/// The filter has decided.
+pub(super) fn judged(
+    desk: &mut Desk,
+    mut utterance: Utterance,
+    verdict: Result<Verdict, Undecided>,
+) {
+    let (player, id) = (utterance.player, utterance.id.clone());
+    let allowed = match verdict {
+        Ok(Verdict::Allow) => Ok(()),
+        Ok(Verdict::Replace(text)) => {
+            utterance.text = text;
+            Ok(())
+        }
+        Ok(Verdict::Drop) => Err(ErrorCode::Refused.into()),
+        Err(Undecided) => match desk.options.filter_failure {
+            FilterFailure::Allow => Ok(()),
+            FilterFailure::Refuse => Err(unavailable(&desk.options)),
+        },
+    };
+    let is_here = desk.world.get::<User>(player).is_some();
+    if !is_here || desk.gone.contains(utterance.user.id()) {
+        // Whoever comes back says it again.
+        return;
+    }
+    let result = allowed.and_then(|()| still_allowed(desk, &utterance));
+    let result = result.and_then(|()| utter(desk, utterance));
+    desk.answer(player, id, result);
+}
+
+/// Much can have happened while the filter was thinking.
+fn still_allowed(desk: &mut Desk, utterance: &Utterance) -> Result<(), Denied> {
+    let asker = Asker::new(utterance.player, utterance.user.clone(), None);
+    if let Place::Room(_, name) = &utterance.place {
+        desk.own_room(asker.player, name)?;
+    }
+    check_silence(desk, &asker.user, asker.rank, &utterance.place)
+}
+
+/// Says it. The answer is remembered.
+fn utter(desk: &mut Desk, utterance: Utterance) -> Result<Ack, Denied> {
+    let Utterance {
+        user,
+        id,
+        place,
+        text,
+        ..
+    } = utterance;
+    let mut ack = match place {
+        Place::Room(room, _) => say(desk, room, Teller::User(&user, id.as_deref()), text)?,
+        Place::To(to) => tell_in_private(desk, &user, &to, text)?,
+    };
+    if let Some(id) = id {
+        ack.re.clone_from(&id);
+        let most = desk.options.remembered_ids;
+        let answer = Told::Ack(Box::new(ack.clone()));
+        desk.person(&user)?.remember(id, answer, most);
+    }
+    Ok(ack)
+}
+
+/// Who says something in a room.
+pub(super) enum Teller<'a> {
+    /// A user, with the request's id.
+    User(&'a User, Option<&'a str>),
+    /// A character of the game.
+    Character(String),
+    Game,
+}
+
+/// Says something in a room, whatever the rules are.
+pub(super) fn say(
+    desk: &mut Desk,
+    room: Entity,
+    teller: Teller,
+    text: String,
+) -> Result<Ack, Denied> {
+    let (mid, most) = (desk.world.resource_mut::<Mint>().next(), desk.options.history);
+    let (user, client_id) = match &teller {
+        Teller::User(user, id) => (Some((*user).clone()), id.map(str::to_owned)),
+        _ => (None, None),
+    };
+    let from = match teller {
+        Teller::User(user, _) => Some(user.into()),
+        Teller::Character(name) => Some(Speaker {
+            id: None,
+            name: name.into(),
+        }),
+        Teller::Game => None,
+    };
+    let mut found = desk.world.query::<(&Room, &mut RoomHistory)>();
+    let found = found.get_mut(desk.world, room);
+    let (name, mut history) = found.map_err(|_| ErrorCode::NotInRoom)?;
+    let message = ChatMessage {
+        room: name.shared_name(),
+        seq: history.count(),
+        mid,
+        ts: unix_milliseconds(),
+        from,
+        d: Some(Body { text: text.clone() }),
+        deleted: false,
+    };
+    history.keep(message.clone(), most);
+    let ack = Ack {
+        room: Some(message.room.clone()),
+        seq: Some(message.seq),
+        mid: Some(message.mid.clone()),
+        ts: Some(message.ts),
+        ..Default::default()
+    };
+    desk.record(|| Record::Said {
+        message: message.clone(),
+        client_id,
+    });
+    desk.tell_room(room, &Told::Message(message));
+    desk.world.write_message(Spoken {
+        room,
+        seq: ack.seq.unwrap_or_default(),
+        user,
+        text,
+    });
+    Ok(ack)
+}
+
+fn tell_in_private(
+    desk: &mut Desk,
+    user: &User,
+    to: &UserId,
+    text: String,
+) -> Result<Ack, Denied> {
+    let players = desk.players_of(to);
+    let receiver = players.first().and_then(|player| desk.world.get::<User>(*player));
+    let receiver = Speaker::from(receiver.ok_or(ErrorCode::UnknownUser)?);
+    let (mid, ts) = (desk.world.resource_mut::<Mint>().next(), unix_milliseconds());
+    let whisper = Told::Whisper {
+        mid: mid.clone(),
+        ts,
+        from: user.into(),
+        to: receiver,
+        d: Body { text },
+    };
+    let mut hearers = players;
+    hearers.extend(desk.players_of(user.id()));
+    desk.tell_players(hearers, &whisper);
+    Ok(Ack {
+        mid: Some(mid),
+        ts: Some(ts),
+        ..Default::default()
+    })
+}

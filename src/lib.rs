@@ -149,6 +149,7 @@
 mod admin;
 mod auth;
 mod bridge;
+pub mod chat;
 mod cluster;
 mod config;
 mod door;

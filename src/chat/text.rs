@@ -1,6 +1,6 @@
 //! What may be written.
 
-use super::protocol::ErrorCode;
+use super::error_code::ErrorCode;
 
 /// The text as it is shown: without white space around it. Refused when it is empty or too long, or has
 /// characters that change how other text looks.

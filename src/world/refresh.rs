@@ -65,6 +65,13 @@ pub struct Refreshed {
 }
 
 impl Bouncer {
+    /// When the token of a session expires (unix seconds). `None` when it does not, or when there is no such
+    /// session.
+    pub fn expires_at(&self, connection: ConnectionId) -> Option<u64> {
+        let session = self.shared().registry.session(connection)?;
+        session.token().expires_at
+    }
+
     /// Lets a session last on another token of the same user: the token goes through all that it would
     /// go through at the door, and from then on only the new one counts: the session ends with it, and
     /// revoking the one before does not end it. Giving the same token again changes nothing. Returns

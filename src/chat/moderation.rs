@@ -1,0 +1,283 @@
+//! What moderators do. Everything is told to the game, and is an audit line of the log.
+
+use std::time::Duration;
+
+use super::{
+    archive::Record,
+    desk::{Answer, Asker, Desk, Reply},
+    error_code::{Denied, ErrorCode},
+    events::{Moderated, Moderation},
+    history::RoomHistory,
+    later::answer_later,
+    people::{Mute, MutedIn, People},
+    rank::MODERATOR,
+    room::RoomRules,
+    told::{Ack, ListedMute, Told, milliseconds, unix_milliseconds},
+};
+use crate::{Bouncer, Cluster, Receipt, Revocation, Subject, UserId};
+
+/// Where the audit lines go.
+const AUDIT: &str = "bevy_bouncer::audit";
+/// Mutes of one list, so that it fits any queue.
+const MUTES_LISTED: usize = 500;
+/// The longest slow mode in seconds.
+const LONGEST_PAUSE: u64 = 24 * 3600;
+
+fn check_moderator(asker: &Asker) -> Result<(), Denied> {
+    match asker.rank >= MODERATOR {
+        true => Ok(()),
+        false => Err(ErrorCode::Forbidden.into()),
+    }
+}
+
+/// Only moderators, and only above whom they are.
+fn check_above(desk: &Desk, asker: &Asker, user: &UserId) -> Result<(), Denied> {
+    check_moderator(asker)?;
+    desk.is_above(asker, user)
+}
+
+fn note(desk: &mut Desk, asker: &Asker, action: Moderation, reason: Option<String>) {
+    let by = asker.user.id().clone();
+    tracing::info!(target: AUDIT, %by, ?action, reason, "moderated");
+    desk.world.write_message(Moderated { by, action, reason });
+}
+
+fn done() -> Answer {
+    Ok(Ack::default().into())
+}
+
+/// `mod.mute`
+pub(super) fn mute(
+    desk: &mut Desk,
+    asker: &Asker,
+    user: UserId,
+    room: Option<String>,
+    seconds: Option<u64>,
+    reason: Option<String>,
+) -> Answer {
+    check_above(desk, asker, &user)?;
+    if room.as_deref().is_some_and(|room| desk.room_called(room).is_none()) {
+        return Err(ErrorCode::UnknownRoom.into());
+    }
+    let longest = desk.options.longest_mute;
+    let length = seconds.map_or(longest, |seconds| Duration::from_secs(seconds).min(longest));
+    if length.is_zero() {
+        return Err(ErrorCode::BadRequest.into());
+    }
+    let left_ms = milliseconds(length);
+    let place = MutedIn::new(room.clone());
+    let mute = Mute {
+        until: unix_milliseconds() + left_ms,
+        reason: reason.clone(),
+    };
+    let mut person = desk.person_called(&user)?;
+    person.mute(place.clone(), mute.clone());
+    let name = person.name.clone();
+    desk.record(|| Record::Mute {
+        user: user.clone(),
+        name,
+        place: place.clone(),
+        mute,
+    });
+    let told = Told::Muted {
+        room,
+        left_ms,
+        reason: reason.clone(),
+    };
+    desk.tell_user(&user, &told);
+    let action = Moderation::Mute(user, place, length.as_secs());
+    note(desk, asker, action, reason);
+    let ack = Ack {
+        left_ms: Some(left_ms),
+        ..Default::default()
+    };
+    Ok(ack.into())
+}
+
+/// `mod.unmute`
+pub(super) fn unmute(
+    desk: &mut Desk,
+    asker: &Asker,
+    user: UserId,
+    room: Option<String>,
+) -> Answer {
+    check_above(desk, asker, &user)?;
+    let place = MutedIn::new(room.clone());
+    if desk.person_called(&user)?.unmute(&place) {
+        desk.record(|| Record::Unmute {
+            user: user.clone(),
+            place: place.clone(),
+        });
+        desk.tell_user(&user, &Told::Unmuted { room });
+    }
+    note(desk, asker, Moderation::Unmute(user, place), None);
+    done()
+}
+
+/// `mod.mutes`
+pub(super) fn mutes(desk: &mut Desk, asker: &Asker) -> Answer {
+    check_moderator(asker)?;
+    let people = desk.world.resource::<People>();
+    let mutes = people.iter().flat_map(|(user, person)| {
+        person.mutes().map(|(place, _, left)| ListedMute {
+            user: user.clone(),
+            name: person.name.clone(),
+            room: place.room().map(str::to_owned),
+            left_ms: milliseconds(left),
+        })
+    });
+    let mut mutes: Vec<_> = mutes.collect();
+    mutes.sort_unstable_by(|a, b| a.left_ms.cmp(&b.left_ms));
+    mutes.truncate(MUTES_LISTED);
+    let ack = Ack {
+        mutes: Some(mutes),
+        ..Default::default()
+    };
+    Ok(ack.into())
+}
+
+/// `mod.kick`
+pub(super) fn kick(
+    desk: &mut Desk,
+    asker: &Asker,
+    user: UserId,
+    reason: Option<String>,
+) -> Answer {
+    check_above(desk, asker, &user)?;
+    match desk.world.get_resource::<Cluster>() {
+        Some(cluster) => drop(cluster.kick_everywhere(&user, reason.as_deref())),
+        None => _ = desk.world.resource::<Bouncer>().kick(&user, reason.as_deref()),
+    }
+    desk.gone.insert(user.clone());
+    note(desk, asker, Moderation::Kick(user), reason);
+    done()
+}
+
+/// `mod.ban`
+pub(super) fn ban(
+    desk: &mut Desk,
+    asker: &Asker,
+    user: UserId,
+    seconds: Option<u64>,
+    reason: Option<String>,
+) -> Answer {
+    let until = seconds.map(|seconds| (unix_milliseconds() / 1000).saturating_add(seconds));
+    let mut revocation = Revocation::user(user.clone()).ban();
+    if let Some(until) = until {
+        revocation = revocation.until(until);
+    }
+    bar(desk, asker, revocation, Moderation::Ban(user, until), reason)
+}
+
+/// `mod.revoke`
+pub(super) fn revoke(
+    desk: &mut Desk,
+    asker: &Asker,
+    user: UserId,
+    reason: Option<String>,
+) -> Answer {
+    let revocation = Revocation::user(user.clone());
+    bar(desk, asker, revocation, Moderation::Revoke(user), reason)
+}
+
+fn bar(
+    desk: &mut Desk,
+    asker: &Asker,
+    mut revocation: Revocation,
+    action: Moderation,
+    reason: Option<String>,
+) -> Answer {
+    let (Moderation::Ban(user, _) | Moderation::Revoke(user)) = &action else {
+        return Err(ErrorCode::BadRequest.into());
+    };
+    check_above(desk, asker, user)?;
+    desk.gone.insert(user.clone());
+    if let Some(reason) = &reason {
+        revocation = revocation.reason(reason.clone());
+    }
+    let receipt = desk.world.resource::<Bouncer>().revoke(revocation);
+    note(desk, asker, action, reason);
+    Ok(when_stored(desk, asker, receipt))
+}
+
+/// `mod.restore`
+pub(super) fn restore(desk: &mut Desk, asker: &Asker, user: UserId) -> Answer {
+    check_moderator(asker)?;
+    // Whoever was banned before the last start is not known, and may come in again nevertheless.
+    if desk.rank(&user).is_some_and(|rank| rank >= asker.rank) {
+        return Err(ErrorCode::Forbidden.into());
+    }
+    let subject = Subject::User(user.clone());
+    let receipt = desk.world.resource::<Bouncer>().restore(subject);
+    note(desk, asker, Moderation::Restore(user), None);
+    Ok(when_stored(desk, asker, receipt))
+}
+
+fn when_stored(desk: &Desk, asker: &Asker, receipt: Receipt) -> Reply {
+    answer_later(desk.world, asker.player, asker.id.clone(), async {
+        match receipt.await {
+            Ok(()) => Ok(Ack::default()),
+            Err(_) => Err(ErrorCode::NotStored.into()),
+        }
+    });
+    Reply::Later
+}
+
+/// `mod.slow`
+pub(super) fn slow(desk: &mut Desk, asker: &Asker, room: &str, seconds: u64) -> Answer {
+    check_moderator(asker)?;
+    if seconds > LONGEST_PAUSE {
+        return Err(ErrorCode::BadRequest.into());
+    }
+    let entity = desk.room_called(room).ok_or(ErrorCode::UnknownRoom)?;
+    if let Some(mut rules) = desk.world.get_mut::<RoomRules>(entity) {
+        rules.slow_mode = (seconds > 0).then(|| Duration::from_secs(seconds));
+    }
+    note(desk, asker, Moderation::SlowMode(entity, seconds), None);
+    done()
+}
+
+/// `mod.freeze`
+pub(super) fn freeze(desk: &mut Desk, asker: &Asker, room: &str, on: bool) -> Answer {
+    check_moderator(asker)?;
+    let entity = desk.room_called(room).ok_or(ErrorCode::UnknownRoom)?;
+    if let Some(mut rules) = desk.world.get_mut::<RoomRules>(entity) {
+        rules.is_frozen = on;
+    }
+    note(desk, asker, Moderation::Freeze(entity, on), None);
+    done()
+}
+
+/// `chat.delete`: one's own words, and those of users below.
+pub(super) fn delete(desk: &mut Desk, asker: &Asker, room: &str, mid: &str) -> Answer {
+    let entity = match asker.rank >= MODERATOR {
+        true => desk.room_called(room).ok_or(ErrorCode::UnknownRoom)?,
+        false => desk.own_room(asker.player, room)?.0,
+    };
+    let history = desk.world.get::<RoomHistory>(entity);
+    let said = history.and_then(|history| history.find(mid));
+    let said = said.ok_or(ErrorCode::UnknownMessage)?;
+    let author = said.author().cloned();
+    let is_own = author.as_ref() == Some(asker.user.id());
+    if !is_own {
+        check_moderator(asker)?;
+        if let Some(author) = &author
+            && desk.rank(author).is_some_and(|rank| rank >= asker.rank)
+        {
+            return Err(ErrorCode::Forbidden.into());
+        }
+    }
+    let mut history = desk.world.get_mut::<RoomHistory>(entity);
+    let deleted = history.as_mut().and_then(|history| history.delete(mid));
+    let Some((seq, mid)) = deleted else {
+        // It was deleted before.
+        return done();
+    };
+    let room: std::sync::Arc<str> = room.into();
+    desk.record(|| Record::Deleted { mid: mid.clone() });
+    desk.tell_room(entity, &Told::Deleted { room, seq, mid });
+    if !is_own {
+        note(desk, asker, Moderation::Delete(entity, seq), None);
+    }
+    done()
+}

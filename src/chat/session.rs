@@ -1,0 +1,169 @@
+//! Players who come, come back, and have to show a new token.
+
+use std::time::Instant;
+
+use bevy_ecs::prelude::*;
+
+
+use super::{
+    ChatSettings,
+    desk::{Answer, Asker, Desk, Reply},
+    error_code::ErrorCode,
+    later::answer_later,
+    members::{InRooms, RoomMembers},
+    options::ChatOptions,
+    people::People,
+    presence::Untold,
+    rank::rank_of,
+    room::Room,
+    told::{Ack, Limits, Reconnect, SelfUser, Told, milliseconds},
+};
+use crate::{
+    Bouncer, Connection, Credential, LinkRestored, Outbox, TokenExpiring, User,
+};
+
+pub(super) fn hello(
+    joined: On<Add, User>,
+    players: Query<(&User, &Connection)>,
+    greeter: Greeter,
+    outbox: Outbox,
+) {
+    if let Ok((user, connection)) = players.get(joined.entity) {
+        greeter.greet(joined.entity, user, connection, outbox);
+    }
+}
+
+/// The connection is another one, and what was sent meanwhile is lost.
+pub(super) fn hello_again(
+    restored: On<LinkRestored>,
+    players: Query<(&User, &Connection, Option<&InRooms>)>,
+    mut rooms: Query<&mut RoomMembers>,
+    greeter: Greeter,
+    outbox: Outbox,
+) {
+    let Ok((user, connection, entered)) = players.get(restored.entity) else {
+        return;
+    };
+    for room in entered.iter().flat_map(|entered| entered.iter()) {
+        if let Ok(mut members) = rooms.get_mut(room) {
+            members.group = None;
+        }
+    }
+    greeter.greet(restored.entity, user, connection, outbox);
+}
+
+/// What is needed to greet somebody.
+#[derive(bevy_ecs::system::SystemParam)]
+pub(super) struct Greeter<'w> {
+    settings: Res<'w, ChatSettings>,
+    bouncer: Res<'w, Bouncer>,
+    people: Res<'w, People>,
+}
+
+impl Greeter<'_> {
+    fn greet(&self, player: Entity, user: &User, connection: &Connection, mut outbox: Outbox) {
+        let options = &self.settings.options;
+        let hello = Told::Hello {
+            user: SelfUser {
+                id: user.id().clone(),
+                name: user.name().to_owned(),
+                roles: user.roles().to_vec(),
+            },
+            rank: rank_of(user),
+            exp: self.bouncer.expires_at(connection.id()),
+            heartbeat_ms: milliseconds(options.heartbeat),
+            reconnect: Reconnect {
+                first_ms: milliseconds(options.reconnect_first),
+                longest_ms: milliseconds(options.reconnect_longest),
+            },
+            limits: limits(options),
+        };
+        outbox.send(player, hello.json());
+        let person = self.people.get(user.id());
+        for (place, mute, left) in person.iter().flat_map(|person| person.mutes()) {
+            let muted = Told::Muted {
+                room: place.room().map(str::to_owned),
+                left_ms: milliseconds(left),
+                reason: mute.reason.clone(),
+            };
+            outbox.send(player, muted.json());
+        }
+    }
+}
+
+fn limits(options: &ChatOptions) -> Limits {
+    Limits {
+        text_length: options.text_length,
+        burst: options.burst,
+        messages_per_second: options.messages_per_second,
+        rooms_per_player: options.rooms_per_player,
+        history_page: options.history_page,
+    }
+}
+
+/// Another name or other roles: some rooms may not be for this player any more.
+pub(super) fn changed(
+    changed: On<Insert, User>,
+    mut players: Query<(&User, &mut InRooms)>,
+    mut rooms: Query<(&Room, &mut RoomMembers)>,
+    mut untold: ResMut<Untold>,
+    mut outbox: Outbox,
+) {
+    let player = changed.entity;
+    let Ok((user, mut entered)) = players.get_mut(player) else {
+        return;
+    };
+    entered.0.retain(|(entity, name)| {
+        let Ok((room, mut members)) = rooms.get_mut(*entity) else {
+            return false;
+        };
+        members.remove(player);
+        untold.0.insert(*entity);
+        let may_stay = room.access.may_join(user);
+        if may_stay {
+            members.add(player, user);
+        } else {
+            let closed = Told::Closed { room: name.clone() };
+            outbox.send(player, closed.json());
+        }
+        may_stay
+    });
+}
+
+pub(super) fn ask_for_token(expiring: On<TokenExpiring>, mut outbox: Outbox) {
+    let told = Told::Expiring {
+        ends_at: expiring.ends_at,
+    };
+    outbox.send(expiring.entity, told.json());
+}
+
+/// `auth.refresh`
+pub(super) fn refresh(desk: &mut Desk, asker: &Asker, token: String) -> Answer {
+    let connection = desk.world.get::<Connection>(asker.player);
+    let connection = connection.ok_or(ErrorCode::BadToken)?.id();
+    let bouncer = desk.world.resource::<Bouncer>().clone();
+    let token = Credential::new(token);
+    answer_later(desk.world, asker.player, asker.id.clone(), async move {
+        match bouncer.refresh(connection, &token).await {
+            Ok(exp) => Ok(Ack {
+                exp,
+                ..Default::default()
+            }),
+            Err(_) => Err(ErrorCode::BadToken.into()),
+        }
+    });
+    Ok(Reply::Later)
+}
+
+/// A sign of life for those pages that cannot see a ping.
+pub(super) fn beat(
+    settings: Res<ChatSettings>,
+    mut last: Local<Option<Instant>>,
+    mut outbox: Outbox,
+) {
+    let now = Instant::now();
+    if now.duration_since(*last.get_or_insert(now)) >= settings.options.heartbeat {
+        *last = Some(now);
+        outbox.broadcast(Told::Beat {}.json());
+    }
+}

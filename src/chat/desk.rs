@@ -6,7 +6,7 @@ use bevy_ecs::{prelude::*, system::SystemState};
 
 use super::{
     ChatSettings,
-    archive::{Archive, Record},
+    archive::{Archive, ChatRecord},
     error_code::{Denied, ErrorCode},
     members::{InRooms, RoomMembers},
     options::ChatOptions,
@@ -16,9 +16,7 @@ use super::{
     room::{Room, RoomIndex},
     told::{Ack, Told},
 };
-use crate::{
-    Connection, Disconnect, DisconnectReason, Group, Outbox, Players, User, UserId,
-};
+use crate::{Connection, Disconnect, DisconnectReason, Group, Outbox, Players, User, UserId};
 
 /// The answers of one tick, in their order.
 pub(super) struct Desk<'w> {
@@ -194,12 +192,13 @@ impl<'w> Desk<'w> {
     /// What is remembered of this user, of whom only the id is known.
     pub fn person_called(&mut self, user: &UserId) -> Result<Mut<'_, Person>, Denied> {
         let options = self.options.clone();
-        self.world.resource_scope(|world, mut people: Mut<People>| {
-            let players = world.resource::<Players>();
-            let is_connected = |user: &UserId| !players.of(user).is_empty();
-            let met = people.meet(user, &options, is_connected);
-            met.map(drop).ok_or(Denied::from(ErrorCode::Full))
-        })?;
+        self.world
+            .resource_scope(|world, mut people: Mut<People>| {
+                let players = world.resource::<Players>();
+                let is_connected = |user: &UserId| !players.of(user).is_empty();
+                let met = people.meet(user, &options, is_connected);
+                met.map(drop).ok_or(Denied::from(ErrorCode::Full))
+            })?;
         let people = self.world.resource_mut::<People>();
         let found = people.filter_map_unchanged(|people| people.get_mut(user));
         found.ok_or(ErrorCode::Full.into())
@@ -233,9 +232,10 @@ impl<'w> Desk<'w> {
         if let Some(mut members) = self.world.get_mut::<RoomMembers>(room) {
             members.add(player, user);
         }
-        let mut player = self.world.entity_mut(player);
-        let mut rooms = player.entry::<InRooms>().or_default();
-        rooms.get_mut().0.push((room, name.clone()));
+        if let Ok(mut player) = self.world.get_entity_mut(player) {
+            let mut rooms = player.entry::<InRooms>().or_default();
+            rooms.get_mut().0.push((room, name.clone()));
+        }
         self.world.resource_mut::<Untold>().0.insert(room);
     }
 
@@ -251,7 +251,7 @@ impl<'w> Desk<'w> {
     }
 
     /// Keeps it for the next start, if anything is kept.
-    pub fn record(&self, record: impl FnOnce() -> Record) {
+    pub fn record(&self, record: impl FnOnce() -> ChatRecord) {
         if let Some(archive) = self.world.get_resource::<Archive>() {
             archive.put(record());
         }

@@ -29,10 +29,11 @@ impl RoomHistory {
         self.last
     }
 
-    /// What was said before the server started.
-    pub(super) fn restore(&mut self, messages: impl IntoIterator<Item = ChatMessage>) {
-        self.messages = messages.into_iter().collect();
-        self.last = self.messages.back().map_or(0, |last| last.seq);
+    /// With what was said before.
+    pub(super) fn restored(messages: Vec<ChatMessage>) -> Self {
+        let last = messages.last().map_or(0, |last| last.seq);
+        let messages = messages.into();
+        Self { messages, last }
     }
 
     /// The number of the next message, which is said now.

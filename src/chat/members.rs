@@ -8,7 +8,7 @@ use std::{
 
 use bevy_ecs::prelude::*;
 
-use super::told::Member;
+use super::{presence::Untold, told::Member};
 use crate::{Group, User, UserId};
 
 /// Members of one message, so that it fits any queue.
@@ -95,7 +95,7 @@ impl RoomMembers {
     }
 
     /// Whether there is something to tell.
-    pub(super) fn is_changed(&self) -> bool {
+    pub(super) fn has_news(&self) -> bool {
         !self.joined.is_empty() || !self.left.is_empty()
     }
 
@@ -133,10 +133,16 @@ pub(super) fn leave_all(
     left: On<Remove, InRooms>,
     players: Query<&InRooms>,
     mut rooms: Query<&mut RoomMembers>,
+    mut untold: ResMut<Untold>,
 ) {
-    for room in players.get(left.entity).iter().flat_map(|rooms| rooms.iter()) {
+    for room in players
+        .get(left.entity)
+        .iter()
+        .flat_map(|rooms| rooms.iter())
+    {
         if let Ok(mut members) = rooms.get_mut(room) {
             members.remove(left.entity);
+            untold.0.insert(room);
         }
     }
 }
@@ -163,7 +169,7 @@ mod tests {
         assert_eq!(members.shown().len(), 1);
         members.remove(entity(1));
         assert_eq!(names(&members.take_change()), (vec!["ann".to_owned()], 0));
-        assert!(!members.is_changed());
+        assert!(!members.has_news());
         members.remove(entity(2));
         members.add(entity(3), &ann);
         assert_eq!(names(&members.take_change()), (vec!["ann".to_owned()], 0));

@@ -45,11 +45,17 @@ mod text;
 mod told;
 mod visit;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy_app::prelude::*;
 use bevy_ecs::prelude::*;
+use bevy_tokio_tasks::TokioTasksRuntime;
 
+#[cfg(feature = "sqlite")]
+pub use archive::SqliteChat;
+pub use archive::{
+    ArchiveError, ArchiveFuture, ChatArchive, ChatRecord, Kept, KeptMessage, KeptMute,
+};
 pub use error_code::ErrorCode;
 pub use events::{Announcement, Moderated, Moderation, Speaking, Spoken};
 pub use filter::{ChatFilter, Draft, FilterFailure, FilterFuture, Verdict};
@@ -72,7 +78,7 @@ pub enum ChatSystems {
     Tell,
 }
 
-/// The chat. Add it beside the [`BouncerPlugin`](crate::BouncerPlugin), whose
+/// The chat. Add it after the [`BouncerPlugin`](crate::BouncerPlugin), whose
 /// [`subprotocols`](crate::BouncerConfig::subprotocols) should have [`SUBPROTOCOL`].
 ///
 /// ```
@@ -92,6 +98,9 @@ pub enum ChatSystems {
 /// ```
 pub struct ChatPlugin {
     settings: ChatSettings,
+    archive: Option<Arc<dyn ChatArchive>>,
+    /// What the archive has kept, until the plugin is built.
+    kept: Mutex<Kept>,
 }
 
 /// What was given to the plugin.
@@ -112,7 +121,28 @@ impl ChatPlugin {
             options: Arc::new(options),
             filter: None,
         };
-        Ok(Self { settings })
+        Ok(Self {
+            settings,
+            archive: None,
+            kept: Mutex::default(),
+        })
+    }
+
+    /// Keeps messages and mutes there, and begins with those that it has. Blocks until they are loaded; not
+    /// to be called in async code.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] when they cannot be read.
+    pub fn archive(mut self, archive: impl ChatArchive) -> Result<Self, ArchiveError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| ArchiveError(error.to_string()))?;
+        let options = &self.settings.options;
+        let kept = archive.load(options.closed_rooms, options.history);
+        self.kept = Mutex::new(runtime.block_on(kept)?);
+        self.archive = Some(Arc::new(archive));
+        Ok(self)
     }
 
     /// Asks this filter about every message and whisper.
@@ -132,12 +162,27 @@ impl Plugin for ChatPlugin {
                 return;
             }
         };
+        let (mut people, mut past) = (People::default(), archive::Past::default());
+        let kept = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        kept.restore(&self.settings.options, &mut people, &mut past);
+        if let Some(archive) = &self.archive {
+            let Some(runtime) = app.world().get_resource::<TokioTasksRuntime>() else {
+                tracing::error!("the BouncerPlugin has to be added before the ChatPlugin");
+                app.world_mut().write_message(AppExit::error());
+                return;
+            };
+            let queue = self.settings.options.archive_queue;
+            let archive = archive::start(runtime.runtime(), archive.clone(), queue);
+            app.insert_resource(archive)
+                .add_systems(Last, archive::flush.after(BouncerSystems::Shutdown));
+        }
         app.insert_resource(self.settings.clone())
+            .insert_resource(people)
+            .insert_resource(past)
             .insert_resource(mint)
             .init_resource::<filter::Judging>()
             .init_resource::<game_messages::GameMessages>()
             .init_resource::<later::Later>()
-            .init_resource::<People>()
             .init_resource::<presence::Untold>()
             .init_resource::<room::RoomIndex>()
             .add_message::<Announcement>()
@@ -145,12 +190,15 @@ impl Plugin for ChatPlugin {
             .add_message::<Spoken>()
             .add_observer(members::leave_all)
             .add_observer(presence::close)
-            .add_observer(room::index)
+            .add_observer(room::open)
             .add_observer(session::ask_for_token)
             .add_observer(session::changed)
             .add_observer(session::hello)
             .add_observer(session::hello_again)
-            .configure_sets(PreUpdate, ChatSystems::Receive.after(BouncerSystems::Receive))
+            .configure_sets(
+                PreUpdate,
+                ChatSystems::Receive.after(BouncerSystems::Receive),
+            )
             .configure_sets(PostUpdate, ChatSystems::Tell.before(BouncerSystems::Send))
             .add_systems(PreUpdate, receive::receive.in_set(ChatSystems::Receive))
             .add_systems(

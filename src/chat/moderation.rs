@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    archive::Record,
+    archive::{ChatRecord, KeptMute},
     desk::{Answer, Asker, Desk, Reply},
     error_code::{Denied, ErrorCode},
     events::{Moderated, Moderation},
@@ -56,7 +56,10 @@ pub(super) fn mute(
     reason: Option<String>,
 ) -> Answer {
     check_above(desk, asker, &user)?;
-    if room.as_deref().is_some_and(|room| desk.room_called(room).is_none()) {
+    if room
+        .as_deref()
+        .is_some_and(|room| desk.room_called(room).is_none())
+    {
         return Err(ErrorCode::UnknownRoom.into());
     }
     let longest = desk.options.longest_mute;
@@ -73,11 +76,14 @@ pub(super) fn mute(
     let mut person = desk.person_called(&user)?;
     person.mute(place.clone(), mute.clone());
     let name = person.name.clone();
-    desk.record(|| Record::Mute {
-        user: user.clone(),
-        name,
-        place: place.clone(),
-        mute,
+    desk.record(|| {
+        ChatRecord::Muted(KeptMute {
+            user: user.clone(),
+            name,
+            room: room.clone(),
+            until: mute.until,
+            reason: reason.clone(),
+        })
     });
     let told = Told::Muted {
         room,
@@ -95,19 +101,11 @@ pub(super) fn mute(
 }
 
 /// `mod.unmute`
-pub(super) fn unmute(
-    desk: &mut Desk,
-    asker: &Asker,
-    user: UserId,
-    room: Option<String>,
-) -> Answer {
+pub(super) fn unmute(desk: &mut Desk, asker: &Asker, user: UserId, room: Option<String>) -> Answer {
     check_above(desk, asker, &user)?;
     let place = MutedIn::new(room.clone());
     if desk.person_called(&user)?.unmute(&place) {
-        desk.record(|| Record::Unmute {
-            user: user.clone(),
-            place: place.clone(),
-        });
+        desk.record(|| ChatRecord::Unmuted(user.clone(), room.clone()));
         desk.tell_user(&user, &Told::Unmuted { room });
     }
     note(desk, asker, Moderation::Unmute(user, place), None);
@@ -137,16 +135,16 @@ pub(super) fn mutes(desk: &mut Desk, asker: &Asker) -> Answer {
 }
 
 /// `mod.kick`
-pub(super) fn kick(
-    desk: &mut Desk,
-    asker: &Asker,
-    user: UserId,
-    reason: Option<String>,
-) -> Answer {
+pub(super) fn kick(desk: &mut Desk, asker: &Asker, user: UserId, reason: Option<String>) -> Answer {
     check_above(desk, asker, &user)?;
     match desk.world.get_resource::<Cluster>() {
         Some(cluster) => drop(cluster.kick_everywhere(&user, reason.as_deref())),
-        None => _ = desk.world.resource::<Bouncer>().kick(&user, reason.as_deref()),
+        None => {
+            _ = desk
+                .world
+                .resource::<Bouncer>()
+                .kick(&user, reason.as_deref())
+        }
     }
     desk.gone.insert(user.clone());
     note(desk, asker, Moderation::Kick(user), reason);
@@ -166,7 +164,13 @@ pub(super) fn ban(
     if let Some(until) = until {
         revocation = revocation.until(until);
     }
-    bar(desk, asker, revocation, Moderation::Ban(user, until), reason)
+    bar(
+        desk,
+        asker,
+        revocation,
+        Moderation::Ban(user, until),
+        reason,
+    )
 }
 
 /// `mod.revoke`
@@ -274,7 +278,7 @@ pub(super) fn delete(desk: &mut Desk, asker: &Asker, room: &str, mid: &str) -> A
         return done();
     };
     let room: std::sync::Arc<str> = room.into();
-    desk.record(|| Record::Deleted { mid: mid.clone() });
+    desk.record(|| ChatRecord::Deleted(mid.clone()));
     desk.tell_room(entity, &Told::Deleted { room, seq, mid });
     if !is_own {
         note(desk, asker, Moderation::Delete(entity, seq), None);

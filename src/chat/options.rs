@@ -33,6 +33,11 @@ pub struct ChatOptions {
     /// Messages that somebody gets who joins, and at most with one `chat.history`. Default 50, at most
     /// `history`.
     pub history_page: usize,
+    /// Closed rooms whose messages are remembered for when they are opened again, those of the last start
+    /// included. Default 1000, 1 to 1 000 000.
+    pub closed_rooms: usize,
+    /// Records that wait for the archive; more are lost, and the log says so. Default 10 000, 1 to 1 000 000.
+    pub archive_queue: usize,
     /// Rooms that one player may be in. Default 32, 1 to 10 000.
     pub rooms_per_player: usize,
     /// Members of one room, players rather than users. Default 10 000, 1 to 1 000 000.
@@ -76,6 +81,8 @@ impl Default for ChatOptions {
             requests_per_second: 20.0,
             history: 100,
             history_page: 50,
+            closed_rooms: 1000,
+            archive_queue: 10_000,
             rooms_per_player: 32,
             members_per_room: 10_000,
             presence_interval: Duration::from_millis(250),
@@ -106,6 +113,8 @@ impl ChatOptions {
             ("filter_queue", self.filter_queue, 100_000),
             ("history", self.history, 100_000),
             ("history_page", self.history_page, self.history),
+            ("closed_rooms", self.closed_rooms, 1_000_000),
+            ("archive_queue", self.archive_queue, 1_000_000),
             ("rooms_per_player", self.rooms_per_player, 10_000),
             ("members_per_room", self.members_per_room, 1_000_000),
             ("remembered_ids", self.remembered_ids, 10_000),
@@ -115,8 +124,18 @@ impl ChatOptions {
         for (field, value, most) in counts {
             check(field, &value, &1, &most)?;
         }
-        check("messages_per_second", &self.messages_per_second, &0.01, &1000.0)?;
-        check("requests_per_second", &self.requests_per_second, &0.1, &10_000.0)?;
+        check(
+            "messages_per_second",
+            &self.messages_per_second,
+            &0.01,
+            &1000.0,
+        )?;
+        check(
+            "requests_per_second",
+            &self.requests_per_second,
+            &0.1,
+            &10_000.0,
+        )?;
         let millisecond = Duration::from_millis(1);
         let second = Duration::from_secs(1);
         let day = second * 24 * 3600;
@@ -129,9 +148,24 @@ impl ChatOptions {
                 second * 60,
             ),
             ("heartbeat", self.heartbeat, second, second * 3600),
-            ("reconnect_first", self.reconnect_first, millisecond, second * 60),
-            ("reconnect_longest", self.reconnect_longest, millisecond, second * 3600),
-            ("filter_deadline", self.filter_deadline, millisecond, second * 60),
+            (
+                "reconnect_first",
+                self.reconnect_first,
+                millisecond,
+                second * 60,
+            ),
+            (
+                "reconnect_longest",
+                self.reconnect_longest,
+                millisecond,
+                second * 3600,
+            ),
+            (
+                "filter_deadline",
+                self.filter_deadline,
+                millisecond,
+                second * 60,
+            ),
             ("longest_mute", self.longest_mute, second, day * 3650),
         ] {
             check(field, &value, &least, &most)?;

@@ -93,7 +93,9 @@ impl Person {
     /// The answer that the same id got before.
     pub fn answered(&self, id: &str) -> Option<&Told> {
         let mut answers = self.answered.iter().rev();
-        answers.find(|(known, _)| known == id).map(|(_, answer)| answer)
+        answers
+            .find(|(known, _)| known == id)
+            .map(|(_, answer)| answer)
     }
 
     pub fn remember(&mut self, id: String, answer: Told, most: usize) {

@@ -5,8 +5,11 @@ use std::{collections::BTreeSet, time::Instant};
 use bevy_ecs::{prelude::*, system::SystemState};
 
 use super::{
+    ChatSettings,
+    archive::Past,
     desk::Desk,
     events::Announcement,
+    history::RoomHistory,
     members::{InRooms, RoomMembers},
     room::{Room, RoomIndex, RoomRules},
     speak::{Teller, say},
@@ -77,7 +80,7 @@ fn tell_presence(desk: &mut Desk, entity: Entity) {
     }
     members.told_at = Some(now);
     let mut changes = Vec::new();
-    while members.is_changed() {
+    while members.has_news() {
         changes.push(members.take_change());
     }
     for change in changes {
@@ -93,17 +96,20 @@ fn tell_presence(desk: &mut Desk, entity: Entity) {
 /// A room is no more.
 pub(super) fn close(
     removed: On<Remove, Room>,
-    rooms: Query<(&Room, &RoomMembers)>,
+    mut rooms: Query<(&Room, &RoomMembers, &mut RoomHistory)>,
     mut players: Query<&mut InRooms>,
     mut index: ResMut<RoomIndex>,
+    mut past: ResMut<Past>,
+    settings: Res<ChatSettings>,
     mut outbox: Outbox,
 ) {
-    let Ok((room, members)) = rooms.get(removed.entity) else {
+    let Ok((room, members, mut history)) = rooms.get_mut(removed.entity) else {
         return;
     };
     let name = room.shared_name();
     if index.0.get(&name) == Some(&removed.entity) {
         index.0.remove(&name);
+        past.put(name.clone(), &mut history, settings.options.closed_rooms);
     }
     for (player, _) in members.iter() {
         if let Ok(mut rooms) = players.get_mut(player) {

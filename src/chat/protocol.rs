@@ -129,7 +129,10 @@ mod tests {
         assert_eq!(asked.id.as_deref(), Some("c1"));
         assert_eq!(asked.what, Ok(Op::Chat(request)));
         let other = parse(r#"{"op":"move","d":{"x":1}}"#).what;
-        assert_eq!(other, Ok(Op::Other("move".into(), serde_json::json!({"x": 1}))));
+        assert_eq!(
+            other,
+            Ok(Op::Other("move".into(), serde_json::json!({"x": 1})))
+        );
     }
 
     #[test]

@@ -77,7 +77,10 @@ fn dispatch(desk: &mut Desk, asker: &Asker, op: Op) -> Answer {
         Op::Chat(request) => request,
         Op::Other(op, content) => return GameMessages::receive(desk, asker, &op, content),
     };
-    if !matches!(request, Request::ChatSend { .. } | Request::ChatWhisper { .. }) {
+    if !matches!(
+        request,
+        Request::ChatSend { .. } | Request::ChatWhisper { .. }
+    ) {
         let (options, now) = (desk.options.clone(), desk.now);
         let mut person = desk.person(&asker.user)?;
         let (burst, rate) = (options.requests_burst, options.requests_per_second);

@@ -9,6 +9,7 @@ use std::{
 use bevy_ecs::prelude::*;
 
 use super::{
+    archive::Past,
     history::RoomHistory,
     members::RoomMembers,
     protocol::ROOM_BYTES,
@@ -130,8 +131,14 @@ impl RoomRules {
 #[derive(Resource, Default)]
 pub(super) struct RoomIndex(pub HashMap<Arc<str>, Entity>);
 
-pub(super) fn index(added: On<Add, Room>, rooms: Query<&Room>, mut index: ResMut<RoomIndex>) {
-    let Ok(room) = rooms.get(added.entity) else {
+/// A room is open: it can be found, and has what was said in it before.
+pub(super) fn open(
+    added: On<Add, Room>,
+    mut rooms: Query<(&Room, &mut RoomHistory)>,
+    mut index: ResMut<RoomIndex>,
+    mut past: ResMut<Past>,
+) {
+    let Ok((room, mut history)) = rooms.get_mut(added.entity) else {
         return;
     };
     if !(1..=ROOM_BYTES).contains(&room.name.len()) {
@@ -140,5 +147,6 @@ pub(super) fn index(added: On<Add, Room>, rooms: Query<&Room>, mut index: ResMut
         tracing::error!(room = %room.name, "there is a room of this name: nobody can join the second one");
     } else {
         index.0.insert(room.shared_name(), added.entity);
+        past.take(&room.name, &mut history);
     }
 }

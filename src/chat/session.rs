@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use bevy_ecs::prelude::*;
 
-
 use super::{
     ChatSettings,
     desk::{Answer, Asker, Desk, Reply},
@@ -18,9 +17,7 @@ use super::{
     room::Room,
     told::{Ack, Limits, Reconnect, SelfUser, Told, milliseconds},
 };
-use crate::{
-    Bouncer, Connection, Credential, LinkRestored, Outbox, TokenExpiring, User,
-};
+use crate::{Bouncer, Connection, Credential, LinkRestored, Outbox, TokenExpiring, User};
 
 pub(super) fn hello(
     joined: On<Add, User>,

@@ -6,7 +6,7 @@ use bevy_ecs::prelude::*;
 
 use super::{
     ChatSettings,
-    archive::Record,
+    archive::{ChatRecord, KeptMessage},
     desk::{Answer, Asker, Desk, Reply},
     error_code::{Denied, ErrorCode},
     events::{Speaking, Spoken},
@@ -230,9 +230,12 @@ pub(super) fn say(
     teller: Teller,
     text: String,
 ) -> Result<Ack, Denied> {
-    let (mid, most) = (desk.world.resource_mut::<Mint>().next(), desk.options.history);
+    let (mid, most) = (
+        desk.world.resource_mut::<Mint>().next(),
+        desk.options.history,
+    );
     let (user, client_id) = match &teller {
-        Teller::User(user, id) => (Some((*user).clone()), id.map(str::to_owned)),
+        Teller::User(user, id) => (Some((*user).clone()), *id),
         _ => (None, None),
     };
     let from = match teller {
@@ -263,10 +266,7 @@ pub(super) fn say(
         ts: Some(message.ts),
         ..Default::default()
     };
-    desk.record(|| Record::Said {
-        message: message.clone(),
-        client_id,
-    });
+    desk.record(|| ChatRecord::Said(KeptMessage::new(&message, client_id)));
     desk.tell_room(room, &Told::Message(message));
     desk.world.write_message(Spoken {
         room,
@@ -277,16 +277,16 @@ pub(super) fn say(
     Ok(ack)
 }
 
-fn tell_in_private(
-    desk: &mut Desk,
-    user: &User,
-    to: &UserId,
-    text: String,
-) -> Result<Ack, Denied> {
+fn tell_in_private(desk: &mut Desk, user: &User, to: &UserId, text: String) -> Result<Ack, Denied> {
     let players = desk.players_of(to);
-    let receiver = players.first().and_then(|player| desk.world.get::<User>(*player));
+    let receiver = players
+        .first()
+        .and_then(|player| desk.world.get::<User>(*player));
     let receiver = Speaker::from(receiver.ok_or(ErrorCode::UnknownUser)?);
-    let (mid, ts) = (desk.world.resource_mut::<Mint>().next(), unix_milliseconds());
+    let (mid, ts) = (
+        desk.world.resource_mut::<Mint>().next(),
+        unix_milliseconds(),
+    );
     let whisper = Told::Whisper {
         mid: mid.clone(),
         ts,

@@ -20,8 +20,7 @@ pub(super) fn check(text: &str, most: usize) -> Result<&str, ErrorCode> {
 
 /// Control characters but for the line break, and those that turn the direction of text around.
 fn is_forbidden(character: char) -> bool {
-    let turns_around =
-        matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}');
+    let turns_around = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}');
     turns_around || (character.is_control() && character != '\n')
 }
 

@@ -105,7 +105,10 @@ pub(super) fn history(
         ..Default::default()
     };
     if let Some(history) = desk.world.get::<RoomHistory>(entity) {
-        put(history.page(after, before, desk.options.history_page), &mut ack);
+        put(
+            history.page(after, before, desk.options.history_page),
+            &mut ack,
+        );
     }
     Ok(ack.into())
 }

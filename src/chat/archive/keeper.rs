@@ -1,0 +1,76 @@
+//! Hands records to the archive, off the ECS thread.
+
+use std::{sync::Arc, time::Duration};
+
+use bevy_app::AppExit;
+use bevy_ecs::{message::Messages, prelude::*};
+use bevy_tokio_tasks::TokioTasksRuntime;
+use tokio::{runtime::Runtime, sync::mpsc, task::JoinHandle};
+
+use super::{ChatArchive, ChatRecord};
+
+/// Records that are stored together.
+const BATCH: usize = 512;
+/// Waits between attempts to store.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How long the end of the app waits for what is not stored yet.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// Where records go.
+#[derive(Resource)]
+pub struct Archive {
+    records: mpsc::Sender<ChatRecord>,
+    keeper: JoinHandle<()>,
+}
+
+impl Archive {
+    /// Never waits: when nothing can be written for long, what does not fit is lost, and the log says so.
+    pub fn put(&self, record: ChatRecord) {
+        if self.records.try_send(record).is_err() {
+            tracing::error!("a part of the chat is not kept: chat.archive_queue is full");
+        }
+    }
+}
+
+/// Begins to keep.
+pub fn start(runtime: &Runtime, archive: Arc<dyn ChatArchive>, queue: usize) -> Archive {
+    let (sender, records) = mpsc::channel(queue);
+    let keeper = runtime.spawn(keep(archive, records));
+    Archive {
+        records: sender,
+        keeper,
+    }
+}
+
+async fn keep(archive: Arc<dyn ChatArchive>, mut records: mpsc::Receiver<ChatRecord>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while records.recv_many(&mut batch, BATCH).await > 0 {
+        let mut wait = FIRST_WAIT;
+        while let Err(error) = archive.store(&batch).await {
+            tracing::error!(%error, records = batch.len(), "the chat is not kept yet");
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+        batch.clear();
+    }
+}
+
+/// When the app ends, it waits a moment until everything is stored.
+pub fn flush(world: &mut World) {
+    let exits = world.get_resource::<Messages<AppExit>>();
+    if exits.is_none_or(Messages::is_empty) {
+        return;
+    }
+    let Some(Archive { records, keeper }) = world.remove_resource::<Archive>() else {
+        return;
+    };
+    drop(records);
+    let Some(runtime) = world.get_resource::<TokioTasksRuntime>() else {
+        return;
+    };
+    let stored = async { tokio::time::timeout(LAST_WAIT, keeper).await };
+    if runtime.runtime().block_on(stored).is_err() {
+        tracing::error!("the app ends, and the last of the chat is not kept");
+    }
+}

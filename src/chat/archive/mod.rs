@@ -1,0 +1,188 @@
+//! What outlasts the server: messages and mutes.
+
+mod keeper;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
+
+use bevy_ecs::prelude::*;
+use thiserror::Error;
+
+pub(super) use keeper::{Archive, flush, start};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteChat;
+
+use super::{
+    ChatOptions,
+    history::RoomHistory,
+    people::{Mute, MutedIn, People},
+    protocol::Body,
+    told::{Ack, ChatMessage, Speaker, Told},
+};
+use crate::UserId;
+
+/// The archive failed; the words are for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the chat's archive failed: {0}")]
+pub struct ArchiveError(pub String);
+
+/// What a [`ChatArchive`] returns.
+pub type ArchiveFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, ArchiveError>> + Send + 'a>>;
+
+/// Where messages and mutes outlive the process. Called beside the frame.
+pub trait ChatArchive: Send + Sync + 'static {
+    /// The mutes that hold, and the last messages of the rooms in which somebody spoke last: of at most
+    /// `rooms`, at most `messages` each. What is older may be forgotten. Called once, before the app runs.
+    fn load(&self, rooms: usize, messages: usize) -> ArchiveFuture<'_, Kept>;
+    /// Keeps what happened, all of it or nothing. After an error it is called again with the same.
+    fn store<'a>(&'a self, records: &'a [ChatRecord]) -> ArchiveFuture<'a, ()>;
+}
+
+/// Something to keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChatRecord {
+    /// Something was said.
+    Said(KeptMessage),
+    /// The words of the message of this name are gone.
+    Deleted(Arc<str>),
+    /// Somebody may not speak. It takes the place of the user's mute in the same room.
+    Muted(KeptMute),
+    /// Somebody may speak again in a room, or, without one, wherever no other mute holds.
+    Unmuted(UserId, Option<String>),
+}
+
+/// A message of a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptMessage {
+    /// The room's name.
+    pub room: Arc<str>,
+    /// Its number in the room.
+    pub seq: u64,
+    /// Its own name.
+    pub mid: Arc<str>,
+    /// When it was said, in unix milliseconds.
+    pub at: u64,
+    /// Who said it, unless the game did.
+    pub user: Option<UserId>,
+    /// What they are called; `None` for the game itself.
+    pub name: Option<Arc<str>>,
+    /// The words; `None` when it was deleted.
+    pub text: Option<String>,
+    /// What the client called its request, so that it is not said again.
+    pub client_id: Option<String>,
+}
+
+/// Somebody may not speak.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptMute {
+    /// Who.
+    pub user: UserId,
+    /// What they are called, as far as that is known.
+    pub name: String,
+    /// The room's name; `None` everywhere.
+    pub room: Option<String>,
+    /// Until then, in unix milliseconds.
+    pub until: u64,
+    /// The moderator's reason.
+    pub reason: Option<String>,
+}
+
+/// What an archive has kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Messages, those of one room in their order.
+    pub messages: Vec<KeptMessage>,
+    /// Mutes.
+    pub mutes: Vec<KeptMute>,
+}
+
+impl KeptMessage {
+    pub(super) fn new(message: &ChatMessage, client_id: Option<&str>) -> Self {
+        Self {
+            room: message.room.clone(),
+            seq: message.seq,
+            mid: message.mid.clone(),
+            at: message.ts,
+            user: message.author().cloned(),
+            name: message.from.as_ref().map(|from| from.name.clone()),
+            text: message.d.as_ref().map(|body| body.text.clone()),
+            client_id: client_id.map(str::to_owned),
+        }
+    }
+
+    fn message(self) -> ChatMessage {
+        ChatMessage {
+            room: self.room,
+            seq: self.seq,
+            mid: self.mid,
+            ts: self.at,
+            from: self.name.map(|name| Speaker {
+                id: self.user,
+                name,
+            }),
+            deleted: self.text.is_none(),
+            d: self.text.map(|text| Body { text }),
+        }
+    }
+}
+
+/// What was said in rooms that are not open, by the rooms' names.
+#[derive(Resource, Default)]
+pub(super) struct Past(HashMap<Arc<str>, RoomHistory>);
+
+impl Past {
+    /// A room is closed.
+    pub fn put(&mut self, name: Arc<str>, history: &mut RoomHistory, most: usize) {
+        if self.0.len() < most {
+            self.0.insert(name, std::mem::take(history));
+        }
+    }
+
+    /// A room is open again.
+    pub fn take(&mut self, name: &str, history: &mut RoomHistory) {
+        if let Some(past) = self.0.remove(name) {
+            *history = past;
+        }
+    }
+}
+
+impl Kept {
+    /// Brings everything back.
+    pub(super) fn restore(self, options: &ChatOptions, people: &mut People, past: &mut Past) {
+        let nobody_is_connected = |_: &UserId| false;
+        for mute in self.mutes {
+            let Some(person) = people.meet(&mute.user, options, nobody_is_connected) else {
+                tracing::error!(user = %mute.user, "a mute is lost: chat.remembered_users is too low");
+                continue;
+            };
+            person.name = mute.name;
+            let place = MutedIn::new(mute.room);
+            let (until, reason) = (mute.until, mute.reason);
+            person.mute(place, Mute { until, reason });
+        }
+        let mut rooms: HashMap<Arc<str>, Vec<ChatMessage>> = HashMap::new();
+        for mut kept in self.messages {
+            if let (Some(user), Some(id)) = (&kept.user, kept.client_id.take())
+                && let Some(person) = people.meet(user, options, nobody_is_connected)
+            {
+                let ack = Ack {
+                    re: id.clone(),
+                    room: Some(kept.room.clone()),
+                    seq: Some(kept.seq),
+                    mid: Some(kept.mid.clone()),
+                    ts: Some(kept.at),
+                    ..Default::default()
+                };
+                let answer = Told::Ack(Box::new(ack));
+                person.remember(id, answer, options.remembered_ids);
+            }
+            let messages = rooms.entry(kept.room.clone()).or_default();
+            messages.push(kept.message());
+        }
+        let histories = rooms.into_iter();
+        let histories = histories.map(|(name, messages)| (name, RoomHistory::restored(messages)));
+        past.0.extend(histories);
+    }
+}

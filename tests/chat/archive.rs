@@ -1,0 +1,127 @@
+//! What outlasts the server.
+#![cfg(feature = "sqlite")]
+
+use std::path::Path;
+
+use bevy_app::AppExit;
+use bevy_bouncer::chat::*;
+use serde_json::{Value, json};
+
+use crate::{support::*, talker::*};
+
+fn kept(file: &Path, change: impl FnOnce(&mut ChatOptions)) -> Game {
+    let mut options = options();
+    change(&mut options);
+    let archive = SqliteChat::open(file).unwrap();
+    open(ChatPlugin::new(options).unwrap().archive(archive).unwrap())
+}
+
+/// Ends the app as a game does.
+fn exit(mut game: Game) {
+    game.world().write_message(AppExit::Success);
+    game.tick();
+}
+
+fn texts(answer: &Value) -> Vec<String> {
+    let messages = answer["messages"].as_array().unwrap();
+    messages.iter().map(text_of).collect()
+}
+
+#[test]
+fn messages_mutes_and_ids_outlast_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chat.db");
+    let mut game = kept(&file, |_| ());
+    let mut ann = Talker::in_room(&mut game, "ann");
+    let mut moderator = Talker::in_room(&mut game, "mod-1");
+    let mut first = said("first");
+    first["id"] = json!("m1");
+    let answer = ann.ack(&mut game, first.clone());
+    let mid = ann.say(&mut game, "oops")["mid"].clone();
+    ann.ack(
+        &mut game,
+        json!({"op": "chat.delete", "room": "a", "mid": mid}),
+    );
+    for (user, room) in [
+        ("ann", Value::Null),
+        ("bob", json!("a")),
+        ("eve", Value::Null),
+    ] {
+        drop(Talker::join(&mut game, user));
+        let mute = json!({"op": "mod.mute", "user": user, "room": room, "reason": "calm down"});
+        moderator.ack(&mut game, mute);
+    }
+    moderator.ack(&mut game, json!({"op": "mod.unmute", "user": "eve"}));
+    exit(game);
+
+    let mut game = kept(&file, |_| ());
+    let mut ann = Talker::join(&mut game, "ann");
+    assert_eq!(ann.hear(&mut game, "muted")["reason"], "calm down");
+    let again = ann.ack(&mut game, json!({"op": "room.join", "room": "a"}));
+    assert_eq!(texts(&again), ["first", "(deleted)"]);
+    assert_eq!(again["seq"], 2);
+    // It was said, and is not said again.
+    assert_eq!(ann.ack(&mut game, first), answer);
+    assert_eq!(ann.err(&mut game, said("third")), "muted");
+    let mut bob = Talker::in_room(&mut game, "bob");
+    assert_eq!(bob.err(&mut game, said("third")), "muted");
+    bob.ack(&mut game, whispered("ann", "psst"));
+    let mut eve = Talker::in_room(&mut game, "eve");
+    let third = eve.say(&mut game, "third");
+    assert_eq!(third["seq"], 3);
+    assert_ne!(third["mid"], answer["mid"]);
+}
+
+#[test]
+fn p09_the_file_keeps_as_many_messages_as_the_chat() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chat.db");
+    let few = |options: &mut ChatOptions| {
+        options.history = 3;
+        options.history_page = 3;
+        options.closed_rooms = 1;
+    };
+    let mut game = kept(&file, few);
+    let mut ann = Talker::in_room(&mut game, "ann");
+    for number in 0..10 {
+        ann.say(&mut game, &number.to_string());
+    }
+    ann.ack(&mut game, json!({"op": "room.join", "room": "b"}));
+    ann.ack(
+        &mut game,
+        json!({"op": "chat.send", "room": "b", "d": {"text": "b"}}),
+    );
+    exit(game);
+    let archive = SqliteChat::open(&file).unwrap();
+    let kept = block_on(archive.load(10, 100)).unwrap();
+    let numbers: Vec<_> = kept.messages.iter().map(|said| said.seq).collect();
+    assert_eq!(numbers, [8, 9, 10, 1]);
+    // Of the rooms, those where somebody spoke last.
+    let kept = block_on(archive.load(1, 100)).unwrap();
+    assert_eq!(kept.messages.len(), 1);
+    assert_eq!(&*kept.messages[0].room, "b");
+}
+
+#[test]
+fn a_file_that_is_no_archive_is_said_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chat.db");
+    std::fs::write(
+        &file,
+        "this is no database, but long enough to be looked at",
+    )
+    .unwrap();
+    let error = SqliteChat::open(&file).unwrap_err();
+    assert!(
+        error.to_string().starts_with("the chat's archive failed: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_bad_option_is_named_at_the_start() {
+    let mut options = options();
+    options.text_length = 0;
+    let error = ChatPlugin::new(options).err().unwrap();
+    assert_eq!(error.field, "chat.text_length");
+}

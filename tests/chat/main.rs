@@ -1,0 +1,13 @@
+//! The chat from outside: real clients that speak `bouncer.v1`, and a game beside it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod archive;
+mod filter;
+mod game;
+mod messages;
+mod moderation;
+mod rooms;
+mod sessions;
+mod talker;

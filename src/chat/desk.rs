@@ -180,12 +180,8 @@ impl<'w> Desk<'w> {
 
     /// What is remembered of this user, brought up to date.
     pub fn person(&mut self, user: &User) -> Result<Mut<'_, Person>, Denied> {
-        let rank = rank_of(user);
         let mut person = self.person_called(user.id())?;
-        person.rank = rank;
-        if person.name != user.name() {
-            user.name().clone_into(&mut person.name);
-        }
+        person.update(user);
         Ok(person)
     }
 

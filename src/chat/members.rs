@@ -87,11 +87,13 @@ impl RoomMembers {
         }
     }
 
-    /// Each user once, as many as are shown.
+    /// Each user once, as many as are shown, by name.
     pub(super) fn shown(&self) -> Vec<Member> {
         let mut seen = BTreeSet::new();
         let users = self.players.values().filter(|user| seen.insert(user.id()));
-        users.take(MEMBERS_SHOWN).map(Member::from).collect()
+        let mut shown: Vec<_> = users.take(MEMBERS_SHOWN).map(Member::from).collect();
+        shown.sort_by(|a, b| a.name.cmp(&b.name));
+        shown
     }
 
     /// Whether there is something to tell.

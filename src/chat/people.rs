@@ -11,9 +11,10 @@ use super::{
     error_code::{Denied, ErrorCode},
     options::ChatOptions,
     pace::{Bucket, Pace},
+    rank::rank_of,
     told::{Told, unix_milliseconds},
 };
-use crate::UserId;
+use crate::{User, UserId};
 
 /// Within this time, [`ChatOptions::errors`] are too many.
 const ERRORS_WITHIN: Duration = Duration::from_secs(5);
@@ -87,6 +88,14 @@ impl Person {
             mutes: HashMap::new(),
             errors: VecDeque::new(),
             seen_at: now,
+        }
+    }
+
+    /// As the user is now.
+    pub fn update(&mut self, user: &User) {
+        self.rank = rank_of(user);
+        if self.name != user.name() {
+            user.name().clone_into(&mut self.name);
         }
     }
 

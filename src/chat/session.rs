@@ -17,15 +17,18 @@ use super::{
     room::Room,
     told::{Ack, Limits, Reconnect, SelfUser, Told, milliseconds},
 };
-use crate::{Bouncer, Connection, Credential, LinkRestored, Outbox, TokenExpiring, User};
+use crate::{
+    Bouncer, Connection, Credential, LinkRestored, Outbox, Players, TokenExpiring, User, UserId,
+};
 
 pub(super) fn hello(
     joined: On<Add, User>,
     players: Query<(&User, &Connection)>,
-    greeter: Greeter,
+    mut greeter: Greeter,
     outbox: Outbox,
 ) {
     if let Ok((user, connection)) = players.get(joined.entity) {
+        greeter.meet(user);
         greeter.greet(joined.entity, user, connection, outbox);
     }
 }
@@ -54,10 +57,22 @@ pub(super) fn hello_again(
 pub(super) struct Greeter<'w> {
     settings: Res<'w, ChatSettings>,
     bouncer: Res<'w, Bouncer>,
-    people: Res<'w, People>,
+    people: ResMut<'w, People>,
+    players: Res<'w, Players>,
 }
 
 impl Greeter<'_> {
+    /// Whoever was here can be moderated, also when they have left.
+    fn meet(&mut self, user: &User) {
+        let is_connected = |user: &UserId| !self.players.of(user).is_empty();
+        let met = self
+            .people
+            .meet(user.id(), &self.settings.options, is_connected);
+        if let Some(person) = met {
+            person.update(user);
+        }
+    }
+
     fn greet(&self, player: Entity, user: &User, connection: &Connection, mut outbox: Outbox) {
         let options = &self.settings.options;
         let hello = Told::Hello {

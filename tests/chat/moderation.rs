@@ -77,7 +77,7 @@ fn a_mute_of_one_room_holds_there_only_and_can_be_lifted() {
 
 #[test]
 fn a_moderator_cannot_touch_a_peer_or_a_superior() {
-    let mut game = start();
+    let mut game = chat(|options| options.errors = 1000);
     let mut ann = Talker::in_room(&mut game, "ann");
     let mut moderator = Talker::in_room(&mut game, "mod-1");
     let mut other = Talker::in_room(&mut game, "mod-2");

@@ -52,10 +52,7 @@ fn p07_a_client_is_asked_for_a_new_token_and_gives_it() {
     config.limits.refresh_pause = Duration::ZERO;
     let mut game = open_with(config, ChatPlugin::new(options()).unwrap());
     let ends = token_until("ann", "one", 5);
-    let mut ann = Talker {
-        client: game.connect(&ends).unwrap(),
-        ..Talker::join(&mut game, "bob")
-    };
+    let mut ann = Talker::over(game.connect(&ends).unwrap());
     let ends_at = ann.hear(&mut game, "auth.expiring")["ends_at"].as_u64();
     assert!(ends_at.unwrap().abs_diff(unix_now() + 5) < 60);
     let refresh = |token: &str| json!({"op": "auth.refresh", "token": token});

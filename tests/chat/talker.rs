@@ -1,6 +1,9 @@
 //! A game with a chat, and somebody who talks.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 use bevy_bouncer::{chat::*, *};
 use bevy_ecs::prelude::*;
@@ -71,13 +74,15 @@ pub fn room(game: &mut Game, name: &str) -> Entity {
     found.next().unwrap().0
 }
 
+/// No id is used twice, also not by another connection of a user.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// Somebody who talks.
 pub struct Talker {
     pub client: Client,
     /// What was heard and not looked at.
     pub heard: Vec<Value>,
     pub closed: Option<(u16, String)>,
-    next: u64,
 }
 
 impl Talker {
@@ -91,11 +96,14 @@ impl Talker {
 
     #[track_caller]
     pub fn arrive(game: &mut Game, user: &str) -> Self {
+        Self::over(game.join(user))
+    }
+
+    pub fn over(client: Client) -> Self {
         Self {
-            client: game.join(user),
+            client,
             heard: Vec::new(),
             closed: None,
-            next: 0,
         }
     }
 
@@ -158,8 +166,8 @@ impl Talker {
     #[track_caller]
     pub fn ask(&mut self, game: &mut Game, mut request: Value) -> Value {
         if request["id"].is_null() {
-            self.next += 1;
-            request["id"] = format!("r{}", self.next).into();
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            request["id"] = format!("r{number}").into();
         }
         let id = request["id"].clone();
         self.send(request);

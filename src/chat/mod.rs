@@ -22,6 +22,8 @@
 
 mod archive;
 mod desk;
+#[cfg(test)]
+mod document;
 mod error_code;
 mod events;
 mod filter;

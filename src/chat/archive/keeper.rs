@@ -11,6 +11,8 @@ use super::{ChatArchive, ChatRecord};
 
 /// Records that are stored together.
 const BATCH: usize = 512;
+/// How long records are collected, so that the disk is asked ten times a second at most.
+const COLLECTING: Duration = Duration::from_millis(100);
 /// Waits between attempts to store.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -46,6 +48,14 @@ pub fn start(runtime: &Runtime, archive: Arc<dyn ChatArchive>, queue: usize) -> 
 async fn keep(archive: Arc<dyn ChatArchive>, mut records: mpsc::Receiver<ChatRecord>) {
     let mut batch = Vec::with_capacity(BATCH);
     while records.recv_many(&mut batch, BATCH).await > 0 {
+        if !records.is_closed() {
+            tokio::time::sleep(COLLECTING).await;
+        }
+        while batch.len() < BATCH
+            && let Ok(record) = records.try_recv()
+        {
+            batch.push(record);
+        }
         let mut wait = FIRST_WAIT;
         while let Err(error) = archive.store(&batch).await {
             tracing::error!(%error, records = batch.len(), "the chat is not kept yet");

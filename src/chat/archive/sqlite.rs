@@ -65,7 +65,7 @@ const EXPIRE: &str = "DELETE FROM chat_mutes WHERE until <= ?1";
 /// Messages and mutes in the tables `chat_messages` and `chat_mutes` of an SQLite file, which is created when it
 /// is missing. Of each room it keeps about as many messages as the chat remembers.
 ///
-/// What was said is on the disk some milliseconds later: the frame does not wait for it, so a crash can
+/// What was said is on the disk a tenth of a second later: the frame does not wait for it, so a crash can
 /// lose the last of it. An ordinary end of the app loses nothing.
 ///
 /// ```no_run

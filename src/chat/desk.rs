@@ -200,6 +200,17 @@ impl<'w> Desk<'w> {
         found.ok_or(ErrorCode::Full.into())
     }
 
+    /// What a user is called who is here, or was.
+    pub fn name_of(&self, user: &UserId) -> Option<String> {
+        let player = self.players_of(user).first().copied();
+        let here = player.and_then(|player| self.world.get::<User>(player));
+        let was = || {
+            let person = self.world.resource::<People>().get(user)?;
+            Some(person.name.clone()).filter(|name| !name.is_empty())
+        };
+        here.map(|user| user.name().to_owned()).or_else(was)
+    }
+
     /// The rank of a user who is here, or was. `None` when nothing is known.
     pub fn rank(&self, user: &UserId) -> Option<u8> {
         let players = self.players_of(user);

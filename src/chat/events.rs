@@ -59,7 +59,7 @@ impl Speaking {
     }
 }
 
-/// Something was said in a room.
+/// Something was said in a room, by somebody on this node.
 #[derive(Message, Debug, Clone)]
 pub struct Spoken {
     /// The room's entity.

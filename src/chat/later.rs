@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::{
     error_code::Denied,
     filter::{Undecided, Verdict},
+    relay::Whisper,
     told::Ack,
 };
 use crate::UserId;
@@ -22,6 +23,13 @@ pub(super) enum Done {
         player: Entity,
         id: Option<String>,
         result: Result<Ack, Denied>,
+    },
+    /// Whether the receiver of a whisper is on another node.
+    Located {
+        player: Entity,
+        id: Option<String>,
+        whisper: Whisper,
+        is_online: bool,
     },
     Judged {
         user: UserId,

@@ -15,6 +15,12 @@
 //! - Speak: write an [`Announcement`], as the game itself or as one of its characters.
 //! - Add messages of its own: [`ClientMessageApp::add_client_message`], [`TypedOutbox`].
 //!
+//! # Many nodes
+//!
+//! With [`BouncerPlugin::cluster`](crate::BouncerPlugin::cluster), rooms of the same name on all nodes are one:
+//! messages, deletions, whispers, mutes and rules reach the others. Presence and the number of members are those of
+//! the own node, and a node that starts knows what its own archive has.
+//!
 //! # Who may what
 //!
 //! Each room has a [`RoomAccess`]. Users with the role `moderator` moderate everybody below them, those with
@@ -40,6 +46,7 @@ mod presence;
 mod protocol;
 mod rank;
 mod receive;
+mod relay;
 mod room;
 mod session;
 mod speak;
@@ -69,7 +76,7 @@ pub use people::{MutedIn, People};
 pub use protocol::SUBPROTOCOL;
 pub use room::{ByRole, Invited, Open, Room, RoomAccess, RoomRules};
 
-use crate::{BouncerSystems, ConfigError};
+use crate::{BouncerSystems, Cluster, ConfigError};
 
 /// When the chat runs.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -202,7 +209,15 @@ impl Plugin for ChatPlugin {
                 ChatSystems::Receive.after(BouncerSystems::Receive),
             )
             .configure_sets(PostUpdate, ChatSystems::Tell.before(BouncerSystems::Send))
-            .add_systems(PreUpdate, receive::receive.in_set(ChatSystems::Receive))
+            .add_systems(
+                PreUpdate,
+                (
+                    relay::receive.run_if(resource_exists::<Cluster>),
+                    receive::receive,
+                )
+                    .chain()
+                    .in_set(ChatSystems::Receive),
+            )
             .add_systems(
                 PostUpdate,
                 (presence::tell, session::beat).in_set(ChatSystems::Tell),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bevy_ecs::entity::Entity;
+
 use super::{
     archive::{ChatRecord, KeptMute},
     desk::{Answer, Asker, Desk, Reply},
@@ -11,6 +13,7 @@ use super::{
     later::answer_later,
     people::{Mute, MutedIn, People},
     rank::MODERATOR,
+    relay::{self, Relayed},
     room::RoomRules,
     told::{Ack, ListedMute, Told, milliseconds, unix_milliseconds},
 };
@@ -76,15 +79,15 @@ pub(super) fn mute(
     let mut person = desk.person_called(&user)?;
     person.mute(place.clone(), mute.clone());
     let name = person.name.clone();
-    desk.record(|| {
-        ChatRecord::Muted(KeptMute {
-            user: user.clone(),
-            name,
-            room: room.clone(),
-            until: mute.until,
-            reason: reason.clone(),
-        })
-    });
+    let kept = KeptMute {
+        user: user.clone(),
+        name,
+        room: room.clone(),
+        until: mute.until,
+        reason: reason.clone(),
+    };
+    relay::publish(desk.world, || Relayed::Muted(kept.clone()));
+    desk.record(|| ChatRecord::Muted(kept));
     let told = Told::Muted {
         room,
         left_ms,
@@ -105,6 +108,7 @@ pub(super) fn unmute(desk: &mut Desk, asker: &Asker, user: UserId, room: Option<
     check_above(desk, asker, &user)?;
     let place = MutedIn::new(room.clone());
     if desk.person_called(&user)?.unmute(&place) {
+        relay::publish(desk.world, || Relayed::Unmuted(user.clone(), room.clone()));
         desk.record(|| ChatRecord::Unmuted(user.clone(), room.clone()));
         desk.tell_user(&user, &Told::Unmuted { room });
     }
@@ -229,27 +233,41 @@ fn when_stored(desk: &Desk, asker: &Asker, receipt: Receipt) -> Reply {
 
 /// `mod.slow`
 pub(super) fn slow(desk: &mut Desk, asker: &Asker, room: &str, seconds: u64) -> Answer {
-    check_moderator(asker)?;
     if seconds > LONGEST_PAUSE {
         return Err(ErrorCode::BadRequest.into());
     }
-    let entity = desk.room_called(room).ok_or(ErrorCode::UnknownRoom)?;
-    if let Some(mut rules) = desk.world.get_mut::<RoomRules>(entity) {
-        rules.slow_mode = (seconds > 0).then(|| Duration::from_secs(seconds));
-    }
+    let pause = (seconds > 0).then(|| Duration::from_secs(seconds));
+    let entity = rule(desk, asker, room, |rules| rules.slow_mode = pause)?;
     note(desk, asker, Moderation::SlowMode(entity, seconds), None);
     done()
 }
 
 /// `mod.freeze`
 pub(super) fn freeze(desk: &mut Desk, asker: &Asker, room: &str, on: bool) -> Answer {
-    check_moderator(asker)?;
-    let entity = desk.room_called(room).ok_or(ErrorCode::UnknownRoom)?;
-    if let Some(mut rules) = desk.world.get_mut::<RoomRules>(entity) {
-        rules.is_frozen = on;
-    }
+    let entity = rule(desk, asker, room, |rules| rules.is_frozen = on)?;
     note(desk, asker, Moderation::Freeze(entity, on), None);
     done()
+}
+
+/// Changes a room's rules. Its members are told at the end of the tick.
+fn rule(
+    desk: &mut Desk,
+    asker: &Asker,
+    room: &str,
+    change: impl FnOnce(&mut RoomRules),
+) -> Result<Entity, Denied> {
+    check_moderator(asker)?;
+    let entity = desk.room_called(room).ok_or(ErrorCode::UnknownRoom)?;
+    let rules = desk.world.get_mut::<RoomRules>(entity);
+    let mut rules = rules.ok_or(ErrorCode::UnknownRoom)?;
+    change(&mut rules);
+    let shown = rules.shown();
+    relay::publish(desk.world, || Relayed::Rules {
+        room: room.to_owned(),
+        slow_ms: shown.slow_ms,
+        frozen: shown.frozen,
+    });
+    Ok(entity)
 }
 
 /// `chat.delete`: one's own words, and those of users below.
@@ -277,6 +295,10 @@ pub(super) fn delete(desk: &mut Desk, asker: &Asker, room: &str, mid: &str) -> A
         // It was deleted before.
         return done();
     };
+    relay::publish(desk.world, || Relayed::Deleted {
+        room: room.to_owned(),
+        mid: mid.to_string(),
+    });
     let room: std::sync::Arc<str> = room.into();
     desk.record(|| ChatRecord::Deleted(mid.clone()));
     desk.tell_room(entity, &Told::Deleted { room, seq, mid });

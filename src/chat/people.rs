@@ -12,7 +12,7 @@ use super::{
     options::ChatOptions,
     pace::{Bucket, Pace},
     rank::rank_of,
-    told::{Told, unix_milliseconds},
+    told::{Ack, unix_milliseconds},
 };
 use crate::{User, UserId};
 
@@ -70,7 +70,7 @@ pub(super) struct Person {
     pub pace: Pace,
     /// For what is no message.
     pub requests: Bucket,
-    answered: VecDeque<(String, Told)>,
+    answered: VecDeque<Ack>,
     mutes: HashMap<MutedIn, Mute>,
     errors: VecDeque<Instant>,
     seen_at: Instant,
@@ -100,18 +100,17 @@ impl Person {
     }
 
     /// The answer that the same id got before.
-    pub fn answered(&self, id: &str) -> Option<&Told> {
-        let mut answers = self.answered.iter().rev();
-        answers
-            .find(|(known, _)| known == id)
-            .map(|(_, answer)| answer)
+    pub fn answered(&self, id: &str) -> Option<&Ack> {
+        self.answered.iter().rev().find(|ack| ack.re == id)
     }
 
-    pub fn remember(&mut self, id: String, answer: Told, most: usize) {
+    /// The same id gets this answer from now on.
+    pub fn remember(&mut self, mut ack: Ack, id: &str, most: usize) {
         while self.answered.len() >= most {
             self.answered.pop_front();
         }
-        self.answered.push_back((id, answer));
+        id.clone_into(&mut ack.re);
+        self.answered.push_back(ack);
     }
 
     /// Counts an error. Whether there were too many.
@@ -269,11 +268,14 @@ mod tests {
     fn ids_are_remembered_up_to_a_number() {
         let mut person = Person::new(&ChatOptions::default());
         for number in 0..5 {
-            let answer = Told::Expiring { ends_at: number };
-            person.remember(format!("c{number}"), answer, 3);
+            let ack = Ack {
+                seq: Some(number),
+                ..Default::default()
+            };
+            person.remember(ack, &format!("c{number}"), 3);
         }
         assert_eq!(person.answered("c1"), None);
-        assert_eq!(person.answered("c4"), Some(&Told::Expiring { ends_at: 4 }));
+        assert_eq!(person.answered("c4").unwrap().seq, Some(4));
     }
 
     #[test]

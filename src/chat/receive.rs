@@ -10,7 +10,7 @@ use super::{
     later::{Done, Later},
     moderation,
     protocol::{Asked, Op, Request, parse},
-    session, speak, visit,
+    relay, session, speak, visit,
 };
 use crate::{ClientFrame, Outbox, User};
 
@@ -45,6 +45,12 @@ pub(super) fn receive(
 fn finish(desk: &mut Desk, done: Done) {
     match done {
         Done::Answer { player, id, result } => desk.answer(player, id, result),
+        Done::Located {
+            player,
+            id,
+            whisper,
+            is_online,
+        } => relay::located(desk, player, id, whisper, is_online),
         Done::Judged {
             user,
             number,

@@ -15,9 +15,10 @@ use super::{
     mint::Mint,
     options::ChatOptions,
     protocol::Body,
+    relay::{self, Relayed, Whisper},
     room::{Room, RoomRules},
     text,
-    told::{Ack, ChatMessage, Speaker, Told, unix_milliseconds},
+    told::{Ack, Told, unix_milliseconds},
 };
 use crate::{User, UserId};
 
@@ -99,10 +100,11 @@ fn has_answer(desk: &mut Desk, asker: &Asker) -> bool {
     }
     let person = desk.person(&asker.user).ok();
     let answer = person.and_then(|person| person.answered(id).cloned());
-    if let Some(answer) = &answer {
-        desk.tell(asker.player, answer);
+    let is_answered = answer.is_some();
+    if let Some(ack) = answer {
+        desk.tell(asker.player, &Told::Ack(Box::new(ack)));
     }
-    answer.is_some()
+    is_answered
 }
 
 /// Refuses whoever is muted, and in a frozen room everybody below a moderator.
@@ -132,7 +134,7 @@ fn judge(desk: &mut Desk, asker: &Asker, place: Place, text: String) -> Answer {
         text,
     };
     let Some(filter) = desk.world.resource::<ChatSettings>().filter.clone() else {
-        return utter(desk, utterance).map(Reply::from);
+        return utter(desk, utterance);
     };
     let most = desk.options.filter_queue;
     if desk.world.resource::<Judging>().is_full(most) {
@@ -179,8 +181,11 @@ pub(super) fn judged(
         return;
     }
     let result = allowed.and_then(|()| still_allowed(desk, &utterance));
-    let result = result.and_then(|()| utter(desk, utterance));
-    desk.answer(player, id, result);
+    match result.and_then(|()| utter(desk, utterance)) {
+        Ok(Reply::Done(ack)) => desk.answer(player, id, Ok(ack)),
+        Ok(Reply::Later) => {}
+        Err(denied) => desk.answer(player, id, Err(denied)),
+    }
 }
 
 /// Much can have happened while the filter was thinking.
@@ -193,25 +198,41 @@ fn still_allowed(desk: &mut Desk, utterance: &Utterance) -> Result<(), Denied> {
 }
 
 /// Says it. The answer is remembered.
-fn utter(desk: &mut Desk, utterance: Utterance) -> Result<Ack, Denied> {
+fn utter(desk: &mut Desk, utterance: Utterance) -> Answer {
     let Utterance {
+        player,
         user,
         id,
         place,
         text,
-        ..
     } = utterance;
-    let mut ack = match place {
+    let ack = match place {
         Place::Room(room, _) => say(desk, room, Teller::User(&user, id.as_deref()), text)?,
-        Place::To(to) => tell_in_private(desk, &user, &to, text)?,
+        Place::To(to) => {
+            let whisper = Whisper {
+                mid: desk.world.resource_mut::<Mint>().next().to_string(),
+                ts: unix_milliseconds(),
+                from: (&user).into(),
+                to,
+                d: Body { text },
+            };
+            if desk.players_of(&whisper.to).is_empty() {
+                relay::whisper_elsewhere(desk, player, id, whisper)?;
+                return Ok(Reply::Later);
+            }
+            relay::whisper_here(desk, whisper)
+        }
     };
-    if let Some(id) = id {
-        ack.re.clone_from(&id);
-        let most = desk.options.remembered_ids;
-        let answer = Told::Ack(Box::new(ack.clone()));
-        desk.person(&user)?.remember(id, answer, most);
+    remember(desk, &user, id.as_deref(), &ack);
+    Ok(ack.into())
+}
+
+/// The same id gets the same answer from now on.
+pub(super) fn remember(desk: &mut Desk, user: &User, id: Option<&str>, ack: &Ack) {
+    let most = desk.options.remembered_ids;
+    if let (Some(id), Ok(mut person)) = (id, desk.person(user)) {
+        person.remember(ack.clone(), id, most);
     }
-    Ok(ack)
 }
 
 /// Who says something in a room.
@@ -230,76 +251,54 @@ pub(super) fn say(
     teller: Teller,
     text: String,
 ) -> Result<Ack, Denied> {
-    let (mid, most) = (
-        desk.world.resource_mut::<Mint>().next(),
-        desk.options.history,
-    );
-    let (user, client_id) = match &teller {
-        Teller::User(user, id) => (Some((*user).clone()), *id),
-        _ => (None, None),
+    let name = desk.world.get::<Room>(room).map(Room::shared_name);
+    let (user, name_of_user, client_id) = match teller {
+        Teller::User(user, id) => (Some(user), Some(user.name().into()), id),
+        Teller::Character(name) => (None, Some(name.into()), None),
+        Teller::Game => (None, None, None),
     };
-    let from = match teller {
-        Teller::User(user, _) => Some(user.into()),
-        Teller::Character(name) => Some(Speaker {
-            id: None,
-            name: name.into(),
-        }),
-        Teller::Game => None,
+    let said = KeptMessage {
+        room: name.ok_or(ErrorCode::NotInRoom)?,
+        seq: 0,
+        mid: desk.world.resource_mut::<Mint>().next(),
+        at: unix_milliseconds(),
+        user: user.map(|user| user.id().clone()),
+        name: name_of_user,
+        text: Some(text.clone()),
+        client_id: client_id.map(str::to_owned),
     };
-    let mut found = desk.world.query::<(&Room, &mut RoomHistory)>();
-    let found = found.get_mut(desk.world, room);
-    let (name, mut history) = found.map_err(|_| ErrorCode::NotInRoom)?;
-    let message = ChatMessage {
-        room: name.shared_name(),
-        seq: history.count(),
-        mid,
-        ts: unix_milliseconds(),
-        from,
-        d: Some(Body { text: text.clone() }),
-        deleted: false,
-    };
-    history.keep(message.clone(), most);
-    let ack = Ack {
-        room: Some(message.room.clone()),
-        seq: Some(message.seq),
-        mid: Some(message.mid.clone()),
-        ts: Some(message.ts),
-        ..Default::default()
-    };
-    desk.record(|| ChatRecord::Said(KeptMessage::new(&message, client_id)));
-    desk.tell_room(room, &Told::Message(message));
+    relay::publish(desk.world, || Relayed::Said(said.clone()));
+    let ack = put(desk, room, said)?;
     desk.world.write_message(Spoken {
         room,
         seq: ack.seq.unwrap_or_default(),
-        user,
+        user: user.cloned(),
         text,
     });
     Ok(ack)
 }
 
-fn tell_in_private(desk: &mut Desk, user: &User, to: &UserId, text: String) -> Result<Ack, Denied> {
-    let players = desk.players_of(to);
-    let receiver = players
-        .first()
-        .and_then(|player| desk.world.get::<User>(*player));
-    let receiver = Speaker::from(receiver.ok_or(ErrorCode::UnknownUser)?);
-    let (mid, ts) = (
-        desk.world.resource_mut::<Mint>().next(),
-        unix_milliseconds(),
-    );
-    let whisper = Told::Whisper {
-        mid: mid.clone(),
-        ts,
-        from: user.into(),
-        to: receiver,
-        d: Body { text },
-    };
-    let mut hearers = players;
-    hearers.extend(desk.players_of(user.id()));
-    desk.tell_players(hearers, &whisper);
-    Ok(Ack {
-        mid: Some(mid),
-        ts: Some(ts),
-        ..Default::default()
-    })
+/// It was said on another node.
+pub(super) fn repeat(desk: &mut Desk, room: Entity, said: KeptMessage) {
+    let (user, client_id) = (said.user.clone(), said.client_id.clone());
+    let most = desk.options.remembered_ids;
+    if let (Ok(ack), Some(user), Some(id)) = (put(desk, room, said), user, client_id)
+        && let Ok(mut person) = desk.person_called(&user)
+    {
+        person.remember(ack, &id, most);
+    }
+}
+
+/// Gives a message its number, keeps it, and tells the room.
+fn put(desk: &mut Desk, room: Entity, mut said: KeptMessage) -> Result<Ack, Denied> {
+    let most = desk.options.history;
+    let history = desk.world.get_mut::<RoomHistory>(room);
+    let mut history = history.ok_or(ErrorCode::NotInRoom)?;
+    said.seq = history.count();
+    let message = said.message();
+    history.keep(message.clone(), most);
+    let ack = said.ack();
+    desk.record(|| ChatRecord::Said(said));
+    desk.tell_room(room, &Told::Message(message));
+    Ok(ack)
 }

@@ -7,6 +7,7 @@ mod sqlite;
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use bevy_ecs::prelude::*;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub(super) use keeper::{Archive, flush, start};
@@ -18,7 +19,7 @@ use super::{
     history::RoomHistory,
     people::{Mute, MutedIn, People},
     protocol::Body,
-    told::{Ack, ChatMessage, Speaker, Told},
+    told::{Ack, ChatMessage, Speaker},
 };
 use crate::UserId;
 
@@ -54,7 +55,7 @@ pub enum ChatRecord {
 }
 
 /// A message of a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptMessage {
     /// The room's name.
     pub room: Arc<str>,
@@ -75,7 +76,7 @@ pub struct KeptMessage {
 }
 
 /// Somebody may not speak.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptMute {
     /// Who.
     pub user: UserId,
@@ -99,31 +100,31 @@ pub struct Kept {
 }
 
 impl KeptMessage {
-    pub(super) fn new(message: &ChatMessage, client_id: Option<&str>) -> Self {
-        Self {
-            room: message.room.clone(),
-            seq: message.seq,
-            mid: message.mid.clone(),
-            at: message.ts,
-            user: message.author().cloned(),
-            name: message.from.as_ref().map(|from| from.name.clone()),
-            text: message.d.as_ref().map(|body| body.text.clone()),
-            client_id: client_id.map(str::to_owned),
+    /// As it is shown.
+    pub(super) fn message(&self) -> ChatMessage {
+        let from = self.name.clone().map(|name| Speaker {
+            id: self.user.clone(),
+            name,
+        });
+        ChatMessage {
+            room: self.room.clone(),
+            seq: self.seq,
+            mid: self.mid.clone(),
+            ts: self.at,
+            from,
+            d: self.text.clone().map(|text| Body { text }),
+            deleted: self.text.is_none(),
         }
     }
 
-    fn message(self) -> ChatMessage {
-        ChatMessage {
-            room: self.room,
-            seq: self.seq,
-            mid: self.mid,
-            ts: self.at,
-            from: self.name.map(|name| Speaker {
-                id: self.user,
-                name,
-            }),
-            deleted: self.text.is_none(),
-            d: self.text.map(|text| Body { text }),
+    /// What its sender is told.
+    pub(super) fn ack(&self) -> Ack {
+        Ack {
+            room: Some(self.room.clone()),
+            seq: Some(self.seq),
+            mid: Some(self.mid.clone()),
+            ts: Some(self.at),
+            ..Default::default()
         }
     }
 }
@@ -163,20 +164,11 @@ impl Kept {
             person.mute(place, Mute { until, reason });
         }
         let mut rooms: HashMap<Arc<str>, Vec<ChatMessage>> = HashMap::new();
-        for mut kept in self.messages {
-            if let (Some(user), Some(id)) = (&kept.user, kept.client_id.take())
+        for kept in self.messages {
+            if let (Some(user), Some(id)) = (&kept.user, &kept.client_id)
                 && let Some(person) = people.meet(user, options, nobody_is_connected)
             {
-                let ack = Ack {
-                    re: id.clone(),
-                    room: Some(kept.room.clone()),
-                    seq: Some(kept.seq),
-                    mid: Some(kept.mid.clone()),
-                    ts: Some(kept.at),
-                    ..Default::default()
-                };
-                let answer = Told::Ack(Box::new(ack));
-                person.remember(id, answer, options.remembered_ids);
+                person.remember(kept.ack(), id, options.remembered_ids);
             }
             let messages = rooms.entry(kept.room.clone()).or_default();
             messages.push(kept.message());

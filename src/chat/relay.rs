@@ -1,0 +1,254 @@
+//! One chat on many nodes: what is said and decided on one is told to the others.
+//!
+//! Each node has its own numbers and its own epoch, so a client that comes to another node begins anew, and
+//! knows messages again by their names. Messages between nodes can be lost, as
+//! [`Cluster::publish`](crate::Cluster::publish) says.
+
+use bevy_ecs::{prelude::*, system::SystemState};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    archive::{KeptMessage, KeptMute},
+    desk::Desk,
+    error_code::ErrorCode,
+    history::RoomHistory,
+    later::{Done, Later},
+    people::{Mute, MutedIn},
+    protocol::Body,
+    room::RoomRules,
+    speak,
+    told::{Ack, Speaker, Told, milliseconds},
+};
+use crate::{Cluster, ClusterFrame, Outbox, UserId};
+
+/// Something for the chat of the other nodes. The name keeps it apart from what the game publishes.
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    bevy_bouncer_chat: Relayed,
+}
+
+/// What the nodes tell each other.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Relayed {
+    Said(KeptMessage),
+    Deleted {
+        room: String,
+        mid: String,
+    },
+    Whispered(Whisper),
+    Muted(KeptMute),
+    Unmuted(UserId, Option<String>),
+    Rules {
+        room: String,
+        slow_ms: u64,
+        frozen: bool,
+    },
+}
+
+/// A whisper to somebody who is on another node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Whisper {
+    pub mid: String,
+    pub ts: u64,
+    pub from: Speaker,
+    pub to: UserId,
+    pub d: Body,
+}
+
+impl Whisper {
+    /// What is told on a node that knows this name for the receiver.
+    fn told(self, name: Option<String>) -> Told {
+        let name = name.unwrap_or_else(|| self.to.to_string());
+        Told::Whisper {
+            mid: self.mid.into(),
+            ts: self.ts,
+            from: self.from,
+            to: Speaker {
+                id: Some(self.to),
+                name: name.into(),
+            },
+            d: self.d,
+        }
+    }
+}
+
+/// Tells the other nodes, if there are any.
+pub(super) fn publish(world: &World, relayed: impl FnOnce() -> Relayed) {
+    let Some(cluster) = world.get_resource::<Cluster>() else {
+        return;
+    };
+    let envelope = Envelope {
+        bevy_bouncer_chat: relayed(),
+    };
+    let json = serde_json::to_string(&envelope);
+    if !json.is_ok_and(|json| cluster.publish(json)) {
+        tracing::warn!("a part of the chat is not told to the other nodes");
+    }
+}
+
+/// Takes what the other nodes have told.
+pub(super) fn receive(
+    world: &mut World,
+    frames: &mut SystemState<MessageReader<ClusterFrame>>,
+    outbox: &mut SystemState<Outbox>,
+) {
+    let relayed: Vec<Relayed> = match frames.get_mut(world) {
+        Ok(mut reader) => reader.read().filter_map(open).collect(),
+        Err(_) => Vec::new(),
+    };
+    if relayed.is_empty() {
+        return;
+    }
+    let mut desk = Desk::new(world);
+    for relayed in relayed {
+        take(&mut desk, relayed);
+    }
+    desk.finish(outbox);
+}
+
+fn open(frame: &ClusterFrame) -> Option<Relayed> {
+    let text = frame.payload.as_text()?;
+    // What the game publishes is something else.
+    if !text.starts_with(r#"{"bevy_bouncer_chat""#) {
+        return None;
+    }
+    let envelope: Envelope = serde_json::from_str(text).ok()?;
+    Some(envelope.bevy_bouncer_chat)
+}
+
+fn take(desk: &mut Desk, relayed: Relayed) {
+    match relayed {
+        Relayed::Said(said) => {
+            if let Some(room) = desk.room_called(&said.room) {
+                speak::repeat(desk, room, said);
+            }
+        }
+        Relayed::Deleted { room, mid } => {
+            let Some(entity) = desk.room_called(&room) else {
+                return;
+            };
+            let history = desk.world.get_mut::<RoomHistory>(entity);
+            let deleted = history.and_then(|mut history| history.delete(&mid));
+            if let Some((seq, mid)) = deleted {
+                let room = room.into();
+                desk.tell_room(entity, &Told::Deleted { room, seq, mid });
+            }
+        }
+        Relayed::Whispered(whisper) => hear(desk, whisper),
+        Relayed::Muted(kept) => mute(desk, kept),
+        Relayed::Unmuted(user, room) => {
+            let place = MutedIn::new(room.clone());
+            let was_muted = desk
+                .person_called(&user)
+                .is_ok_and(|mut person| person.unmute(&place));
+            if was_muted {
+                desk.tell_user(&user, &Told::Unmuted { room });
+            }
+        }
+        Relayed::Rules {
+            room,
+            slow_ms,
+            frozen,
+        } => {
+            let entity = desk.room_called(&room);
+            let rules = entity.and_then(|entity| desk.world.get_mut::<RoomRules>(entity));
+            if let Some(mut rules) = rules {
+                let slow_mode = (slow_ms > 0).then(|| std::time::Duration::from_millis(slow_ms));
+                rules.set_if_neq(RoomRules {
+                    slow_mode,
+                    is_frozen: frozen,
+                });
+            }
+        }
+    }
+}
+
+/// Whispers to somebody who is on this node, and perhaps on others.
+pub(super) fn whisper_here(desk: &mut Desk, whisper: Whisper) -> Ack {
+    let ack = Ack {
+        mid: Some(whisper.mid.as_str().into()),
+        ts: Some(whisper.ts),
+        ..Default::default()
+    };
+    publish(desk.world, || Relayed::Whispered(whisper.clone()));
+    hear(desk, whisper);
+    ack
+}
+
+/// On every node: the receiver's sessions and the sender's.
+fn hear(desk: &mut Desk, whisper: Whisper) {
+    let mut hearers = desk.players_of(&whisper.to);
+    if let Some(from) = &whisper.from.id {
+        hearers.extend(desk.players_of(from));
+    }
+    if !hearers.is_empty() {
+        let name = desk.name_of(&whisper.to);
+        desk.tell_players(hearers, &whisper.told(name));
+    }
+}
+
+fn mute(desk: &mut Desk, kept: KeptMute) {
+    let mute = Mute {
+        until: kept.until,
+        reason: kept.reason.clone(),
+    };
+    let Some(left) = mute.left() else {
+        return;
+    };
+    let Ok(mut person) = desk.person_called(&kept.user) else {
+        return;
+    };
+    if person.name.is_empty() {
+        person.name = kept.name;
+    }
+    person.mute(MutedIn::new(kept.room.clone()), mute);
+    let told = Told::Muted {
+        room: kept.room,
+        left_ms: milliseconds(left),
+        reason: kept.reason,
+    };
+    desk.tell_user(&kept.user, &told);
+}
+
+/// Whispers to somebody who is not on this node, if they are on any.
+pub(super) fn whisper_elsewhere(
+    desk: &mut Desk,
+    player: Entity,
+    id: Option<String>,
+    whisper: Whisper,
+) -> Result<(), ErrorCode> {
+    let cluster = desk.world.get_resource::<Cluster>();
+    let cluster = cluster.ok_or(ErrorCode::UnknownUser)?.clone();
+    let done = desk.world.resource::<Later>().sender();
+    let runtime = desk.world.resource::<bevy_tokio_tasks::TokioTasksRuntime>();
+    runtime.runtime().spawn(async move {
+        let is_online = cluster.online(&whisper.to).await.unwrap_or(false);
+        let located = Done::Located {
+            player,
+            id,
+            whisper,
+            is_online,
+        };
+        // The app has ended when nobody listens.
+        let _ = done.send(located).await;
+    });
+    Ok(())
+}
+
+/// It is known by now whether the receiver is on another node.
+pub(super) fn located(
+    desk: &mut Desk,
+    player: Entity,
+    id: Option<String>,
+    whisper: Whisper,
+    is_online: bool,
+) {
+    if !is_online {
+        return desk.answer(player, id, Err(ErrorCode::UnknownUser.into()));
+    }
+    let ack = whisper_here(desk, whisper);
+    if let Some(user) = desk.world.get::<crate::User>(player).cloned() {
+        speak::remember(desk, &user, id.as_deref(), &ack);
+    }
+    desk.answer(player, id, Ok(ack));
+}

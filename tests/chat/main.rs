@@ -8,6 +8,7 @@ mod filter;
 mod game;
 mod messages;
 mod moderation;
+mod nodes;
 mod rooms;
 mod sessions;
 mod talker;

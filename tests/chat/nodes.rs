@@ -1,0 +1,123 @@
+//! One chat on two nodes.
+
+use bevy_bouncer::{chat::*, *};
+use serde_json::json;
+
+use crate::{
+    support::*,
+    talker::{authenticator, *},
+};
+
+/// Both nodes are ticked.
+struct Fleet {
+    nodes: [Game; 2],
+}
+
+impl Fleet {
+    fn start() -> Self {
+        let backplane = InProcessBackplane::new();
+        let nodes = ["one", "two"].map(|name| {
+            let config = config().subprotocols([SUBPROTOCOL]);
+            let door = BouncerPlugin::bind(config, authenticator()).unwrap();
+            let door = door
+                .cluster(backplane.clone(), ClusterOptions::named(name))
+                .unwrap();
+            let mut game = Game::open_with(door, |app| {
+                app.add_plugins(ChatPlugin::new(options()).unwrap());
+            });
+            game.world().spawn(Room::open("a"));
+            game.until("the node is ready", |game| game.bouncer.is_ready());
+            game
+        });
+        Self { nodes }
+    }
+
+    /// What a talker on this node hears, while the other node goes on.
+    #[track_caller]
+    fn find(
+        &mut self,
+        node: usize,
+        talker: &mut Talker,
+        what: &str,
+        like: impl Fn(&serde_json::Value) -> bool,
+    ) -> serde_json::Value {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while !talker.heard.iter().any(&like) {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "no {what}: {:?}",
+                talker.heard
+            );
+            self.nodes[1 - node].tick();
+            talker.listen(&mut self.nodes[node]);
+        }
+        talker.find(&mut self.nodes[node], what, like)
+    }
+}
+
+#[test]
+fn rooms_whispers_and_moderation_reach_the_other_node() {
+    let mut fleet = Fleet::start();
+    let mut ann = Talker::in_room(&mut fleet.nodes[0], "ann");
+    let mut bob = Talker::in_room(&mut fleet.nodes[1], "bob");
+    let mut moderator = Talker::in_room(&mut fleet.nodes[1], "mod-1");
+
+    let mut hello = said("hello");
+    hello["id"] = json!("m1");
+    let mid = ann.ack(&mut fleet.nodes[0], hello.clone())["mid"].clone();
+    let heard = fleet.find(1, &mut bob, "hello", |it| it["mid"] == mid);
+    assert_eq!(heard["from"]["id"], "ann");
+    assert_eq!(text_of(&heard), "hello");
+
+    // Who comes to the other node and sends it again is not heard twice.
+    drop(ann);
+    fleet.nodes[0].until("ann is gone", |game| game.players() == 0);
+    let mut ann = Talker::in_room(&mut fleet.nodes[1], "ann");
+    assert_eq!(ann.ack(&mut fleet.nodes[1], hello)["mid"], mid);
+    assert_eq!(bob.texts(&mut fleet.nodes[1]), [""; 0]);
+    drop(ann);
+    fleet.nodes[1].until("ann is gone", |game| game.players() == 2);
+    let mut ann = Talker::in_room(&mut fleet.nodes[0], "ann");
+
+    ann.ack(
+        &mut fleet.nodes[0],
+        json!({"op": "chat.delete", "room": "a", "mid": mid}),
+    );
+    fleet.find(1, &mut bob, "deletion", |it| {
+        it["op"] == "chat.deleted" && it["mid"] == mid
+    });
+
+    // A whisper finds its way, and both hear it.
+    ann.send(json!({"op": "chat.whisper", "id": "w1", "to": "bob", "d": {"text": "psst"}}));
+    let ack = fleet.find(0, &mut ann, "ack", |it| it["re"] == "w1");
+    assert_eq!(ack["op"], "ack", "{ack}");
+    let whisper = |it: &serde_json::Value| it["op"] == "chat.whisper";
+    let heard = fleet.find(1, &mut bob, "whisper", whisper);
+    assert_eq!(
+        (&heard["mid"], &heard["to"]["name"]),
+        (&ack["mid"], &json!("Name of bob"))
+    );
+    fleet.find(0, &mut ann, "echo", whisper);
+    ann.send(json!({"op": "chat.whisper", "id": "w2", "to": "nobody", "d": {"text": "psst"}}));
+    let err = fleet.find(0, &mut ann, "error", |it| it["re"] == "w2");
+    assert_eq!(err["code"], "unknown_user");
+
+    // So do a mute, its end, and the rules.
+    let mute = json!({"op": "mod.mute", "user": "ann", "reason": "enough"});
+    moderator.ack(&mut fleet.nodes[1], mute);
+    let told = fleet.find(0, &mut ann, "mute", |it| it["op"] == "muted");
+    assert_eq!(told["reason"], "enough");
+    assert_eq!(ann.err(&mut fleet.nodes[0], said("hi")), "muted");
+    moderator.ack(
+        &mut fleet.nodes[1],
+        json!({"op": "mod.unmute", "user": "ann"}),
+    );
+    fleet.find(0, &mut ann, "end of the mute", |it| it["op"] == "unmuted");
+    let freeze = json!({"op": "mod.freeze", "room": "a", "on": true});
+    moderator.ack(&mut fleet.nodes[1], freeze);
+    fleet.find(0, &mut ann, "rules", |it| it["rules"]["frozen"] == true);
+    assert_eq!(ann.err(&mut fleet.nodes[0], said("hi")), "frozen");
+    let kick = json!({"op": "mod.kick", "user": "bob"});
+    moderator.ack(&mut fleet.nodes[1], kick);
+    assert_eq!(bob.close(&mut fleet.nodes[1]).0, 4004);
+}

@@ -1,0 +1,81 @@
+// The list of rooms and whispers, with what is new in them.
+
+import { avatar, byId, element, say, showAll, write } from "./dom.js";
+import { roomTitle } from "./words.js";
+
+// Rooms in the server's order, then rooms that are open here but not listed, then whispers.
+function entries(chat) {
+  const all = chat.offered.map(({ room, members }) => ({ room, members, key: `room:${room}` }));
+  const listed = new Set(all.map(({ key }) => key));
+  for (const { key, room, person } of chat.conversations.values()) {
+    if (room !== null && !listed.has(key) && chat.wanted.has(room)) all.push({ room, key, members: null });
+    if (person) all.push({ person, key });
+  }
+  return all.sort((a, b) => Boolean(a.person) - Boolean(b.person));
+}
+
+export function drawRooms(chat, { open }) {
+  say("problem", chat.problem);
+  showAll(byId("rooms"), entries(chat), {
+    key: ({ key }) => key,
+    make: ({ key, room, person }) => {
+      const sign = person ? avatar(person.id, person.name) : element("span", { className: "sign", text: "#", aria: { hidden: "true" } });
+      const button = element("button", { type: "button", data: { conversation: key } },
+        sign,
+        element("span", { className: "place", text: person ? person.name : roomTitle(room) }),
+        element("span", { className: "size" }),
+        element("span", { className: "mark at", text: "@", hidden: true }, element("span", { className: "only-read-aloud", text: " you are mentioned" })),
+        element("span", { className: "mark unread", hidden: true }));
+      button.addEventListener("click", () => open({ room, person }));
+      return element("li", {}, button);
+    },
+    update: (row, entry) => drawEntry(chat, row.firstElementChild, entry),
+  });
+  const elsewhere = [...chat.conversations.values()].filter((other) => other !== chat.open);
+  const unread = elsewhere.reduce((sum, other) => sum + other.unread, 0);
+  drawUnread(byId("elsewhere"), unread);
+}
+
+function drawEntry(chat, button, { key, room, person, members }) {
+  const conversation = chat.conversations.get(key);
+  const isIn = Boolean(person) || Boolean(conversation?.isJoined);
+  const isOpen = chat.open.key === key;
+  if (isOpen) button.setAttribute("aria-current", "true");
+  else button.removeAttribute("aria-current");
+  button.dataset.joined = String(isIn);
+  const size = button.querySelector(".size");
+  if (person) write(size, "Whispers");
+  else if (isIn) write(size, "");
+  else write(size, members === null ? "Join" : `Join · ${members} in`);
+  size.hidden = size.textContent === "";
+  if (room !== undefined && members !== null) button.title = `${members} in ${roomTitle(room)}`;
+  button.querySelector(".at").hidden = !conversation?.isMentioned;
+  drawUnread(button.querySelector(".unread"), conversation?.unread ?? 0);
+}
+
+function drawUnread(mark, count) {
+  if (mark.dataset.count === String(count)) return;
+  mark.dataset.count = count;
+  mark.hidden = count === 0;
+  mark.replaceChildren(count > 99 ? "99+" : String(count), element("span", { className: "only-read-aloud", text: " unread" }));
+}
+
+// What is new while the page is in the background stands before its title.
+export function drawTitle(chat) {
+  const unread = chat ? [...chat.conversations.values()].reduce((sum, { unread }) => sum + unread, 0) : 0;
+  document.title = document.hidden && unread > 0 ? `(${unread}) Lobby` : "Lobby";
+}
+
+// The head of the open conversation.
+export function drawHead(chat) {
+  const { room, person, rules, isJoined } = chat.open;
+  write(byId("room-title"), person ? `Whispers with ${person.name}` : roomTitle(room));
+  byId("frozen-badge").hidden = !rules.frozen;
+  say("slow-badge", rules.slow_ms > 0 ? `Slow mode ${Math.ceil(rules.slow_ms / 1000)}\u00a0s` : null);
+  const leave = byId("leave");
+  leave.hidden = !person && (!isJoined || chat.wanted.size < 2);
+  write(leave, person ? "Close" : "Leave");
+  const writers = chat.open.writers();
+  const some = writers.length > 3 ? "Several people are writing…" : `${writers.join(", ")} ${writers.length > 1 ? "are" : "is"} writing…`;
+  write(byId("typing"), writers.length > 0 ? some : "");
+}

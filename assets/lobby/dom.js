@@ -28,10 +28,11 @@ export function say(id, words) {
 export const announce = (words) => write(byId("announcement"), words);
 
 export function avatar(id, name) {
-  const circle = element("span", { className: "avatar", text: name.charAt(0).toUpperCase(), aria: { hidden: "true" } });
+  const circle = element("span", { className: "avatar", data: { letter: name.charAt(0).toUpperCase() }, aria: { hidden: "true" } });
   let hue = 0;
   for (const character of id) hue = (hue * 31 + character.codePointAt(0)) % 360;
-  circle.style.setProperty("--hue", hue);
+  // Neighbouring ids are far apart on the wheel.
+  circle.style.setProperty("--hue", (hue * 137) % 360);
   return circle;
 }
 

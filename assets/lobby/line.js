@@ -1,6 +1,6 @@
 // One line of a conversation: a message, something that happened, or what is on its way.
 
-import { avatar, element } from "./dom.js";
+import { avatar, element, write } from "./dom.js";
 import { isSame, pieces } from "./mentions.js";
 import { secondsUntil, timeOf } from "./words.js";
 
@@ -36,7 +36,7 @@ function body(line, from, { me, names }) {
   }
   made.append(words);
   if (line.kind === "outgoing" && line.state === "pending") {
-    made.append(element("p", { className: "sending", text: "Sending…" }));
+    made.append(element("p", { className: "sending" }));
   }
   return made;
 }
@@ -52,12 +52,13 @@ function failure(line, act) {
 }
 
 // Whoever goes on too early waits longer, so "Send again" waits as well.
-export function updateLine(made, line) {
+export function updateLine(made, line, isOnline) {
+  if (line.state === "pending") write(made.querySelector(".sending"), isOnline ? "Sending…" : "Waits for the connection");
   if (line.state !== "failed") return;
   const seconds = line.retryAt ? secondsUntil(line.retryAt) : 0;
   const again = made.querySelector(".again");
   again.disabled = seconds > 0;
-  again.textContent = seconds > 0 ? `Send again in ${seconds}\u00a0s` : "Send again";
+  write(again, seconds > 0 ? `Send again in ${seconds}\u00a0s` : "Send again");
 }
 
 function more(line, act) {

@@ -50,18 +50,18 @@ export function drawLog(now, act) {
     lines.replaceChildren();
     atEnd = true;
   }
-  const anchor = atEnd ? null : firstInSight();
+  const before = atEnd ? null : inSight();
   const names = [...conversation.members.values()].map(({ name }) => name);
   showAll(lines, all, {
     key: ({ key }) => key,
     version,
     make: (line) => makeLine(line, { me: chat.me, names, act }),
-    update: updateLine,
+    update: (made, line) => updateLine(made, line, chat.isOnline),
   });
   drawBeginning(conversation);
   rove();
   if (atEnd) list.scrollTop = list.scrollHeight;
-  else if (anchor?.line.isConnected) list.scrollTop += anchor.line.getBoundingClientRect().top - anchor.top;
+  else scrollBack(before);
   shown = conversation.key;
   oldest = conversation.lines[0]?.key;
   notice();
@@ -86,11 +86,20 @@ function hush() {
   quiet = setTimeout(() => list.setAttribute("aria-live", "polite"), QUIET_MS);
 }
 
-// What is being read stays where it is.
-function firstInSight() {
-  const top = list.getBoundingClientRect().top;
-  const line = [...lines.children].find((child) => child.getBoundingClientRect().bottom > top);
-  return line ? { line, top: line.getBoundingClientRect().top } : null;
+// Where the lines are that are being read: [key, bottom].
+function inSight() {
+  const { top, bottom } = list.getBoundingClientRect();
+  return [...lines.children]
+    .map((line) => [line.dataset.key, line.getBoundingClientRect()])
+    .filter(([, box]) => box.bottom > top && box.top < bottom)
+    .map(([key, box]) => [key, box.bottom]);
+}
+
+// The first of them that is still there comes to where it was.
+function scrollBack(before) {
+  const now = new Map([...lines.children].map((line) => [line.dataset.key, line]));
+  const [key, bottom] = before.find(([key]) => now.has(key)) ?? [];
+  if (key) list.scrollTop += now.get(key).getBoundingClientRect().bottom - bottom;
 }
 
 function notice() {

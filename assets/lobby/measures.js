@@ -41,11 +41,12 @@ function wanted(user) {
 
 // Resolves to what was done, in words, or to "" when the moderator thinks better of it. `request` asks
 // the server; what it refuses is said in the dialog.
-export async function askForMeasure(user, room, request) {
+export async function askForMeasure(user, { room, isMuted, request }) {
   form.reset();
   byId("measure-title").textContent = `Moderate ${user.name}`;
   options("measure-where", [...(room ? [[room, `Only in ${roomTitle(room)}`]] : []), ["", "Everywhere"]]);
   say("measure-error", null);
+  byId("unmute-choice").hidden = !isMuted;
   draw();
   form.onsubmit = async (event) => {
     event.preventDefault();

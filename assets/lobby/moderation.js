@@ -104,7 +104,11 @@ export async function refresh(now) {
 
 export async function openMeasures(user) {
   const ask = chat;
-  const done = await askForMeasure(user, ask.lastRoom.room, (op, fields) => ask.bouncer.request(op, fields));
+  const done = await askForMeasure(user, {
+    room: ask.lastRoom.room,
+    isMuted: mutes.some((mute) => mute.user === user.id && mute.until > Date.now()),
+    request: (op, fields) => ask.bouncer.request(op, fields),
+  });
   if (!done) return;
   announce(done);
   await refresh(ask);

@@ -22,8 +22,10 @@ export function drawRooms(chat, { open }) {
       const sign = person ? avatar(person.id, person.name) : element("span", { className: "sign", text: "#", aria: { hidden: "true" } });
       const button = element("button", { type: "button", data: { conversation: key } },
         sign,
-        element("span", { className: "place", text: person ? person.name : roomTitle(room) }),
-        element("span", { className: "size" }),
+        element("span", { className: "place" },
+          element("span", { className: "only-read-aloud", text: person ? "Whispers with " : "Room " }),
+          person ? person.name : roomTitle(room), " ",
+          element("span", { className: "size" })),
         element("span", { className: "mark at", text: "@", hidden: true }, element("span", { className: "only-read-aloud", text: " you are mentioned" })),
         element("span", { className: "mark unread", hidden: true }));
       button.addEventListener("click", () => open({ room, person }));
@@ -36,7 +38,7 @@ export function drawRooms(chat, { open }) {
   drawUnread(byId("elsewhere"), unread);
 }
 
-function drawEntry(chat, button, { key, room, person, members }) {
+function drawEntry(chat, button, { key, person, members }) {
   const conversation = chat.conversations.get(key);
   const isIn = Boolean(person) || Boolean(conversation?.isJoined);
   const isOpen = chat.open.key === key;
@@ -44,11 +46,8 @@ function drawEntry(chat, button, { key, room, person, members }) {
   else button.removeAttribute("aria-current");
   button.dataset.joined = String(isIn);
   const size = button.querySelector(".size");
-  if (person) write(size, "Whispers");
-  else if (isIn) write(size, "");
-  else write(size, members === null ? "Join" : `Join · ${members} in`);
-  size.hidden = size.textContent === "";
-  if (room !== undefined && members !== null) button.title = `${members} in ${roomTitle(room)}`;
+  const count = members === null || members === undefined ? "" : ` (${members} in)`;
+  write(size, isIn ? "" : `Join${count}`);
   button.querySelector(".at").hidden = !conversation?.isMentioned;
   drawUnread(button.querySelector(".unread"), conversation?.unread ?? 0);
 }

@@ -50,7 +50,12 @@ export async function refresh() {
 
 // For the connection. The page may only connect to where the server was when it was loaded.
 export async function renew() {
-  if (await refresh()) location.reload();
+  try {
+    if (await refresh()) location.reload();
+  } catch (problem) {
+    problem.retryMs = problem.retryAfter;
+    throw problem;
+  }
   return session.token;
 }
 

@@ -21,6 +21,7 @@ export function drawStanding(state) {
   write(byId("state-text"), STATES[name]);
   byId("lobby").classList.toggle("offline", name !== "online");
   byId("out").hidden = name !== "stopped";
+  write(byId("out-title"), cause?.code === "banned" ? "You are banned" : "You are not in the lobby");
   write(byId("out-words"), name === "stopped" ? words : "");
   byId("waiting").hidden = name !== "waiting";
   if (name === "waiting") say("waiting-words", `${words} Trying again in ${secondsUntil(until)}\u00a0s.`);

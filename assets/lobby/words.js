@@ -64,7 +64,7 @@ const REFUSALS = {
   refused: "The lobby's rules do not allow this.",
   unavailable: "The server cannot check messages right now.",
   not_stored: "It holds, but could not be stored yet. The server goes on trying.",
-  closed: "The connection was closed.",
+  closed: "There is no connection.",
   too_many_unanswered: "Too many messages are waiting for the connection.",
 };
 

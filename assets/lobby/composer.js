@@ -2,7 +2,7 @@
 
 import { watchCompletion } from "./completion.js";
 import { byId, say, write } from "./dom.js";
-import { clock, duration, roomTitle, secondsUntil, sentence, timeOf } from "./words.js";
+import { clock, duration, roomTitle, secondsUntil, timeOf } from "./words.js";
 
 const field = byId("text");
 const button = byId("send");
@@ -46,7 +46,7 @@ function drawMute(mute) {
   byId("muted").hidden = !mute;
   if (!mute) return write(byId("muted-words"), "");
   const where = mute.everywhere ? "everywhere" : "in this room";
-  const why = mute.reason ? ` Reason: ${sentence(mute.reason)}` : "";
+  const why = mute.reason ? ` Reason: ${mute.reason}` : "";
   write(byId("muted-words"), `You are muted ${where} until ${timeOf(mute.until)}.${why}`);
   write(byId("muted-left"), `${clock(secondsUntil(mute.until))} left`);
 }

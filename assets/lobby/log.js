@@ -86,10 +86,10 @@ function hush() {
   quiet = setTimeout(() => list.setAttribute("aria-live", "polite"), QUIET_MS);
 }
 
-// Where the lines are that are being read: [key, bottom].
+// Where the lines are that are being read: [key, bottom]. A day begins earlier when older ones come.
 function inSight() {
   const { top, bottom } = list.getBoundingClientRect();
-  return [...lines.children]
+  return [...lines.querySelectorAll(":scope > :not(.day)")]
     .map((line) => [line.dataset.key, line.getBoundingClientRect()])
     .filter(([, box]) => box.bottom > top && box.top < bottom)
     .map(([key, box]) => [key, box.bottom]);

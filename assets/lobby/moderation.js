@@ -62,7 +62,7 @@ function drawRemoved() {
     version: ({ name, reason }) => `${name} ${reason}`,
     make: (user) => {
       const undo = () => moderate("mod.restore", { user: user.id }, `${user.name} may come back.`);
-      const made = row(user, "Let back in", `Let ${user.name} back in`, undo);
+      const made = row(user, "Let back in", `Let back in: ${user.name}`, undo);
       write(made.querySelector(".hint"), user.reason ?? "");
       return made;
     },

@@ -5,7 +5,7 @@ import { Conversation } from "./conversation.js";
 import { mentions } from "./mentions.js";
 import { rememberRooms } from "./session.js";
 import { Speech } from "./speech.js";
-import { refusalWords, roomTitle } from "./words.js";
+import { causeWords, refusalWords, roomTitle } from "./words.js";
 
 const FIRST_ROOM = "lobby";
 const OLDER_FAILED_MS = 3_000;
@@ -37,7 +37,8 @@ export class Chat {
       deleted: ({ room, mid }) => this.#room(room).markDeleted(mid),
       whisper: (whisper) => this.#onWhisper(whisper),
       typing: ({ room, from }) => from.id !== this.me.id && this.#room(room).setTyping(from),
-      presence: ({ room, members, joined, left }) => this.#room(room).setMembers(members, joined, left, this.me),
+      presence: ({ room, members, joined, left }) =>
+        this.#room(room).setMembers(members, joined, left, this.me),
       rules: ({ room, rules }) => this.#setRules(this.#room(room), rules),
       gap: ({ room }) => this.#room(room).addEvent("Messages may be missing here."),
       closed: ({ room }) => this.#drop(room, `${roomTitle(room)} was closed.`),
@@ -80,6 +81,8 @@ export class Chat {
   #onState(state) {
     this.state = state;
     if (this.isOnline) return;
+    // Whoever is kicked is back in a moment, and should still read why.
+    if (state.cause?.code === "kicked") this.open.addEvent(causeWords(state.cause, null));
     for (const conversation of this.conversations.values()) conversation.typing.clear();
   }
 

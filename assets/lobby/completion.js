@@ -22,7 +22,8 @@ export function watchCompletion(field, people) {
 
   function draw() {
     list.replaceChildren(...names.map((name, index) => {
-      const option = element("li", { id: `completion-${index}`, text: `@${name}`, role: "option", aria: { selected: String(index === chosen) } });
+      const aria = { selected: String(index === chosen) };
+      const option = element("li", { id: `completion-${index}`, text: `@${name}`, role: "option", aria });
       // Before the field would lose the focus.
       option.addEventListener("pointerdown", (event) => {
         event.preventDefault();

@@ -2,7 +2,7 @@
 
 import { watchCompletion } from "./completion.js";
 import { byId, say, write } from "./dom.js";
-import { clock, duration, roomTitle, secondsUntil, timeOf } from "./words.js";
+import { clock, duration, roomTitle, secondsUntil, whenOf } from "./words.js";
 
 const field = byId("text");
 const button = byId("send");
@@ -23,16 +23,17 @@ export function drawComposer(now) {
   drawMute(mute);
   byId("frozen").hidden = !frozen;
   const slow = rules.slow_ms > 0 && chat.rank === 0;
-  const pace = pause?.why === "rate" ? "You are writing too fast." : `Slow mode: one message every ${duration(Math.ceil(rules.slow_ms / 1000))}.`;
+  const slowWords = `Slow mode: one message every ${duration(Math.ceil(rules.slow_ms / 1000))}.`;
+  const pace = pause?.why === "rate" ? "You are writing too fast." : slowWords;
   say("pace", (pause || slow) && !mute && !frozen ? pace : null);
 
   setDisabled(Boolean(mute) || frozen);
   field.maxLength = chat.limits.text_length;
   field.placeholder = person ? `Whisper to ${person.name}` : `Write in ${roomTitle(room)}`;
   // While the connection is on its way back, messages wait for it.
-  const isThere = chat.state.name === "online" ? isJoined || person : isJoined || (person && chat.state.name !== "closed");
-  button.disabled = !isThere || chat.state.name === "stopped" || field.disabled || Boolean(pause);
-  write(button, pause ? `Wait ${secondsUntil(pause.until)}\u00a0s` : "Send");
+  const isOut = chat.state.name === "stopped" || chat.state.name === "closed";
+  button.disabled = isOut || !(isJoined || person) || field.disabled || Boolean(pause);
+  write(button, pause && !field.disabled ? `Wait ${secondsUntil(pause.until)}\u00a0s` : "Send");
 }
 
 function changeDraft(key) {
@@ -47,7 +48,7 @@ function drawMute(mute) {
   if (!mute) return write(byId("muted-words"), "");
   const where = mute.everywhere ? "everywhere" : "in this room";
   const why = mute.reason ? ` Reason: ${mute.reason}` : "";
-  write(byId("muted-words"), `You are muted ${where} until ${timeOf(mute.until)}.${why}`);
+  write(byId("muted-words"), `You are muted ${where} until ${whenOf(mute.until)}.${why}`);
   write(byId("muted-left"), `${clock(secondsUntil(mute.until))} left`);
 }
 

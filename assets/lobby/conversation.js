@@ -38,7 +38,7 @@ export class Conversation {
     const line = { kind: "message", key: mid, mid, seq, ts, from, text };
     this.#mids.set(mid, line);
     this.lines.push(line);
-    if (from?.id === me.id) this.#settle((mine) => mine.mid === mid || (!mine.mid && mine.state === "pending" && mine.text === text));
+    if (from?.id === me.id) this.#settle(text);
     this.typing.delete(from?.id);
     if (this.lines.length > LINES && !this.isReading) {
       for (const old of this.lines.splice(0, this.lines.length - LINES)) this.#mids.delete(old.mid);
@@ -79,7 +79,6 @@ export class Conversation {
 
   // The server took it: either the message has been shown already, or it is now.
   confirm(line, { mid, seq, ts }, me) {
-    line.mid = mid;
     this.add({ mid, seq, ts, from: me, text: line.text }, me);
     this.drop(line);
   }
@@ -92,8 +91,9 @@ export class Conversation {
     this.outgoing = this.outgoing.filter((other) => other !== line);
   }
 
-  #settle(isIt) {
-    const line = this.outgoing.find(isIt);
+  // What I said comes back before the answer to it.
+  #settle(text) {
+    const line = this.outgoing.find((mine) => mine.state === "pending" && mine.text === text);
     if (line) this.drop(line);
   }
 

@@ -28,7 +28,8 @@ export function say(id, words) {
 export const announce = (words) => write(byId("announcement"), words);
 
 export function avatar(id, name) {
-  const circle = element("span", { className: "avatar", data: { letter: name.charAt(0).toUpperCase() }, aria: { hidden: "true" } });
+  const letter = name.charAt(0).toUpperCase();
+  const circle = element("span", { className: "avatar", data: { letter }, aria: { hidden: "true" } });
   let hue = 0;
   for (const character of id) hue = (hue * 31 + character.codePointAt(0)) % 360;
   // Neighbouring ids are far apart on the wheel.

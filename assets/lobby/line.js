@@ -22,7 +22,8 @@ export function makeLine(line, { me, names, act }) {
 
 function body(line, from, { me, names }) {
   const time = element("time", { dateTime: new Date(line.ts).toISOString(), text: timeOf(line.ts) });
-  const head = element("p", { className: "head" }, element("span", { className: "author", text: from.name }), " ", time);
+  const author = element("span", { className: "author", text: from.name });
+  const head = element("p", { className: "head" }, author, " ", time);
   const made = element("div", { className: "body" }, head);
   if (line.text === null) {
     made.append(element("p", { className: "words gone", text: "Message deleted" }));
@@ -53,7 +54,9 @@ function failure(line, act) {
 
 // Whoever goes on too early waits longer, so "Send again" waits as well.
 export function updateLine(made, line, isOnline) {
-  if (line.state === "pending") write(made.querySelector(".sending"), isOnline ? "Sending…" : "Waits for the connection");
+  if (line.state === "pending") {
+    write(made.querySelector(".sending"), isOnline ? "Sending…" : "Waits for the connection");
+  }
   if (line.state !== "failed") return;
   const seconds = line.retryAt ? secondsUntil(line.retryAt) : 0;
   const again = made.querySelector(".again");

@@ -25,12 +25,15 @@ let quiet = 0;
 function withDays(conversation) {
   const all = [];
   let day = "";
+  let days = 0;
   let last = null;
   for (const line of [...conversation.lines, ...conversation.outgoing]) {
     const now = dayOf(line.ts);
-    if (now !== day) all.push({ kind: "day", key: `d${new Date(line.ts).toDateString()}${all.length ? "" : "^"}`, text: now });
-    const author = line.kind === "event" ? null : (line.kind === "outgoing" ? chat.me.id : (line.from?.id ?? line.from?.name ?? ""));
-    line.follows = now === day && author !== null && author === last?.author && line.ts - last.ts < TOGETHER_MS;
+    // Numbered, because the clocks of the server and of this page may differ around midnight.
+    if (now !== day) all.push({ kind: "day", key: `day ${now} ${days++}`, text: now, ts: line.ts });
+    const author = authorOf(line);
+    const isClose = author !== null && author === last?.author && line.ts - last.ts < TOGETHER_MS;
+    line.follows = now === day && isClose;
     last = author === null ? null : { author, ts: line.ts };
     day = now;
     all.push(line);
@@ -38,7 +41,13 @@ function withDays(conversation) {
   return all;
 }
 
-const version = ({ kind, text, state, follows }) => `${kind} ${state} ${text === null} ${follows} ${kind === "day" ? text : ""}`;
+// Null for what nobody said.
+function authorOf({ kind, from }) {
+  if (kind === "event") return null;
+  return kind === "outgoing" ? chat.me.id : (from?.id ?? from?.name ?? "");
+}
+
+const version = ({ text, state, follows }) => `${state} ${text === null} ${follows}`;
 
 export function drawLog(now, act) {
   chat = now;
@@ -69,10 +78,11 @@ export function drawLog(now, act) {
 
 function drawBeginning(conversation) {
   const isRoom = conversation.room !== null;
-  const isEmpty = conversation.lines.length + conversation.outgoing.length === 0;
+  const isEmpty = !conversation.lines.some(({ kind }) => kind === "message");
   const words = isRoom ? "Nothing older is kept." : "Only you two read this. It is forgotten when you leave.";
   const blank = isRoom && conversation.isLoaded ? "Nobody has said anything yet." : "";
-  say("beginning", isEmpty && isRoom ? blank : (conversation.more || (isRoom && !conversation.isLoaded) ? null : words));
+  const isWhole = !conversation.more && (conversation.isLoaded || !isRoom);
+  say("beginning", isEmpty && isRoom ? blank : isWhole && words);
   const button = byId("older");
   button.hidden = !conversation.more;
   button.disabled = !chat.isOnline;

@@ -71,7 +71,8 @@ function enterLobby() {
   byId("my-role").hidden = rankOf(user) === 0;
   byId("my-role").textContent = rankOf(user) === 2 ? "Admin" : "Moderator";
   showScreen("lobby");
-  chat = new Chat({ session: session.current(), renew: session.renew, remembered: session.rememberedRooms(), draw });
+  const remembered = session.rememberedRooms();
+  chat = new Chat({ session: session.current(), renew: session.renew, remembered, draw });
   const mine = chat;
   chat.bouncer.on("hello", () => {
     refresh(mine);
@@ -119,7 +120,9 @@ byId("leave").addEventListener("click", () => {
   chat.leave(chat.open);
   byId("text").focus();
 });
-for (const id of ["out-retry", "waiting-retry"]) byId(id).addEventListener("click", () => chat.bouncer.connect());
+for (const id of ["out-retry", "waiting-retry"]) {
+  byId(id).addEventListener("click", () => chat.bouncer.connect());
+}
 addEventListener("online", () => {
   if (chat?.state.name === "waiting") chat.bouncer.connect();
 });

@@ -6,7 +6,13 @@ import { refusalWords, roomTitle } from "./words.js";
 const MUTE_TIMES = [[60, "1 minute"], [600, "10 minutes"], [3_600, "1 hour"], [86_400, "1 day"]];
 const BAN_TIMES = [[3_600, "1 hour"], [86_400, "1 day"], [604_800, "1 week"], ["", "Until let back in"]];
 const NAMES = { mute: "Mute", unmute: "Unmute", kick: "Kick", ban: "Ban", revoke: "Revoke" };
-const DONE = { mute: "is muted", unmute: "may write again", kick: "was kicked", ban: "is banned", revoke: "is kept out" };
+const DONE = {
+  mute: "is muted",
+  unmute: "may write again",
+  kick: "was kicked",
+  ban: "is banned",
+  revoke: "is kept out",
+};
 
 const dialog = byId("measure");
 const form = byId("measure-form");

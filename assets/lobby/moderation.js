@@ -31,7 +31,7 @@ function drawSlow(seconds) {
   const all = [...new Set([...SLOW, seconds])].sort((a, b) => a - b);
   showAll(select, all, {
     key: (value) => value,
-    make: (value) => element("option", { value, text: value === 0 ? "Off" : `One message every ${duration(value)}` }),
+    make: (value) => element("option", { value, text: value ? `One message every ${duration(value)}` : "Off" }),
   });
   select.value = seconds;
 }
@@ -70,7 +70,8 @@ function drawRemoved() {
 }
 
 function row({ id, name }, action, label, act) {
-  const who = element("span", { className: "person" }, element("span", { text: name }), element("span", { className: "hint" }));
+  const hint = element("span", { className: "hint" });
+  const who = element("span", { className: "person" }, element("span", { text: name }), hint);
   const button = element("button", { type: "button", className: "small", text: action, aria: { label } });
   button.addEventListener("click", act);
   return element("li", { data: { user: id } }, avatar(id, name), who, button);
@@ -127,7 +128,8 @@ byId("slow").addEventListener("change", ({ target }) => {
 });
 byId("freeze").addEventListener("change", ({ target }) => {
   const on = target.checked;
-  moderate("mod.freeze", { room: chat.open.room, on }, on ? "The room is frozen." : "The room is not frozen any more.");
+  const done = on ? "The room is frozen." : "The room is not frozen any more.";
+  moderate("mod.freeze", { room: chat.open.room, on }, done);
 });
 setInterval(() => {
   if (chat && !document.hidden) refresh(chat);

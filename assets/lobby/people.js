@@ -9,7 +9,8 @@ const RANKS = ["", "Moderator", "Admin"];
 
 // Me first, then by name.
 function sorted(members, me) {
-  return [...members.values()].sort((a, b) => (b.id === me.id) - (a.id === me.id) || a.name.localeCompare(b.name));
+  const isMe = ({ id }) => Number(id === me.id);
+  return [...members.values()].sort((a, b) => isMe(b) - isMe(a) || a.name.localeCompare(b.name));
 }
 
 export function drawPeople(chat, { whisper, moderate }) {
@@ -18,11 +19,11 @@ export function drawPeople(chat, { whisper, moderate }) {
   byId("players-unknown").hidden = chat.isOnline;
   write(byId("player-count"), chat.isOnline ? String(people.length) : "");
   byId("players").setAttribute("aria-label", `People in ${roomTitle(room)}`);
-  const mayModerate = (user) => chat.rank > rankOf(user);
+  const mayModerate = (user) => user.id !== chat.me.id && chat.rank > rankOf(user);
   showAll(byId("players"), people, {
     key: ({ id }) => id,
     version: (user) => `${user.name} ${rankOf(user)} ${mayModerate(user)}`,
-    make: (user) => row(user, chat.me, { whisper, moderate: mayModerate(user) && user.id !== chat.me.id ? moderate : null }),
+    make: (user) => row(user, chat.me, { whisper, moderate: mayModerate(user) ? moderate : null }),
   });
 }
 
@@ -34,7 +35,8 @@ function row(user, me, { whisper, moderate }) {
     made.append(element("span", { className: "face" }, ...face));
   } else {
     const label = `Whisper to ${user.name}`;
-    const button = element("button", { type: "button", className: "face whisper", title: label, aria: { label } }, ...face);
+    const looks = { className: "face whisper", title: label, aria: { label } };
+    const button = element("button", { type: "button", ...looks }, ...face);
     button.addEventListener("click", () => whisper(user));
     made.append(button);
   }
@@ -42,7 +44,8 @@ function row(user, me, { whisper, moderate }) {
   if (isMe) made.append(element("span", { className: "badge plain", text: "You" }));
   if (moderate) {
     const label = `Moderate ${user.name}`;
-    const open = element("button", { type: "button", className: "moderate", text: "⋯", title: label, aria: { label, haspopup: "dialog" } });
+    const looks = { className: "moderate", text: "⋯", title: label, aria: { label, haspopup: "dialog" } };
+    const open = element("button", { type: "button", ...looks });
     open.addEventListener("click", () => moderate(user));
     made.append(open);
   }

@@ -19,14 +19,15 @@ export function drawRooms(chat, { open }) {
   showAll(byId("rooms"), entries(chat), {
     key: ({ key }) => key,
     make: ({ key, room, person }) => {
-      const sign = person ? avatar(person.id, person.name) : element("span", { className: "sign", text: "#", aria: { hidden: "true" } });
+      const sign = element("span", { className: "sign", text: "#", aria: { hidden: "true" } });
+      const mentioned = element("span", { className: "only-read-aloud", text: " you are mentioned" });
       const button = element("button", { type: "button", data: { conversation: key } },
-        sign,
+        person ? avatar(person.id, person.name) : sign,
         element("span", { className: "place" },
           element("span", { className: "only-read-aloud", text: person ? "Whispers with " : "Room " }),
           person ? person.name : roomTitle(room), " ",
           element("span", { className: "size" })),
-        element("span", { className: "mark at", text: "@", hidden: true }, element("span", { className: "only-read-aloud", text: " you are mentioned" })),
+        element("span", { className: "mark at", text: "@", hidden: true }, mentioned),
         element("span", { className: "mark unread", hidden: true }));
       button.addEventListener("click", () => open({ room, person }));
       return element("li", {}, button);
@@ -34,9 +35,10 @@ export function drawRooms(chat, { open }) {
     update: (row, entry) => drawEntry(chat, row.firstElementChild, entry),
   });
   const elsewhere = [...chat.conversations.values()].filter((other) => other !== chat.open);
-  const unread = elsewhere.reduce((sum, other) => sum + other.unread, 0);
-  drawUnread(byId("elsewhere"), unread);
+  drawUnread(byId("elsewhere"), unreadIn(elsewhere));
 }
+
+const unreadIn = (conversations) => conversations.reduce((sum, { unread }) => sum + unread, 0);
 
 function drawEntry(chat, button, { key, person, members }) {
   const conversation = chat.conversations.get(key);
@@ -56,12 +58,13 @@ function drawUnread(mark, count) {
   if (mark.dataset.count === String(count)) return;
   mark.dataset.count = count;
   mark.hidden = count === 0;
-  mark.replaceChildren(count > 99 ? "99+" : String(count), element("span", { className: "only-read-aloud", text: " unread" }));
+  const unread = element("span", { className: "only-read-aloud", text: " unread" });
+  mark.replaceChildren(count > 99 ? "99+" : String(count), unread);
 }
 
 // What is new while the page is in the background stands before its title.
 export function drawTitle(chat) {
-  const unread = chat ? [...chat.conversations.values()].reduce((sum, { unread }) => sum + unread, 0) : 0;
+  const unread = unreadIn([...(chat?.conversations.values() ?? [])]);
   document.title = document.hidden && unread > 0 ? `(${unread}) Lobby` : "Lobby";
 }
 
@@ -74,7 +77,11 @@ export function drawHead(chat) {
   const leave = byId("leave");
   leave.hidden = !person && (!isJoined || chat.wanted.size < 2);
   write(leave, person ? "Close" : "Leave");
-  const writers = chat.open.writers();
-  const some = writers.length > 3 ? "Several people are writing…" : `${writers.join(", ")} ${writers.length > 1 ? "are" : "is"} writing…`;
-  write(byId("typing"), writers.length > 0 ? some : "");
+  write(byId("typing"), typingWords(chat.open.writers()));
+}
+
+function typingWords(names) {
+  if (names.length === 0) return "";
+  if (names.length > 3) return "Several people are writing…";
+  return `${names.join(", ")} ${names.length > 1 ? "are" : "is"} writing…`;
 }

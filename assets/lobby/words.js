@@ -100,6 +100,12 @@ export function duration(seconds) {
 
 export const timeOf = (ts) => new Date(ts).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
+// With the day, unless that is today.
+export function whenOf(ts) {
+  const isToday = new Date(ts).toDateString() === new Date().toDateString();
+  return isToday ? timeOf(ts) : `${dayOf(ts)}, ${timeOf(ts)}`;
+}
+
 export function dayOf(ts) {
   const day = new Date(ts);
   const daysAgo = (back) => new Date(Date.now() - back * 86_400_000).toDateString();

@@ -1,210 +1,154 @@
 // The page's story: the door, then the lobby.
 
-import * as api from "./api.js";
-import { Connection } from "./connection.js";
-import * as view from "./view.js";
+import { Chat } from "./chat.js";
+import { clearComposer, drawComposer, mention, watchComposer } from "./composer.js";
+import { openDoor, watchDoor } from "./door.js";
+import { announce, byId } from "./dom.js";
+import { closeDrawer, watchDrawers } from "./drawers.js";
+import { clearLog, drawLog, toEnd } from "./log.js";
+import { askWhat } from "./menu.js";
+import { clearModeration, drawModeration, openMeasures, refresh } from "./moderation.js";
+import { drawPeople, rankOf } from "./people.js";
+import { drawHead, drawRooms, drawTitle } from "./rooms.js";
+import * as session from "./session.js";
+import { drawStanding } from "./standing.js";
+import { refusalWords } from "./words.js";
 
-const { byId } = view;
-// sessionStorage: another tab can be another player, and closing the tab forgets the log-in.
-const STORED = "lobby-session";
+let chat = null;
 
-let session = JSON.parse(sessionStorage.getItem(STORED) ?? "null");
-let mode = "login";
-let renewal = 0;
-let nextId = 1;
-const players = new Map();
-// Texts that the server has not acknowledged yet, by their id.
-const unsent = new Map();
-
-const connection = new Connection({ session: () => session, renew, onState, onMessage });
-
-function keep(fresh) {
-  session = fresh;
-  sessionStorage.setItem(STORED, JSON.stringify(fresh));
-  // A new token well before the old one ends. Should it fail, the door will tell.
-  clearTimeout(renewal);
-  renewal = setTimeout(() => renew().catch(() => {}), fresh.expires_in * 750);
+function draw(now) {
+  if (now !== chat) return;
+  drawStanding(chat.state);
+  drawRooms(chat, { open });
+  drawHead(chat);
+  drawPeople(chat, { whisper: (person) => open({ person }), moderate: openMeasures });
+  drawModeration(chat);
+  drawComposer(chat);
+  drawLog(chat, { openMenu, sendAgain, discard });
+  drawTitle(chat);
 }
 
-async function renew() {
-  const before = session;
-  const fresh = await api.renewToken(before.token);
-  if (session !== before) return;
-  keep(fresh);
-  // The page may only connect to where the server was when it was loaded.
-  if (fresh.ws_url !== before.ws_url) location.reload();
+function open({ room, person }) {
+  if (person) chat.showPerson(person);
+  else chat.showRoom(room);
+  closeDrawer();
+  if (matchMedia("(pointer: fine)").matches) byId("text").focus();
+}
+
+async function openMenu(line) {
+  const what = await askWhat(line, chat);
+  const { open: conversation, bouncer } = chat;
+  if (what === "mention") mention(line.from.name);
+  if (what === "whisper") open({ person: line.from });
+  if (what === "moderate") openMeasures(line.from);
+  if (what === "delete") {
+    await bouncer.remove(conversation.room, line.mid).then(() => announce("Message deleted."), (error) => {
+      chat.problem = refusalWords(error);
+    });
+    chat?.changed();
+  }
+}
+
+function sendAgain(line) {
+  chat.open.drop(line);
+  chat.send(chat.open, line.text);
+  byId("text").focus();
+}
+
+function discard(line) {
+  chat.open.drop(line);
+  chat.changed();
+}
+
+function showScreen(name) {
+  for (const id of ["lobby", "me", "state"]) byId(id).hidden = name !== "lobby";
+  byId("door").hidden = name !== "door";
 }
 
 function enterLobby() {
-  players.clear();
-  view.clearMessages();
-  view.showMe(session.user);
-  view.showScreen("lobby");
-  drawPlayers();
-  connection.retry();
+  const { user } = session.current();
+  byId("my-name").textContent = user.name;
+  byId("my-role").hidden = rankOf(user) === 0;
+  byId("my-role").textContent = rankOf(user) === 2 ? "Admin" : "Moderator";
+  showScreen("lobby");
+  const remembered = session.rememberedRooms();
+  chat = new Chat({ session: session.current(), renew: session.renew, remembered, draw });
+  const mine = chat;
+  chat.bouncer.on("hello", () => {
+    refresh(mine);
+    // Not while somebody is somewhere else on the page.
+    if (document.activeElement === document.body) byId("text").focus();
+  });
+  chat.bouncer.on("presence", ({ left }) => left.length > 0 && refresh(mine));
+  chat.bouncer.on("state", lookForTheDoor);
+  chat.bouncer.connect();
+}
+
+// The server may have moved while it could not be reached.
+async function lookForTheDoor({ name, cause }) {
+  if (name === "waiting" && cause.status === 0) await session.renew().catch(() => {});
 }
 
 function leaveLobby(words) {
-  session = null;
-  sessionStorage.removeItem(STORED);
-  clearTimeout(renewal);
-  connection.close();
-  view.clearMessages();
-  byId("composer").reset();
-  view.say("composer-error", null);
-  openDoor();
-  view.say("door-error", words);
+  const left = chat;
+  chat = null;
+  session.forget();
+  left?.bouncer.close();
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close("");
+  clearLog();
+  clearComposer();
+  clearModeration();
+  drawTitle(null);
+  showScreen("door");
+  openDoor(words);
 }
 
-function openDoor() {
-  view.showScreen("door");
-  view.showDoor(mode);
-  byId("name").focus();
-}
-
-function onState(state) {
-  view.showState(state);
-  if (state.name === "online" || state.name === "connecting") return;
-  players.clear();
-  drawPlayers();
-  giveBack([...unsent.values()], "Your last message may not have been sent.");
-  unsent.clear();
-}
-
-// Puts texts that did not get through back where they can be sent again.
-function giveBack(texts, words) {
-  if (texts.length === 0) return;
-  const field = byId("text");
-  if (!field.value) field.value = texts.join(" ").slice(0, field.maxLength);
-  view.say("composer-error", words);
-}
-
-function onMessage(message) {
-  handlers[message.op]?.(message);
-}
-
-const handlers = {
-  hello({ players: present, history }) {
-    players.clear();
-    for (const player of present) players.set(player.id, player);
-    view.clearMessages();
-    for (const message of history) view.addMessage(message, session.user);
-    view.addEvent("You are in the lobby.");
-    drawPlayers();
-    loadRemoved();
-    // Not while somebody is somewhere else on the page.
-    if (document.activeElement === document.body) byId("text").focus();
-  },
-  joined({ user }) {
-    players.set(user.id, user);
-    view.addEvent(`${user.name} came in.`);
-    drawPlayers();
-  },
-  left({ user, reason }) {
-    const name = players.get(user)?.name;
-    if (!name) return;
-    const removed = reason === "token_revoked" || reason === "banned";
-    players.delete(user);
-    view.addEvent(removed ? `${name} was removed.` : `${name} left.`);
-    drawPlayers();
-    if (removed) loadRemoved();
-  },
-  "chat.msg"(message) {
-    view.addMessage(message, session.user);
-  },
-  ack({ re }) {
-    unsent.delete(re);
-    view.say("composer-error", null);
-  },
-  err({ re, message }) {
-    const text = unsent.get(re);
-    unsent.delete(re);
-    if (text) giveBack([text], message);
-  },
-};
-
-function drawPlayers() {
-  view.showPlayers(players, session?.user ?? {}, moderates() ? removePlayer : null);
-}
-
-const moderates = () => session !== null && view.isModerator(session.user);
-
-async function loadRemoved() {
-  if (moderates()) await moderate(async () => {});
-}
-
-// Does what a moderator asked for and shows how the list looks then.
-async function moderate(action) {
-  view.say("moderation-error", null);
-  try {
-    await action();
-    view.showRemoved(await api.revoked(session.token), letBackIn);
-  } catch (problem) {
-    view.say("moderation-error", problem.message);
-  }
-}
-
-async function removePlayer(player) {
-  const reason = await view.askForReason(player);
-  if (reason !== null) await moderate(() => api.revoke(session.token, player.id, reason));
-}
-
-function letBackIn(user) {
-  return moderate(() => api.restore(session.token, user.id));
-}
-
-byId("switch").addEventListener("click", () => {
-  mode = mode === "login" ? "signup" : "login";
-  view.showDoor(mode);
-  byId("name").focus();
+watchDoor((fresh) => {
+  session.keep(fresh);
+  enterLobby();
 });
-
-byId("credentials").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const [name, password] = [byId("name").value.trim(), byId("password").value];
-  view.say("door-error", null);
-  byId("enter").disabled = true;
-  try {
-    keep(await (mode === "signup" ? api.signUp : api.logIn)(name, password));
-    byId("credentials").reset();
-    mode = "login";
-    enterLobby();
-  } catch (problem) {
-    view.say("door-error", problem.message);
-  } finally {
-    byId("enter").disabled = false;
-  }
+watchComposer((text) => {
+  toEnd();
+  chat.send(chat.open, text);
 });
-
-byId("composer").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = byId("text").value.trim();
-  if (!text) return;
-  const id = `c${nextId++}`;
-  if (!connection.send({ op: "chat.send", id, d: { text } })) return;
-  unsent.set(id, text);
-  byId("text").value = "";
+watchDrawers(() => {
+  chat.loadRooms();
+  refresh(chat);
 });
-
 byId("log-out").addEventListener("click", () => leaveLobby(null));
-byId("out-retry").addEventListener("click", () => connection.retry());
-byId("waiting-retry").addEventListener("click", () => connection.connect());
-addEventListener("online", () => {
-  if (byId("state").dataset.state === "waiting") connection.connect();
+byId("leave").addEventListener("click", () => {
+  chat.leave(chat.open);
+  byId("text").focus();
 });
+for (const id of ["out-retry", "waiting-retry"]) {
+  byId(id).addEventListener("click", () => chat.bouncer.connect());
+}
+addEventListener("online", () => {
+  if (chat?.state.name === "waiting") chat.bouncer.connect();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) chat?.seen();
+  else drawTitle(chat);
+});
+// Countdowns, and whoever stopped writing.
+setInterval(() => chat?.changed(), 1_000);
+setInterval(() => {
+  if (chat?.isOnline && !document.hidden) chat.loadRooms();
+}, 30_000);
 
 // Comes back after a reload. The server may have moved, or this player may be out.
 async function comeBack() {
   try {
-    await renew();
+    await session.refresh();
   } catch (problem) {
     if (problem.status === 401) return leaveLobby(problem.message);
   }
   enterLobby();
 }
 
-if (session) {
+if (session.current()) {
   comeBack();
 } else {
-  openDoor();
+  showScreen("door");
+  openDoor(null);
 }

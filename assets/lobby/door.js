@@ -1,0 +1,50 @@
+// The door: logging in and signing up.
+
+import * as api from "./api.js";
+import { byId, say } from "./dom.js";
+
+let mode = "login";
+
+function show() {
+  const isNew = mode === "signup";
+  byId("door-title").textContent = isNew ? "Create an account" : "Log in";
+  byId("door-hint").textContent = isNew ? "Choose the name that others will see." : "Welcome back.";
+  byId("enter").textContent = isNew ? "Sign up" : "Log in";
+  byId("switch-text").textContent = isNew ? "Been here before?" : "New here?";
+  byId("switch").textContent = isNew ? "Log in" : "Create an account";
+  byId("name-rule").hidden = !isNew;
+  byId("password-rule").hidden = !isNew;
+  byId("password").autocomplete = isNew ? "new-password" : "current-password";
+}
+
+// `words` say why somebody stands here again.
+export function openDoor(words) {
+  show();
+  say("door-error", words);
+  byId("name").focus();
+}
+
+// Calls `enter` with what the log-in service answered.
+export function watchDoor(enter) {
+  byId("switch").addEventListener("click", () => {
+    mode = mode === "login" ? "signup" : "login";
+    openDoor(null);
+  });
+  byId("credentials").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const [name, password] = [byId("name").value.trim(), byId("password").value];
+    say("door-error", null);
+    byId("enter").disabled = true;
+    try {
+      const session = await (mode === "signup" ? api.signUp : api.logIn)(name, password);
+      byId("credentials").reset();
+      mode = "login";
+      enter(session);
+    } catch (problem) {
+      if (!(problem instanceof api.Problem)) throw problem;
+      say("door-error", problem.message);
+    } finally {
+      byId("enter").disabled = false;
+    }
+  });
+}

@@ -1,0 +1,75 @@
+// The dialog with what a moderator can do about somebody.
+
+import { byId, element, modal, say } from "./dom.js";
+import { refusalWords, roomTitle } from "./words.js";
+
+const MUTE_TIMES = [[60, "1 minute"], [600, "10 minutes"], [3_600, "1 hour"], [86_400, "1 day"]];
+const BAN_TIMES = [[3_600, "1 hour"], [86_400, "1 day"], [604_800, "1 week"], ["", "Until let back in"]];
+const NAMES = { mute: "Mute", unmute: "Unmute", kick: "Kick", ban: "Ban", revoke: "Revoke" };
+const DONE = {
+  mute: "is muted",
+  unmute: "may write again",
+  kick: "was kicked",
+  ban: "is banned",
+  revoke: "is kept out",
+};
+
+const dialog = byId("measure");
+const form = byId("measure-form");
+const chosen = () => new FormData(form).get("measure");
+
+function options(select, choices) {
+  byId(select).replaceChildren(...choices.map(([value, text]) => element("option", { value, text })));
+}
+
+function draw() {
+  const measure = chosen();
+  byId("measure-where-field").hidden = measure !== "mute" && measure !== "unmute";
+  byId("mute-time-field").hidden = measure !== "mute";
+  byId("ban-time-field").hidden = measure !== "ban";
+  byId("reason-field").hidden = measure === "unmute";
+  byId("measure-submit").textContent = NAMES[measure];
+  byId("measure-submit").className = measure === "unmute" ? "main" : "danger";
+}
+
+// What to ask the server for.
+function wanted(user) {
+  const measure = chosen();
+  const fields = { user: user.id };
+  const room = byId("measure-where").value;
+  const seconds = byId(measure === "ban" ? "ban-time" : "mute-time").value;
+  const reason = byId("reason").value.trim();
+  if ((measure === "mute" || measure === "unmute") && room) fields.room = room;
+  if ((measure === "mute" || measure === "ban") && seconds) fields.seconds = Number(seconds);
+  if (measure !== "unmute" && reason) fields.reason = reason;
+  return { op: `mod.${measure}`, fields };
+}
+
+// Resolves to what was done, in words, or to "" when the moderator thinks better of it. `request` asks
+// the server; what it refuses is said in the dialog.
+export async function askForMeasure(user, { room, isMuted, request }) {
+  form.reset();
+  byId("measure-title").textContent = `Moderate ${user.name}`;
+  options("measure-where", [...(room ? [[room, `Only in ${roomTitle(room)}`]] : []), ["", "Everywhere"]]);
+  say("measure-error", null);
+  byId("unmute-choice").hidden = !isMuted;
+  draw();
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    const { op, fields } = wanted(user);
+    byId("measure-submit").disabled = true;
+    try {
+      await request(op, fields);
+      dialog.close(`${user.name} ${DONE[chosen()]}.`);
+    } catch (error) {
+      say("measure-error", refusalWords(error));
+    } finally {
+      byId("measure-submit").disabled = false;
+    }
+  };
+  return modal(dialog, form.querySelector("[name=measure]:checked"));
+}
+
+form.addEventListener("change", draw);
+options("mute-time", MUTE_TIMES);
+options("ban-time", BAN_TIMES);

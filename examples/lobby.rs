@@ -1,5 +1,5 @@
-//! A lobby with accounts: sign-up and log-in, the players who are here, a chat, and moderators who
-//! can remove somebody and let them back in.
+//! A lobby with accounts: sign-up and log-in, rooms, whispers, and moderators who mute, ban and let back
+//! in. What was said is still there after a restart.
 //!
 //! ```sh
 //! cargo run --example lobby
@@ -11,7 +11,7 @@
 //!
 //! - `lobby/listener.rs`, `site.rs`, `api.rs` and `accounts.rs` are the web side: a page, a log-in
 //!   service and a database. They run on threads of their own.
-//! - `lobby/chat.rs` is the game side: a Bevy plugin that sees players as entities.
+//! - The game side is Bevy: the crate's chat, and `lobby/rooms.rs` with the rooms that there are.
 //! - Between them stands the door. The web side hands out tokens; the door checks them before a
 //!   player exists in the game.
 
@@ -27,7 +27,10 @@ use std::{
 };
 
 use bevy::{app::ScheduleRunnerPlugin, log::LogPlugin, prelude::*};
-use bevy_bouncer::{BouncerConfig, BouncerPlugin, SqliteDirectory, SqliteRevocations};
+use bevy_bouncer::{
+    Authenticator, BouncerConfig, BouncerPlugin, SqliteDirectory, SqliteRevocations,
+    chat::{ChatOptions, ChatPlugin, SUBPROTOCOL, SqliteChat},
+};
 use clap::Parser;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tokio::runtime::Runtime;
@@ -38,24 +41,22 @@ mod accounts;
 mod answer;
 #[path = "lobby/api.rs"]
 mod api;
-#[path = "lobby/chat.rs"]
-mod chat;
 #[path = "lobby/credentials.rs"]
 mod credentials;
 #[path = "lobby/data_directory.rs"]
 mod data_directory;
 #[path = "lobby/listener.rs"]
 mod listener;
-#[path = "lobby/moderation.rs"]
-mod moderation;
 #[path = "lobby/passwords.rs"]
 mod passwords;
-#[path = "lobby/plain_text.rs"]
-mod plain_text;
 #[path = "lobby/random.rs"]
 mod random;
 #[path = "lobby/rate_limit.rs"]
 mod rate_limit;
+#[path = "lobby/removals.rs"]
+mod removals;
+#[path = "lobby/rooms.rs"]
+mod rooms;
 #[path = "lobby/site.rs"]
 mod site;
 #[path = "lobby/tokens.rs"]
@@ -63,14 +64,14 @@ mod tokens;
 
 use accounts::{Accounts, MODERATOR};
 use data_directory::DataDirectory;
-use moderation::Moderation;
 use passwords::Passwords;
+use removals::Removals;
 use tokens::Tokens;
 
 /// Port of the WebSockets, when nothing else is asked for.
 const DEFAULT_WS_PORT: u16 = 8081;
-/// Most players at once, so that a list of them always fits one message.
-const PLAYERS: usize = 500;
+/// Most players at once.
+const PLAYERS: usize = 2000;
 
 /// A lobby with accounts, a chat and moderators.
 #[derive(Parser)]
@@ -87,6 +88,9 @@ struct Options {
     /// Updates of the app per second
     #[arg(long, default_value_t = 30.0, value_parser = tick_hz)]
     tick_hz: f64,
+    /// Seconds for which a log-in token is valid
+    #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(5..=86_400))]
+    token_seconds: u64,
 }
 
 fn tick_hz(text: &str) -> Result<f64, String> {
@@ -127,7 +131,11 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
     let port = page.local_addr()?.port();
     let hosts = vec![format!("127.0.0.1:{port}"), format!("localhost:{port}")];
 
-    let open = |port| open_door(port, &hosts, &key, &users, &revocations);
+    let lifetime = Duration::from_secs(options.token_seconds);
+    let open = |port| {
+        let rules = tokens::rules(&key, lifetime)?.users(users.clone());
+        open_door(port, &hosts, rules, &revocations)
+    };
     let door = match options.ws_port {
         Some(port) => open(port)?,
         // Always the same port if possible: a page that is open finds the lobby after a restart.
@@ -141,8 +149,8 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
     let service = api::Service::new(
         accounts,
         passwords,
-        Tokens::new(&key)?,
-        Moderation::new(door.bouncer(), revocations),
+        Tokens::new(&key, lifetime)?,
+        Removals::new(revocations),
         format!("ws://{ws_authority}/ws"),
     );
     let site = site::site(service.routes(), hosts, &ws_authority);
@@ -153,14 +161,16 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
     }
     println!("Open http://127.0.0.1:{port}/");
 
+    let chat = ChatPlugin::new(ChatOptions::default())?.archive(SqliteChat::open(data.chat())?)?;
     let tick = Duration::from_secs_f64(1.0 / options.tick_hz);
     let exit = App::new()
         .add_plugins((
             MinimalPlugins.set(ScheduleRunnerPlugin::run_loop(tick)),
             LogPlugin::default(),
             door,
-            chat::LobbyChatPlugin,
+            chat,
         ))
+        .add_systems(Startup, rooms::open)
         .insert_resource(StopSignal(stop))
         .add_systems(Update, stop_when_asked)
         .run();
@@ -172,15 +182,14 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
 fn open_door(
     port: u16,
     hosts: &[String],
-    key: &[u8],
-    users: &SqliteDirectory,
+    rules: impl Authenticator,
     revocations: &SqliteRevocations,
 ) -> Result<BouncerPlugin, Box<dyn Error>> {
     let mut config = BouncerConfig::new(format!("127.0.0.1:{port}"))
         .origins(hosts.iter().map(|host| format!("http://{host}")))
-        .subprotocols(["lobby.v1"]);
+        .subprotocols([SUBPROTOCOL]);
     config.limits.connections = PLAYERS;
-    let door = BouncerPlugin::bind(config, tokens::rules(key)?.users(users.clone()))?;
+    let door = BouncerPlugin::bind(config, rules)?;
     Ok(door.revocations(revocations.clone())?)
 }
 

@@ -3,7 +3,9 @@
 import { avatar, byId, element, showAll, write } from "./dom.js";
 import { roomTitle } from "./words.js";
 
-export const rankOf = ({ roles = [] }) => (roles.includes("admin") ? 2 : Number(roles.includes("moderator")));
+// A member of a room has a rank, a user has roles.
+export const rankOf = ({ rank, roles = [] }) =>
+  rank ?? (roles.includes("admin") ? 2 : Number(roles.includes("moderator")));
 
 const RANKS = ["", "Moderator", "Admin"];
 

@@ -1,4 +1,4 @@
-//! The log-in service: accounts, tokens, and what moderators do.
+//! The log-in service: accounts, tokens, and who is kept out.
 //!
 //! Every request that acts for somebody carries that user's token, so no cookie is needed and no
 //! other web page can act in a player's name.
@@ -24,11 +24,10 @@ use crate::{
     accounts::{Accounts, MODERATOR},
     answer::{Body, Problem},
     credentials::{check_name, check_password},
-    moderation::{Moderation, removal_words},
     passwords::Passwords,
-    plain_text::plain_text,
     rate_limit::RateLimit,
-    tokens::{LIFETIME, Tokens},
+    removals::Removals,
+    tokens::Tokens,
 };
 
 /// Sign-ups and log-ins of one address: this many at once,
@@ -37,8 +36,6 @@ const ATTEMPTS_BURST: u32 = 10;
 const ATTEMPTS_PERIOD: Duration = Duration::from_secs(6);
 /// Addresses that are counted at the same time.
 const ATTEMPTS_ADDRESSES: usize = 10_000;
-/// Longest reason for a removal in characters, so that it fits a Close frame.
-const REASON_CHARACTERS: usize = 80;
 
 type Answer = Result<Json<Value>, Problem>;
 
@@ -47,7 +44,7 @@ pub struct Service {
     accounts: Accounts,
     passwords: Passwords,
     tokens: Tokens,
-    moderation: Moderation,
+    removals: Removals,
     attempts: Mutex<RateLimit<IpAddr>>,
     /// Where the page connects to.
     ws_url: String,
@@ -59,7 +56,7 @@ impl Service {
         accounts: Accounts,
         passwords: Passwords,
         tokens: Tokens,
-        moderation: Moderation,
+        removals: Removals,
         ws_url: String,
     ) -> Self {
         let attempts = RateLimit::new(ATTEMPTS_BURST, ATTEMPTS_PERIOD, ATTEMPTS_ADDRESSES);
@@ -67,7 +64,7 @@ impl Service {
             accounts,
             passwords,
             tokens,
-            moderation,
+            removals,
             attempts: Mutex::new(attempts),
             ws_url,
         }
@@ -79,8 +76,6 @@ impl Service {
             .route("/api/signup", post(sign_up))
             .route("/api/login", post(log_in))
             .route("/api/token", post(renew))
-            .route("/api/revoke", post(revoke))
-            .route("/api/restore", post(restore))
             .route("/api/revoked", get(revoked))
             .with_state(Arc::new(self))
     }
@@ -103,11 +98,9 @@ impl Service {
                 return Err(Problem::forbidden("disabled", words));
             }
         };
-        match self.moderation.find(id).await? {
-            Some(removal) => {
-                let words = removal_words(removal.reason.as_deref());
-                Err(Problem::forbidden("revoked", words))
-            }
+        match self.removals.find(id).await? {
+            Some(removal) if removal.is_ban => Err(Problem::forbidden("banned", removal.words())),
+            Some(removal) => Err(Problem::forbidden("revoked", removal.words())),
             None => Ok(user),
         }
     }
@@ -116,7 +109,7 @@ impl Service {
     fn session(&self, user: &User) -> Answer {
         Ok(Json(json!({
             "token": self.tokens.issue(user.id())?,
-            "expires_in": LIFETIME.as_secs(),
+            "expires_in": self.tokens.lifetime.as_secs(),
             "user": user_json(user),
             "ws_url": self.ws_url,
         })))
@@ -132,19 +125,10 @@ impl Service {
         let id = self.tokens.verify(token).await?;
         self.admit(&id).await
     }
-
-    async fn moderator(&self, headers: &HeaderMap) -> Result<User, Problem> {
-        let user = self.bearer(headers).await?;
-        if user.has_role(MODERATOR) {
-            return Ok(user);
-        }
-        let words = "Only a moderator may do this.";
-        Err(Problem::forbidden("forbidden", words))
-    }
 }
 
 /// A user as the page knows one.
-pub fn user_json(user: &User) -> Value {
+fn user_json(user: &User) -> Value {
     json!({ "id": user.id(), "name": user.name(), "roles": user.roles() })
 }
 
@@ -199,65 +183,14 @@ async fn renew(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answe
     service.session(&user)
 }
 
-#[derive(Deserialize)]
-struct Removal {
-    user: UserId,
-    #[serde(default)]
-    reason: String,
-}
-
-async fn revoke(
-    State(service): State<Arc<Service>>,
-    headers: HeaderMap,
-    Body(removal): Body<Removal>,
-) -> Answer {
-    let moderator = service.moderator(&headers).await?;
-    let reason = match removal.reason.trim() {
-        "" => None,
-        reason => Some(
-            plain_text(reason, REASON_CHARACTERS)
-                .map_err(|rule| Problem::invalid(format!("The reason cannot be used. {rule}")))?,
-        ),
-    };
-    match service.accounts.standing(&removal.user).await? {
-        Standing::Active(user) | Standing::Versioned { user, .. } if user.has_role(MODERATOR) => {
-            let words = "A moderator cannot be removed.";
-            return Err(Problem::forbidden("forbidden", words));
-        }
-        Standing::Missing => return Err(unknown_user()),
-        Standing::Active(_) | Standing::Versioned { .. } | Standing::Barred => {}
-    }
-    let cut = service.moderation.revoke(&removal.user, reason).await?;
-    info!("{} removed {}", moderator.id(), removal.user);
-    Ok(Json(json!({ "ok": true, "cut": cut })))
-}
-
-fn unknown_user() -> Problem {
-    let words = "There is no such player.";
-    Problem::new(StatusCode::NOT_FOUND, "unknown_user", words)
-}
-
-#[derive(Deserialize)]
-struct Restoration {
-    user: UserId,
-}
-
-async fn restore(
-    State(service): State<Arc<Service>>,
-    headers: HeaderMap,
-    Body(restoration): Body<Restoration>,
-) -> Answer {
-    let moderator = service.moderator(&headers).await?;
-    service.moderation.restore(&restoration.user).await?;
-    info!("{} let {} back in", moderator.id(), restoration.user);
-    Ok(Json(json!({ "ok": true })))
-}
-
 /// Everybody who is kept out, with the words.
 async fn revoked(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {
-    service.moderator(&headers).await?;
+    if !service.bearer(&headers).await?.has_role(MODERATOR) {
+        let words = "Only a moderator may do this.";
+        return Err(Problem::forbidden("forbidden", words));
+    }
     let mut users = Vec::new();
-    for removal in service.moderation.all().await? {
+    for removal in service.removals.all().await? {
         let name = match service.accounts.standing(&removal.user).await? {
             Standing::Active(user) | Standing::Versioned { user, .. } => user.name().to_owned(),
             Standing::Missing | Standing::Barred => removal.user.to_string(),

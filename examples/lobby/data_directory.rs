@@ -1,4 +1,4 @@
-//! The directory with everything that outlives the process: two databases and the token key.
+//! The directory with everything that outlives the process: three databases and the token key.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -34,6 +34,11 @@ impl DataDirectory {
     /// The revocations' database.
     pub fn revocations(&self) -> PathBuf {
         self.0.join("revocations.db")
+    }
+
+    /// What was said, and who is muted.
+    pub fn chat(&self) -> PathBuf {
+        self.0.join("chat.db")
     }
 
     /// The key that signs tokens: made at the first start, readable by this user only.

@@ -25,20 +25,37 @@ const SVG: &str = "image/svg+xml";
 
 macro_rules! asset {
     ($name:literal) => {
-        include_str!(concat!("../../assets/lobby/", $name))
+        include_str!(concat!("../../assets/", $name))
     };
 }
 
 /// Path, type and content of each file.
-const FILES: [(&str, &str, &str); 8] = [
-    ("/", HTML, asset!("index.html")),
-    ("/lobby.css", CSS, asset!("lobby.css")),
-    ("/main.js", SCRIPT, asset!("main.js")),
-    ("/api.js", SCRIPT, asset!("api.js")),
-    ("/connection.js", SCRIPT, asset!("connection.js")),
-    ("/verdict.js", SCRIPT, asset!("verdict.js")),
-    ("/view.js", SCRIPT, asset!("view.js")),
-    ("/favicon.svg", SVG, asset!("favicon.svg")),
+const FILES: [(&str, &str, &str); 25] = [
+    ("/", HTML, asset!("lobby/index.html")),
+    ("/bouncer.js", SCRIPT, asset!("bouncer.js")),
+    ("/api.js", SCRIPT, asset!("lobby/api.js")),
+    ("/chat.js", SCRIPT, asset!("lobby/chat.js")),
+    ("/completion.js", SCRIPT, asset!("lobby/completion.js")),
+    ("/composer.js", SCRIPT, asset!("lobby/composer.js")),
+    ("/conversation.js", SCRIPT, asset!("lobby/conversation.js")),
+    ("/dom.js", SCRIPT, asset!("lobby/dom.js")),
+    ("/door.js", SCRIPT, asset!("lobby/door.js")),
+    ("/drawers.js", SCRIPT, asset!("lobby/drawers.js")),
+    ("/favicon.svg", SVG, asset!("lobby/favicon.svg")),
+    ("/line.js", SCRIPT, asset!("lobby/line.js")),
+    ("/lobby.css", CSS, asset!("lobby/lobby.css")),
+    ("/log.js", SCRIPT, asset!("lobby/log.js")),
+    ("/main.js", SCRIPT, asset!("lobby/main.js")),
+    ("/measures.js", SCRIPT, asset!("lobby/measures.js")),
+    ("/mentions.js", SCRIPT, asset!("lobby/mentions.js")),
+    ("/menu.js", SCRIPT, asset!("lobby/menu.js")),
+    ("/moderation.js", SCRIPT, asset!("lobby/moderation.js")),
+    ("/people.js", SCRIPT, asset!("lobby/people.js")),
+    ("/rooms.js", SCRIPT, asset!("lobby/rooms.js")),
+    ("/session.js", SCRIPT, asset!("lobby/session.js")),
+    ("/speech.js", SCRIPT, asset!("lobby/speech.js")),
+    ("/standing.js", SCRIPT, asset!("lobby/standing.js")),
+    ("/words.js", SCRIPT, asset!("lobby/words.js")),
 ];
 
 /// The page and the API together. `hosts` are the names that this server answers to, which keeps

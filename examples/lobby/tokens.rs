@@ -1,4 +1,4 @@
-//! What a player shows at the door: a signed token that says who they are, for an hour.
+//! What a player shows at the door: a signed token that says who they are, for a while.
 
 use std::time::Duration;
 
@@ -7,31 +7,31 @@ use bevy_bouncer::{IssueError, JwtAuthenticator, KeyError, Refusal, TokenIssuer,
 /// Who signs, and for whom.
 const ISSUER: &str = "lobby";
 
-/// How long a token is valid.
-pub const LIFETIME: Duration = Duration::from_secs(3600);
-
-/// The rules for tokens: one set for the door and for the log-in service.
-pub fn rules(key: &[u8]) -> Result<JwtAuthenticator, KeyError> {
+/// The rules for tokens that are valid for so long: one set for the door and for the log-in service.
+pub fn rules(key: &[u8], lifetime: Duration) -> Result<JwtAuthenticator, KeyError> {
     let rules = JwtAuthenticator::hs256(key)?;
     Ok(rules
         .issuer(ISSUER)
         .audience(ISSUER)
-        .longest_lifetime(LIFETIME))
+        .longest_lifetime(lifetime))
 }
 
 /// Issues and verifies tokens.
 pub struct Tokens {
     issuer: TokenIssuer,
     rules: JwtAuthenticator,
+    /// How long a token is valid.
+    pub lifetime: Duration,
 }
 
 impl Tokens {
-    /// With this key.
-    pub fn new(key: &[u8]) -> Result<Self, KeyError> {
+    /// With this key, valid for so long.
+    pub fn new(key: &[u8], lifetime: Duration) -> Result<Self, KeyError> {
         let issuer = TokenIssuer::hs256(key)?;
         Ok(Self {
-            issuer: issuer.issuer(ISSUER).audience(ISSUER).lifetime(LIFETIME),
-            rules: rules(key)?,
+            issuer: issuer.issuer(ISSUER).audience(ISSUER).lifetime(lifetime),
+            rules: rules(key, lifetime)?,
+            lifetime,
         })
     }
 

@@ -75,7 +75,9 @@ class Room {
     const again = page.find((message) => message.seq === this.#last);
     // A room that was closed and opened again counts anew, perhaps in the same epoch.
     const isOther = this.#lastMid !== undefined && again && again.mid !== this.#lastMid;
-    const isAnew = epoch !== this.epoch || seq < this.#last || isOther;
+    // (Who asks again while being in may have heard a later message before the answer.)
+    const isBehind = seq < this.#last && !this.isLive;
+    const isAnew = epoch !== this.epoch || isBehind || isOther;
     const isKnown = this.epoch !== undefined;
     if (isAnew && isKnown) {
       this.giveUp();
@@ -199,9 +201,9 @@ class Room {
       if (this.#last === fields.after && !this.#held.has(this.#last + 1)) this.#skip();
       this.#advance();
     };
-    this.#ask("chat.history", fields, (ack) => goOn(ack.epoch === this.epoch ? ack.messages : []), (error) => {
-      if (error.code !== "closed") goOn([]);
-    });
+    const done = (ack) => goOn(ack.epoch === this.epoch ? ack.messages : []);
+    const failed = (error) => error.code === "closed" || goOn([]);
+    this.#ask("chat.history", fields, done, failed);
   }
 }
 
@@ -536,9 +538,9 @@ export class Bouncer {
     clearTimeout(this.#timer);
     this.#user = user;
     this.#heartbeatMs = heartbeat_ms;
-    this.#firstMs = reconnect.first_ms;
-    this.#longestMs = reconnect.longest_ms;
-    this.#limits = limits;
+    this.#firstMs = reconnect?.first_ms ?? this.#firstMs;
+    this.#longestMs = reconnect?.longest_ms ?? this.#longestMs;
+    this.#limits = limits ?? {};
     this.#settleTimer = setTimeout(() => {
       this.#attempt = 0;
       this.#isRenewed = false;
@@ -547,7 +549,7 @@ export class Bouncer {
     this.#exp = exp;
     this.#renewBeforeEnd();
     this.#setState({ name: "online" });
-    this.#emit("hello", { user, rank, limits });
+    if (this.#life === life) this.#emit("hello", { user, rank, limits: this.#limits });
     if (this.#life !== life) return;
     // A renewal ended while we were connecting with the token before.
     if (life.token !== this.#token) this.#sendToken();

@@ -268,9 +268,13 @@ test("closes for good, also from within a listener", async (t) => {
   await assert.rejects(client.rooms(), { code: "closed" });
   assert.equal(client.send("move", {}), false);
   stop();
+  const again = client.on("state", ({ name }) => name === "online" && client.close());
   client.connect();
-  await online(2);
-  assert.equal(told.hello.length, 2);
+  await until(() => server.connections[1]?.closedWith);
+  assert.equal(told.hello.length, 1);
+  again();
+  client.connect();
+  await online(3);
 });
 
 test("a close while it waits ends the waiting", async (t) => {

@@ -54,6 +54,24 @@ test("a room that is joined before there is a connection is joined with it", asy
   assert.deepEqual(await client.join("lobby"), first);
 });
 
+test("a message that overtakes the answer to who asks again is no new beginning", async (t) => {
+  const { server, client, told, settled } = await inLobby(t);
+  server.say("lobby", "a");
+  server.instead["room.join"] = (connection, request) => {
+    const { send } = connection;
+    let answer;
+    connection.send = (message) => (answer = structuredClone(message));
+    server["on room.join"](connection, request);
+    connection.send = send;
+    server.say("lobby", "b");
+    connection.send(answer);
+  };
+  await client.join("lobby");
+  server.say("lobby", "c");
+  await settled();
+  assert.deepEqual(told.story, ["a", "b", "c"]);
+});
+
 test("a join that was not answered is answered after the next connection", async (t) => {
   const { server, client, online } = await start(t);
   server.instead["room.join"] = (connection) => {

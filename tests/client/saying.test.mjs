@@ -143,7 +143,9 @@ test("no more wait than there may", async (t) => {
 });
 
 test("what was not answered is rejected when the page leaves, or is sent away", async (t) => {
-  for (const end of [({ client }) => client.close(), ({ server }) => server.last.socket.close(4403, "banned")]) {
+  const leave = ({ client }) => client.close();
+  const ban = ({ server }) => server.last.socket.close(4403, "banned");
+  for (const end of [leave, ban]) {
     const all = await inLobby(t);
     all.server.instead["chat.send"] = () => {};
     const said = assert.rejects(all.client.say("lobby", "a"), { code: "closed" });

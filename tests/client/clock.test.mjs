@@ -1,14 +1,14 @@
-// These take the clock into their hands. In a process of their own: a timer that another test began would
-// never be cleared.
+// These take the clock into their hands, from before the client connects until everything is closed: a timer
+// that began on one clock cannot be cleared on the other. So they have a process of their own.
 
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { start, until } from "./fake_server.mjs";
 
 test("begins with short waits again after a connection that lasted", async (t) => {
+  const { server, client, told, online, state } = await start(t);
   mock.timers.enable({ apis: ["setTimeout"] });
   t.after(() => mock.timers.reset());
-  const { server, client, told, online, state } = await start(t);
   server.hello = { heartbeat_ms: 3_600_000, reconnect: { first_ms: 1_000, longest_ms: 60_000 } };
   const waits = [];
   const lose = async () => {

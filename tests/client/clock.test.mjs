@@ -1,21 +1,19 @@
-// These take the clock into their hands, from before the client connects until everything is closed: a timer
-// that began on one clock cannot be cleared on the other. So they have a process of their own.
+// What takes long, on a clock that goes ten times as fast. In a process of its own, as all timers are on it.
 
 import assert from "node:assert/strict";
-import { mock, test } from "node:test";
-import { start, until } from "./fake_server.mjs";
+import { test } from "node:test";
+import { realSetTimeout, start, until } from "./fake_server.mjs";
+
+globalThis.setTimeout = (callback, ms, ...rest) => realSetTimeout(callback, ms / 10, ...rest);
 
 test("begins with short waits again after a connection that lasted", async (t) => {
-  const { server, client, told, online, state } = await start(t);
-  mock.timers.enable({ apis: ["setTimeout"] });
-  t.after(() => mock.timers.reset());
+  const { server, client, online, state } = await start(t);
   server.hello = { heartbeat_ms: 3_600_000, reconnect: { first_ms: 1_000, longest_ms: 60_000 } };
   const waits = [];
   const lose = async () => {
     server.last.socket.close(4001, "slow_consumer");
     const waiting = await state("waiting");
     waits.push(waiting.until - Date.now());
-    mock.timers.tick(60_000);
   };
   client.connect();
   await online();
@@ -23,29 +21,20 @@ test("begins with short waits again after a connection that lasted", async (t) =
   await online(2);
   await lose();
   await online(3);
-  mock.timers.tick(10_000);
+  const end = performance.now() + 1_050;
+  await until(() => performance.now() > end);
   await lose();
   await online(4);
   assert.ok(waits[1] > 900, `${waits}`);
   assert.ok(waits[2] <= 1_000, `${waits}`);
-  assert.equal(told.hello.length, 4);
 });
 
 test("does not wait for a hello for ever", async (t) => {
-  const { server, client, online, state } = await start(t);
-  mock.timers.enable({ apis: ["setTimeout"] });
-  t.after(() => mock.timers.reset());
+  const { server, client, told, online } = await start(t);
   server.instead.hello = () => {};
   client.connect();
-  await until(() => server.connections.length === 1);
-  await new Promise((resolve) => server.connections[0].socket.ping("", false, resolve));
-  // The pong says that the client has seen the upgrade.
-  let hasPong = false;
-  server.connections[0].socket.once("pong", () => (hasPong = true));
-  await until(() => hasPong);
-  mock.timers.tick(15_000);
-  assert.equal((await state("waiting")).cause.code, "silent");
+  await until(() => told.state.length > 1);
+  assert.equal(told.state[1].cause.code, "silent");
   delete server.instead.hello;
-  mock.timers.tick(1_000);
   await online(2);
 });

@@ -18,6 +18,7 @@ export interface Message {
 }
 export interface Whisper { mid: string; ts: number; from: Speaker; to: Speaker; text: string }
 export interface Rules { slow_ms: number; frozen: boolean }
+/** The messages have come as `message` by then, as far as they were not known; `more` says whether there are older ones. */
 export interface Joined { room: string; rules: Rules; members: User[]; messages: Message[]; more: boolean }
 export interface Page { messages: Message[]; more: boolean }
 
@@ -29,13 +30,18 @@ export type State =
   | { name: "waiting"; cause: Cause; until: number }
   | { name: "stopped"; cause: Cause };
 
-/** Why there is no connection. `words` are the server's for the player, if any. */
+/** Why there is no connection. `words` are for the player, as the server or `renew` said them, and often empty. */
 export interface Cause {
   /** Close code, when a connection ended. */
   close?: number;
-  /** HTTP status, when the door refused; 0 when it does not answer. */
+  /** HTTP status, when the door or `renew` refused; 0 when the door does not answer. */
   status?: number;
-  /** One word: "kicked", "banned", "token_revoked", "replaced", "unauthorized", "unreachable", "silent"… */
+  /**
+   * One word: the server's, such as "kicked", "banned", "token_revoked", "replaced", "unauthorized", or the client's:
+   * "unreachable", "not_connected" (the door would let us in), "refused" (the door does not say why),
+   * "connection_lost", "silent", "bad_protocol" (the server was not understood), "not_renewed", "unusable" (an
+   * address or a token that no connection can be made with).
+   */
   code: string;
   words: string;
 }
@@ -45,43 +51,58 @@ export interface Options {
   url: string;
   /** The token to begin with. */
   token: string;
-  /** Gets another token: before this one expires ("expiring"), or after it was refused ("refused"). Rejects when there is none; with `status` 401 or 403 on the error that is final, anything else is tried again later. */
+  /**
+   * Gets another token: before this one expires ("expiring"), or after it was refused ("refused"). Rejects when there
+   * is none; with `status` 401 or 403 on the error that is final, anything else is tried again later, also when there
+   * is no answer in 30 s. `code`, `message` and `retryMs` of the error are passed on and kept to.
+   */
   renew?: (why: "expiring" | "refused") => Promise<string>;
-  /** Messages that wait for their answer; more are refused. Default 100. */
+  /** Messages that wait for their answer; more are refused. Default 100. No more than the server's `remembered_ids`. */
   unanswered?: number;
-  /** For tests. */
-  WebSocket?: typeof WebSocket;
-  fetch?: typeof fetch;
+  /** Where there are none, and for tests. */
+  WebSocket?: new (url: string, protocols: string[]) => { readyState: number; send(data: string): void; close(code?: number): void };
+  fetch?: (url: string, init: RequestInit) => Promise<Response>;
 }
 
 /** The server said no, or there was no answer. `code` is one of PROTOCOL.md's, or "closed" or "too_many_unanswered". */
-export class Refused extends Error { code: string; retryMs?: number }
+export class Refused extends Error {
+  constructor(code: string, retryMs?: number);
+  code: string;
+  /** When it may be tried again. It is not done by itself. */
+  retryMs?: number;
+}
 
 export interface Events {
   state: State;
   hello: { user: User; rank: number; limits: Record<string, number> };
   /** A message that was not shown before: each once, and in the order of the room. `isOld` when it was said before the room was joined or while the connection was lost. */
   message: Message & { isOld: boolean };
+  /** By a moderator or by whoever said it. Also of messages that were never shown. */
   deleted: { room: string; seq: number; mid: string };
   whisper: Whisper;
   typing: { room: string; from: Speaker };
-  /** Who is in the room now: whole after joining, and after each change with who came and left. */
+  /** Who is in the room now: whole after joining, also again, and after each change with who came and left. */
   presence: { room: string; members: User[]; joined: User[]; left: User[] };
+  /** After joining, also again, and after each change. */
   rules: { room: string; rules: Rules };
   /** The server began anew, or more was said meanwhile than it remembers: messages of this room may be missing before the next one. */
   gap: { room: string };
+  /** The room is closed, or does not take us back. It is not joined again. */
   closed: { room: string };
+  /** Told again after each `hello` while it lasts: forget what was told before. */
   muted: { room?: string; until: number; reason?: string };
   unmuted: { room?: string };
   /** The game's own. */
   game: { op: string; d: unknown };
+  /** Something that is not answered, by `typing` or `send`, was refused. */
+  refused: { code: string; retryMs?: number };
 }
 
 export class Bouncer {
   constructor(options: Options);
-  /** Connects, and stays so until `close`. Also after "stopped" or to wait no longer. */
+  /** Connects, and stays so until `close`. Also after "stopped" or to wait no longer; when connected, nothing happens. */
   connect(): void;
-  /** Leaves for good. What was not answered is rejected with "closed". */
+  /** Leaves all rooms and goes for good. What was not answered is rejected with "closed". */
   close(): void;
   readonly state: State;
   readonly user: User | null;
@@ -89,12 +110,16 @@ export class Bouncer {
   /** Returns what ends the subscription. */
   on<E extends keyof Events>(event: E, listener: (detail: Events[E]) => void): () => void;
 
-  /** Rooms that were joined are joined again after each connection. */
+  /** Rooms that were joined are joined again after each connection, also after "stopped". Waits for the connection. */
   join(room: string): Promise<Joined>;
   leave(room: string): Promise<void>;
   rooms(): Promise<{ room: string; members: number }[]>;
-  /** Sent again after a lost connection until it is answered; said once. */
+  /**
+   * Sent again after a lost connection until it is answered; said once, and in order. Rejected with "closed" when the
+   * state is or becomes "closed" or "stopped": it may have been said then.
+   */
   say(room: string, text: string): Promise<{ seq: number; mid: string; ts: number }>;
+  /** Like `say`. */
   whisper(user: string, text: string): Promise<{ mid: string; ts: number }>;
   history(room: string, range: { before?: number; after?: number }): Promise<Page>;
   remove(room: string, mid: string): Promise<void>;

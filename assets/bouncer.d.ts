@@ -1,6 +1,8 @@
 /** A client of `bouncer.v1`: see PROTOCOL.md. */
 
 export interface User { id: string; name: string; roles: string[] }
+/** Somebody in a room. The rank is 0, 1 for a moderator, 2 for an admin. */
+export interface Member { id: string; name: string; rank: number }
 /** Who said something. Without an id it is a character of the game. */
 export interface Speaker { id?: string; name: string }
 export interface Message {
@@ -19,7 +21,8 @@ export interface Message {
 export interface Whisper { mid: string; ts: number; from: Speaker; to: Speaker; text: string }
 export interface Rules { slow_ms: number; frozen: boolean }
 /** The messages have come as `message` by then, as far as they were not known; `more` says whether there are older ones. */
-export interface Joined { room: string; rules: Rules; members: User[]; messages: Message[]; more: boolean }
+/** `count` is how many users are in the room, of whom `members` are some when there are many. */
+export interface Joined { room: string; rules: Rules; count: number; members: Member[]; messages: Message[]; more: boolean }
 export interface Page { messages: Message[]; more: boolean }
 
 /** What the page should show. `until` is unix milliseconds. */
@@ -82,7 +85,7 @@ export interface Events {
   whisper: Whisper;
   typing: { room: string; from: Speaker };
   /** Who is in the room now: whole after joining, also again, and after each change with who came and left. */
-  presence: { room: string; members: User[]; joined: User[]; left: User[] };
+  presence: { room: string; members: Member[]; joined: Member[]; left: Member[] };
   /** After joining, also again, and after each change. */
   rules: { room: string; rules: Rules };
   /** The server began anew, or more was said meanwhile than it remembers: messages of this room may be missing before the next one. */

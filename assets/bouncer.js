@@ -69,7 +69,7 @@ class Room {
     this.#ask = ask;
   }
 
-  joined({ epoch, seq, rules, members, messages = [] }) {
+  joined({ epoch, seq, rules, count, members, messages = [] }) {
     const page = messages.map(messageOf);
     const early = this.#early.splice(0);
     const again = page.find((message) => message.seq === this.#last);
@@ -95,7 +95,7 @@ class Room {
     this.#emit("presence", { members, joined: [], left: [] });
     for (const message of [...page, ...early]) this.#hold(message);
     this.#advance();
-    return { room: this.name, rules, members, messages: page };
+    return { room: this.name, rules, count, members, messages: page };
   }
 
   // The connection is lost. What is held stays: the server may not remember it when we are back.

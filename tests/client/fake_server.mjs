@@ -20,8 +20,8 @@ export async function until(what, words = String(what)) {
   }
 }
 
-export const ann = { id: "u1", name: "Ann", roles: [] };
-export const bob = { id: "u2", name: "Bob", roles: [] };
+export const ann = { id: "u1", name: "Ann", rank: 0 };
+export const bob = { id: "u2", name: "Bob", rank: 0 };
 
 export class FakeServer {
   /** What the door says to this token: nothing, or `{ status, body }`. */
@@ -132,7 +132,7 @@ export class FakeServer {
     if (this.instead.hello) return this.instead.hello(connection);
     connection.send({
       op: "hello",
-      user: ann,
+      user: { id: ann.id, name: ann.name, roles: [] },
       rank: 0,
       heartbeat_ms: 10_000,
       reconnect: { first_ms: 10, longest_ms: 40 },
@@ -148,7 +148,8 @@ export class FakeServer {
     const more = messages.length < room.messages.length;
     const rules = room.rules ?? { slow_ms: 0, frozen: false };
     const members = room.members ?? [ann];
-    connection.ack(request, { room: request.room, epoch, seq, rules, members, messages, more });
+    const count = members.length;
+    connection.ack(request, { room: request.room, epoch, seq, rules, count, members, messages, more });
   }
 
   "on room.leave"(connection, request) {

@@ -32,7 +32,7 @@ test("joining gives what there is, and tells the messages as old ones", async (t
   assert.deepEqual(told.story, ["old b", "old c", "d"]);
   const { messages, ...rest } = joined;
   const rules = { slow_ms: 0, frozen: false };
-  assert.deepEqual(rest, { room: "lobby", rules, members: [ann], more: true });
+  assert.deepEqual(rest, { room: "lobby", rules, count: 1, members: [ann], more: true });
   assert.deepEqual(messages[0], {
     room: "lobby",
     seq: 2,
@@ -342,7 +342,7 @@ test("a room that is closed may be joined anew", async (t) => {
 });
 
 test("presence is a map that starts with the members and follows what changes", async (t) => {
-  const cid = { id: "u3", name: "Cid", roles: ["moderator"] };
+  const cid = { id: "u3", name: "Cid", rank: 1 };
   const all = await inLobby(t, (server) => {
     const tell = server["on room.join"];
     server.instead["room.join"] = (connection, request) => {

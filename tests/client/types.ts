@@ -6,6 +6,7 @@ import {
   type Cause,
   type Events,
   type Joined,
+  type Member,
   type Message,
   type Page,
   type State,
@@ -56,8 +57,8 @@ const ends: (() => void)[] = [
   client.on("refused", ({ code, retryMs }) => console.log(code, retryMs ?? 0)),
 ];
 
-function names(users: User[]): string[] {
-  return users.map(({ name }) => name);
+function names(members: Member[]): string[] {
+  return members.map(({ name, rank }) => `${name} ${rank + 1}`);
 }
 
 function show({ from, text, ts }: Message, isOld: boolean): void {

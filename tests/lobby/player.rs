@@ -22,7 +22,7 @@ impl Player {
         let token = session["token"].as_str().unwrap();
         let mut request = url.into_client_request().unwrap();
         let authority = request.uri().authority().unwrap().to_string();
-        let protocols = format!("lobby.v1, bearer.{token}").parse().unwrap();
+        let protocols = format!("bouncer.v1, bearer.{token}").parse().unwrap();
         request
             .headers_mut()
             .insert(SEC_WEBSOCKET_PROTOCOL, protocols);
@@ -36,7 +36,19 @@ impl Player {
     }
 
     pub fn say(&mut self, id: &str, text: &str) {
-        self.send(&json!({ "op": "chat.send", "id": id, "d": { "text": text } }));
+        self.send(&json!({ "op": "chat.send", "id": id, "room": "lobby", "d": { "text": text } }));
+    }
+
+    /// Comes into a room.
+    pub fn join(&mut self, room: &str) -> Value {
+        self.send(&json!({ "op": "room.join", "id": "join", "room": room }));
+        self.expect("ack")
+    }
+
+    /// Does what a moderator does with a user.
+    pub fn moderate(&mut self, op: &str, user: &Value, reason: Option<&str>) {
+        self.send(&json!({ "op": op, "id": op, "user": user, "reason": reason }));
+        assert_eq!(self.expect("ack")["re"], op);
     }
 
     pub fn send(&mut self, message: &Value) {

@@ -28,12 +28,18 @@ impl Lobby {
     }
 
     /// Starts the lobby on these ports, the page's and the WebSockets', and waits for its URL.
-    pub fn start_on(data: &Path, [port, ws_port]: [u16; 2]) -> Self {
+    pub fn start_on(data: &Path, ports: [u16; 2]) -> Self {
+        Self::start_with(data, ports, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(data: &Path, [port, ws_port]: [u16; 2], arguments: &[&str]) -> Self {
         let mut process = Command::new(binary())
             .args(["--port", &port.to_string()])
             .args(["--ws-port", &ws_port.to_string()])
             .arg("--data")
             .arg(data)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the lobby starts");

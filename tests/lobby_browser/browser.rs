@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::Engine;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -177,6 +178,72 @@ impl Browser {
     pub fn evaluate(&self, expression: &str) -> Value {
         let script = json!({ "script": format!("return {expression}"), "args": [] });
         self.command("POST", "/execute/sync", script).unwrap()
+    }
+
+    /// Chooses in a list.
+    pub fn choose(&self, selector: &str, value: &str) {
+        self.click(&format!("{selector} option[value='{value}']"));
+    }
+
+    /// Presses keys wherever the focus is.
+    pub fn press(&self, keys: &str) {
+        let keys = keys.chars().flat_map(|key| {
+            let key = key.to_string();
+            [
+                json!({ "type": "keyDown", "value": key }),
+                json!({ "type": "keyUp", "value": key }),
+            ]
+        });
+        let keys: Vec<_> = keys.collect();
+        let actions = json!({ "actions": [{ "type": "key", "id": "keys", "actions": keys }] });
+        self.command("POST", "/actions", actions).unwrap();
+    }
+
+    /// Waits until a button can be used.
+    pub fn wait_for_enabled(&self, selector: &str) {
+        let disabled = format!("document.querySelector(\"{selector}\")?.disabled");
+        self.expect_value(&disabled, false);
+    }
+
+    /// Looks like a phone from now on.
+    pub fn be_a_phone(&self) {
+        let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true });
+        self.devtools("Emulation.setDeviceMetricsOverride", phone);
+    }
+
+    /// Has a window of this size from now on.
+    pub fn resize(&self, width: u32, height: u32) {
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", size);
+    }
+
+    /// Belongs to somebody who likes it dark.
+    pub fn be_dark(&self) {
+        let dark = json!([{ "name": "prefers-color-scheme", "value": "dark" }]);
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": dark }));
+    }
+
+    /// Evaluates an expression, which may be a promise, whatever the page's policy says.
+    pub fn evaluate_later(&self, expression: &str) -> Value {
+        let parameters =
+            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let answer = self.devtools("Runtime.evaluate", parameters);
+        assert!(answer["exceptionDetails"].is_null(), "{answer}");
+        answer["result"]["value"].clone()
+    }
+
+    /// What the window shows, as a PNG image.
+    pub fn screenshot(&self) -> Vec<u8> {
+        let image = self.command("GET", "/screenshot", Value::Null).unwrap();
+        base64::engine::general_purpose::STANDARD
+            .decode(image.as_str().unwrap())
+            .unwrap()
+    }
+
+    fn devtools(&self, name: &str, parameters: Value) -> Value {
+        let command = json!({ "cmd": name, "params": parameters });
+        self.command("POST", "/goog/cdp/execute", command).unwrap()
     }
 
     fn find(&self, selector: &str) -> Option<String> {

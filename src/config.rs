@@ -354,7 +354,8 @@ limits! {
         /// For the authenticator with its user lookup; longer gets 503. Default 3 s.
         lookup_timeout, "lookup_timeout_seconds" = 3 * SECOND, in 10 * MILLI..=HOUR;
         /// How long before a session's token expires the game is told, so that the client can bring another
-        /// one; up to half as long again, so that not all are told together. Default 60 s, 0 for never.
+        /// one; up to half as long again, so that not all are told together, and never before half of the
+        /// token's time is over. Default 60 s, 0 for never.
         expiry_warning, "expiry_warning_seconds" = 60 * SECOND, in Duration::ZERO..=DAY;
         /// Between two tokens that one session brings; sooner gets 429. Default 1 s.
         refresh_pause, "refresh_pause_seconds" = SECOND, in Duration::ZERO..=HOUR;

@@ -1,13 +1,13 @@
 //! Players who come, come back, and have to show a new token.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bevy_ecs::prelude::*;
 
 use super::{
     ChatSettings,
     desk::{Answer, Asker, Desk, Reply},
-    error_code::ErrorCode,
+    error_code::{Denied, ErrorCode},
     later::answer_later,
     members::{InRooms, RoomMembers},
     options::ChatOptions,
@@ -18,8 +18,12 @@ use super::{
     told::{Ack, Limits, Reconnect, SelfUser, Told, milliseconds},
 };
 use crate::{
-    Bouncer, Connection, Credential, LinkRestored, Outbox, Players, TokenExpiring, User, UserId,
+    Bouncer, Connection, Credential, LinkRestored, Outbox, Players, Refusal, RefusalKind,
+    TokenExpiring, User, UserId,
 };
+
+/// When a token may be tried again, unless somebody says better.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) fn hello(
     joined: On<Add, User>,
@@ -161,10 +165,20 @@ pub(super) fn refresh(desk: &mut Desk, asker: &Asker, token: String) -> Answer {
                 exp,
                 ..Default::default()
             }),
-            Err(_) => Err(ErrorCode::BadToken.into()),
+            Err(refusal) => Err(denied(&refusal)),
         }
     });
     Ok(Reply::Later)
+}
+
+/// A token is good or bad, or may be tried again.
+fn denied(refusal: &Refusal) -> Denied {
+    let code = match refusal.kind() {
+        RefusalKind::TooManyAttempts => ErrorCode::RateLimited,
+        RefusalKind::Unavailable | RefusalKind::Capacity => ErrorCode::Unavailable,
+        _ => return ErrorCode::BadToken.into(),
+    };
+    Denied::after(code, refusal.retry_delay().unwrap_or(TRY_AGAIN))
 }
 
 /// A sign of life for those pages that cannot see a ping.

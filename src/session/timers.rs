@@ -57,7 +57,10 @@ impl Timers {
         // Up to half as long again, so that those who came together are not told together. Without
         // random numbers they are.
         let more = u64::from(getrandom::u32().unwrap_or(0)) % (warning / 2 + 1);
-        let warn_at = |at: u64| at.saturating_sub(warning + more);
+        let now = unix_now();
+        // Whoever brings tokens that are valid for less is not told all the time.
+        let half = |at: u64| now.saturating_add(at.saturating_sub(now) / 2);
+        let warn_at = |at: u64| at.saturating_sub(warning + more).max(half(at));
         self.warn_at = expires_at.filter(|_| warning > 0).map(warn_at);
     }
 
@@ -180,15 +183,22 @@ mod tests {
     fn the_warning_comes_once_for_each_token_and_can_be_switched_off() {
         let mut limits = Limits::default();
         let start = Instant::now();
-        let soon = unix_now() + 50;
+        limits.expiry_grace = Duration::from_secs(60);
+        let soon = unix_now() + 1;
         let mut timers = Timers::new(&limits, Some(soon), start);
         for _ in 0..2 {
-            assert_eq!(timers.due(&limits, start), Some(Due::Warning(soon)));
+            assert_eq!(timers.due(&limits, start), Some(Due::Warning(soon + 60)));
             assert_eq!(timers.due(&limits, start), None);
             timers.renew(&limits, Some(soon));
         }
         timers.renew(&limits, Some(unix_now() + 100));
         assert_eq!(timers.due(&limits, start), None, "90 s before at most");
+        timers.renew(&limits, Some(unix_now() + 20));
+        assert_eq!(
+            timers.due(&limits, start),
+            None,
+            "not before half of its time"
+        );
         limits.expiry_warning = Duration::ZERO;
         timers.renew(&limits, Some(soon));
         assert_eq!(timers.due(&limits, start), None);

@@ -112,15 +112,15 @@ fn older_messages_come_while_scrolling_and_a_refused_one_can_be_sent_again() {
     let ann = scene.sign_up("Ann");
     // More than one page of history, said by many, because nobody may write so fast.
     let port = ws_port(&ann);
-    for number in 0..14 {
-        let session = scene
-            .lobby
-            .enter("/api/signup", &format!("Guest {number}"), PASSWORD);
-        if session.status != 200 {
-            break;
-        }
-        let session = session.json();
-        crate::page::talk(port, session["token"].as_str().unwrap(), number, 5);
+    let guests: Vec<_> = (0..9)
+        .map(|number| {
+            let name = format!("Guest {number}");
+            let session = scene.lobby.enter("/api/signup", &name, PASSWORD).json();
+            std::thread::spawn(move || talk(port, session["token"].as_str().unwrap(), number))
+        })
+        .collect();
+    for guest in guests {
+        guest.join().unwrap();
     }
     ann.reload();
     ann.expect_text("#state", "Connected");

@@ -116,8 +116,8 @@ pub fn ws_port(browser: &Browser) -> u16 {
     port.as_str().unwrap().parse().unwrap()
 }
 
-/// Somebody without a browser says some lines.
-pub fn talk(port: u16, token: &str, who: usize, lines: usize) {
+/// Somebody without a browser says six lines, as fast as one may.
+pub fn talk(port: u16, token: &str, who: usize) {
     use tokio_tungstenite::tungstenite::{Message, client, client::IntoClientRequest};
     let mut request = format!("ws://127.0.0.1:{port}/ws")
         .into_client_request()
@@ -138,7 +138,11 @@ pub fn talk(port: u16, token: &str, who: usize, lines: usize) {
         }
     };
     ask(serde_json::json!({"op": "room.join", "id": "join", "room": "lobby"}));
-    for line in 0..lines {
+    for line in 0..6 {
+        if line == 5 {
+            // Five at once, and then one a second.
+            std::thread::sleep(std::time::Duration::from_millis(1100));
+        }
         let text = format!("line {who}.{line}");
         let d = serde_json::json!({"text": text});
         ask(serde_json::json!({"op": "chat.send", "id": text, "room": "lobby", "d": d}));

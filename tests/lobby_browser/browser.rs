@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::PathBuf,
     process::{Child, ChildStdout, Command, Stdio},
+    rc::Rc,
     thread,
     time::{Duration, Instant},
 };
@@ -34,8 +35,10 @@ const ARGUMENTS: [&str; 8] = [
 /// The names that Chromium goes by.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-/// The program that starts and drives browsers.
-pub struct Driver {
+/// The program that starts and drives browsers. It ends after the last of them.
+pub struct Driver(Rc<Program>);
+
+struct Program {
     process: Child,
     /// Kept open, so that the program can go on writing to it.
     _output: BufReader<ChildStdout>,
@@ -60,12 +63,12 @@ impl Driver {
             .map_while(Result::ok)
             .find_map(|line| Some(line.split_once("successfully on port ")?.1.to_owned()))
             .expect("chromedriver says its port");
-        Some(Self {
+        Some(Self(Rc::new(Program {
             process,
             _output: output,
             browser,
             authority: format!("127.0.0.1:{}", port.trim_end_matches('.')),
-        })
+        })))
     }
 
     /// A browser with a fresh profile, so that no two share anything.
@@ -75,23 +78,23 @@ impl Driver {
         arguments.push(format!("--user-data-dir={}", profile.path().display()));
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
-            "goog:chromeOptions": { "args": arguments, "binary": self.browser },
+            "goog:chromeOptions": { "args": arguments, "binary": self.0.browser },
         } } });
         let wanted = wanted.to_string();
-        let answer = request(&self.authority, "POST", "/session", None, &wanted);
+        let answer = request(&self.0.authority, "POST", "/session", None, &wanted);
         let session = answer.json()["value"]["sessionId"]
             .as_str()
             .map(str::to_owned);
         let session = session.unwrap_or_else(|| panic!("no browser: {}", answer.json()));
         Browser {
-            authority: self.authority.clone(),
+            program: self.0.clone(),
             session: format!("/session/{session}"),
             _profile: profile,
         }
     }
 }
 
-impl Drop for Driver {
+impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -107,7 +110,7 @@ fn installed(name: &str) -> Option<PathBuf> {
 
 /// One browser with one page.
 pub struct Browser {
-    authority: String,
+    program: Rc<Program>,
     session: String,
     _profile: TempDir,
 }
@@ -272,7 +275,7 @@ impl Browser {
             "POST" => parameters.to_string(),
             _ => String::new(),
         };
-        let answer = request(&self.authority, method, &path, None, &body);
+        let answer = request(&self.program.authority, method, &path, None, &body);
         let value = answer.json()["value"].take();
         if answer.status == 200 {
             Ok(value)

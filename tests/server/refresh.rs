@@ -150,14 +150,17 @@ fn the_game_is_warned_and_asks_in_its_own_words() {
     let mut game = told(Game::limited(|limits| {
         limits.expiry_warning = Duration::from_secs(3600);
     }));
-    let player = game.connect(&token_until("player-1", "one", 60)).unwrap();
+    // Not before half of its time is over.
+    let end = unix_now() + 8;
+    let player = game.connect(&token_until("player-1", "one", 8)).unwrap();
     let entity = game.entity_of("player-1");
     game.until("the warning", |game| {
         !game.app.world().resource::<Told>().expiring.is_empty()
     });
     let (warned, ends_at) = game.app.world().resource::<Told>().expiring[0];
     assert_eq!(warned, entity);
-    assert!(ends_at.abs_diff(unix_now() + 60) <= 2);
+    assert!(ends_at.abs_diff(end) <= 1);
+    assert!(unix_now() >= end - 5, "not at once");
 
     let long = token_until("player-1", "two", 7200);
     let token = Credential::new(long);

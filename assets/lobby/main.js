@@ -84,9 +84,13 @@ function enterLobby() {
   chat.bouncer.connect();
 }
 
-// The server may have moved while it could not be reached.
+// The server may have moved while it could not be reached. The door says that somebody is banned, and the log-in
+// service why.
 async function lookForTheDoor({ name, cause }) {
   if (name === "waiting" && cause.status === 0) await session.renew().catch(() => {});
+  if (name !== "stopped" || cause.status !== 403) return;
+  await session.refresh().catch(() => {});
+  chat?.changed();
 }
 
 function leaveLobby(words) {

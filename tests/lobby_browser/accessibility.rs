@@ -126,7 +126,7 @@ fn everything_can_be_done_with_keys() {
     let (ann, bob) = (scene.sign_up("Ann"), scene.sign_up("Bob"));
     ann.expect_text("#players", "Bob");
     // The next thing that has the focus, with what it is called.
-    let focus = "(() => { const it = document.activeElement; return it.getAttribute('aria-label') ?? it.textContent.trim() })()";
+    let focus = "(() => { const it = document.activeElement; return it === document.body ? '' : `${it.id} ${it.getAttribute('aria-label') ?? it.placeholder ?? it.textContent.trim()}` })()";
     let reach = |name: &str| {
         for _ in 0..40 {
             if ann.evaluate(focus).as_str().unwrap().contains(name) {
@@ -140,11 +140,18 @@ fn everything_can_be_done_with_keys() {
     reach("Trade");
     ann.press(ENTER);
     ann.expect_text("#room-title", "Trade");
-    ann.expect_value("document.activeElement.id", "text");
+    reach("Write in Trade");
     ann.press("by hand");
     ann.press(ENTER);
     ann.expect_text("#messages", "by hand");
     ann.evaluate("document.activeElement.blur()");
-    reach("Whisper to Ann");
-    drop(bob);
+    reach("Lobby");
+    ann.press(ENTER);
+    ann.expect_text("#room-title", "Lobby");
+    reach("Whisper to Bob");
+    ann.press(ENTER);
+    reach("text Whisper to Bob");
+    ann.press("psst");
+    ann.press(ENTER);
+    bob.expect_text("#rooms", "Ann");
 }

@@ -36,7 +36,7 @@ fn a_mute_is_counted_down_and_lifted() {
 
     // The room's rules.
     moderator.choose("#slow", "60");
-    ann.expect_text("#slow-badge", "1 min");
+    ann.expect_text("#slow-badge", "60 s");
     say(&ann, "one");
     say(&ann, "two");
     ann.expect_text(".message[data-state='failed']", "Not sent.");

@@ -78,6 +78,15 @@ pub use room::{ByRole, Invited, Open, Room, RoomAccess, RoomRules};
 
 use crate::{BouncerSystems, Cluster, ConfigError};
 
+/// What the fuzz targets need.
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing {
+    pub(crate) use super::{
+        protocol::{OPS, Op, parse},
+        text::check,
+    };
+}
+
 /// When the chat runs.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChatSystems {

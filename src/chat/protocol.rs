@@ -17,7 +17,7 @@ const REASON_BYTES: usize = 100;
 
 /// The content of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
-pub(super) struct Body {
+pub(crate) struct Body {
     pub text: String,
 }
 
@@ -27,12 +27,12 @@ macro_rules! requests {
         #[derive(Debug, PartialEq, Deserialize)]
         #[cfg_attr(test, derive(serde::Serialize))]
         #[serde(tag = "op")]
-        pub(super) enum Request {
+        pub(crate) enum Request {
             $(#[serde(rename = $op)] $name { $($field: $type),* },)*
         }
 
         /// The name of each.
-        pub(super) const OPS: &[&str] = &[$($op),*];
+        pub(crate) const OPS: &[&str] = &[$($op),*];
     };
 }
 
@@ -61,21 +61,21 @@ requests! {
 
 /// One text message of a client.
 #[derive(Debug, PartialEq)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// What an answer refers to.
     pub id: Option<String>,
     pub what: Result<Op, ErrorCode>,
 }
 
 #[derive(Debug, PartialEq)]
-pub(super) enum Op {
+pub(crate) enum Op {
     Chat(Request),
     /// Perhaps one of the game's own.
     Other(String, Value),
 }
 
 /// Reads a message. Fields that are not known are ignored.
-pub(super) fn parse(text: &str) -> Asked {
+pub(crate) fn parse(text: &str) -> Asked {
     let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(text) else {
         return Asked {
             id: None,

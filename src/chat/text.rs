@@ -4,7 +4,7 @@ use super::error_code::ErrorCode;
 
 /// The text as it is shown: without white space around it. Refused when it is empty or too long, or has
 /// characters that change how other text looks.
-pub(super) fn check(text: &str, most: usize) -> Result<&str, ErrorCode> {
+pub(crate) fn check(text: &str, most: usize) -> Result<&str, ErrorCode> {
     let text = text.trim();
     if text.is_empty() {
         return Err(ErrorCode::EmptyText);

@@ -18,6 +18,7 @@ use crate::{
     },
 };
 
+pub mod chat;
 pub mod session;
 
 /// A request head that was taken.

@@ -1,0 +1,63 @@
+//! What clients say to the chat: whatever comes is read or refused with a code, and what is taken keeps the limits that
+//! `assets/PROTOCOL.md` states.
+
+#![no_main]
+
+use bevy_bouncer::fuzzing::chat::{check, ops, read};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+fuzz_target!(|input: &[u8]| {
+    let text = String::from_utf8_lossy(input);
+    requests(&text);
+    words(&text);
+});
+
+fn requests(text: &str) {
+    let request = read(text);
+    let json: Option<Value> = serde_json::from_str(text).ok();
+    let object = json.as_ref().and_then(Value::as_object);
+    let Some(object) = object else {
+        assert_eq!((request.id, request.op), (None, Err("bad_request")));
+        return;
+    };
+    let op = object.get("op").and_then(Value::as_str);
+    match &request.op {
+        Err(code) => assert_eq!(*code, "bad_request"),
+        Ok((name, false)) => {
+            assert_eq!(Some(name.as_str()), op);
+            assert!(!ops().contains(&name.as_str()));
+        }
+        Ok((_, true)) => {
+            assert!(op.is_some_and(|op| ops().contains(&op)));
+            let length = |field: &str| object.get(field).and_then(Value::as_str).map(str::len);
+            assert!(length("room").is_none_or(|length| (1..=64).contains(&length)));
+            assert!(length("reason").is_none_or(|length| length <= 100));
+            for user in ["user", "to"] {
+                assert!(length(user).is_none_or(|length| (1..=128).contains(&length)));
+            }
+        }
+    }
+    if let Some(id) = &request.id {
+        assert_eq!(object["id"].as_str(), Some(id.as_str()));
+        assert!((1..=64).contains(&id.len()));
+    } else if request.op.is_ok() {
+        assert!(object.get("id").is_none_or(Value::is_null));
+    }
+}
+
+fn words(text: &str) {
+    const MOST: usize = 20;
+    let length = text.trim().chars().count();
+    let turns = |c: char| ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
+    match check(text, MOST) {
+        Ok(taken) => {
+            assert_eq!(taken, text.trim());
+            assert!((1..=MOST).contains(&length));
+            assert!(!taken.chars().any(|c| turns(c) || (c.is_control() && c != '\n')));
+        }
+        Err("empty_text") => assert_eq!(length, 0),
+        Err("text_too_long") => assert!(length > MOST),
+        Err(code) => assert_eq!(code, "forbidden_characters"),
+    }
+}

@@ -1,0 +1,33 @@
+//! What a client says to the chat, and what it writes.
+
+use crate::chat::fuzzing::{self as chat, Op};
+
+/// One message of a client, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What an answer refers to.
+    pub id: Option<String>,
+    /// The name of the chat's request or of what may be the game's own, or the code of the error.
+    pub op: Result<(String, bool), &'static str>,
+}
+
+/// Reads a message of a client. The request's name comes with whether it is the chat's.
+pub fn read(text: &str) -> Request {
+    let asked = chat::parse(text);
+    let op = match asked.what {
+        Ok(Op::Chat(request)) => Ok((format!("{request:?}"), true)),
+        Ok(Op::Other(name, _)) => Ok((name, false)),
+        Err(code) => Err(code.as_str()),
+    };
+    Request { id: asked.id, op }
+}
+
+/// Checks what somebody wrote, of at most so many characters.
+pub fn check(text: &str, most: usize) -> Result<&str, &'static str> {
+    chat::check(text, most).map_err(|code| code.as_str())
+}
+
+/// The names of the chat's requests.
+pub fn ops() -> &'static [&'static str] {
+    chat::OPS
+}

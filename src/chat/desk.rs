@@ -52,7 +52,7 @@ impl Asker {
 
 /// What a request comes to.
 pub(super) enum Reply {
-    Done(Ack),
+    Done(Box<Ack>),
     /// The answer comes later, or it has been given.
     Later,
 }
@@ -61,7 +61,7 @@ pub(super) type Answer = Result<Reply, Denied>;
 
 impl From<Ack> for Reply {
     fn from(ack: Ack) -> Self {
-        Self::Done(ack)
+        Self::Done(Box::new(ack))
     }
 }
 

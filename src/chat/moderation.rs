@@ -129,7 +129,7 @@ pub(super) fn mutes(desk: &mut Desk, asker: &Asker) -> Answer {
         })
     });
     let mut mutes: Vec<_> = mutes.collect();
-    mutes.sort_unstable_by(|a, b| a.left_ms.cmp(&b.left_ms));
+    mutes.sort_unstable_by_key(|mute| mute.left_ms);
     mutes.truncate(MUTES_LISTED);
     let ack = Ack {
         mutes: Some(mutes),

@@ -21,11 +21,14 @@ use crate::Outbox;
 #[derive(Resource, Default)]
 pub(super) struct Untold(pub BTreeSet<Entity>);
 
+/// Rooms whose rules have changed.
+type HasOtherRules = (Changed<RoomRules>, With<Room>);
+
 /// Everything that the end of a tick tells the rooms.
 pub(super) fn tell(
     world: &mut World,
     announcements: &mut SystemState<MessageReader<Announcement>>,
-    rules: &mut SystemState<Query<Entity, (Changed<RoomRules>, With<Room>)>>,
+    rules: &mut SystemState<Query<Entity, HasOtherRules>>,
     outbox: &mut SystemState<Outbox>,
 ) {
     let announced: Vec<_> = match announcements.get_mut(world) {

@@ -72,7 +72,7 @@ fn answer(desk: &mut Desk, player: Entity, user: User, text: &str) {
         .and_then(|op| dispatch(desk, &asker, op));
     let result = match answer {
         Ok(Reply::Later) => return,
-        Ok(Reply::Done(ack)) => Ok(ack),
+        Ok(Reply::Done(ack)) => Ok(*ack),
         Err(denied) => Err(denied),
     };
     desk.answer(player, asker.id, result);

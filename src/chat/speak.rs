@@ -182,7 +182,7 @@ pub(super) fn judged(
     }
     let result = allowed.and_then(|()| still_allowed(desk, &utterance));
     match result.and_then(|()| utter(desk, utterance)) {
-        Ok(Reply::Done(ack)) => desk.answer(player, id, Ok(ack)),
+        Ok(Reply::Done(ack)) => desk.answer(player, id, Ok(*ack)),
         Ok(Reply::Later) => {}
         Err(denied) => desk.answer(player, id, Err(denied)),
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -70,10 +71,19 @@ pub(super) struct Person {
     pub pace: Pace,
     /// For what is no message.
     pub requests: Bucket,
-    answered: VecDeque<Ack>,
+    answered: VecDeque<Answered>,
     mutes: HashMap<MutedIn, Mute>,
     errors: VecDeque<Instant>,
     seen_at: Instant,
+}
+
+/// A message that was acknowledged: small, because there are many.
+struct Answered {
+    id: Box<str>,
+    room: Option<Arc<str>>,
+    seq: Option<u64>,
+    mid: Option<Arc<str>>,
+    ts: Option<u64>,
 }
 
 impl Person {
@@ -100,17 +110,30 @@ impl Person {
     }
 
     /// The answer that the same id got before.
-    pub fn answered(&self, id: &str) -> Option<&Ack> {
-        self.answered.iter().rev().find(|ack| ack.re == id)
+    pub fn answered(&self, id: &str) -> Option<Ack> {
+        let known = self.answered.iter().rev().find(|known| &*known.id == id)?;
+        Some(Ack {
+            re: id.to_owned(),
+            room: known.room.clone(),
+            seq: known.seq,
+            mid: known.mid.clone(),
+            ts: known.ts,
+            ..Default::default()
+        })
     }
 
     /// The same id gets this answer from now on.
-    pub fn remember(&mut self, mut ack: Ack, id: &str, most: usize) {
+    pub fn remember(&mut self, ack: &Ack, id: &str, most: usize) {
         while self.answered.len() >= most {
             self.answered.pop_front();
         }
-        id.clone_into(&mut ack.re);
-        self.answered.push_back(ack);
+        self.answered.push_back(Answered {
+            id: id.into(),
+            room: ack.room.clone(),
+            seq: ack.seq,
+            mid: ack.mid.clone(),
+            ts: ack.ts,
+        });
     }
 
     /// Counts an error. Whether there were too many.
@@ -272,9 +295,9 @@ mod tests {
                 seq: Some(number),
                 ..Default::default()
             };
-            person.remember(ack, &format!("c{number}"), 3);
+            person.remember(&ack, &format!("c{number}"), 3);
         }
-        assert_eq!(person.answered("c1"), None);
+        assert!(person.answered("c1").is_none());
         assert_eq!(person.answered("c4").unwrap().seq, Some(4));
     }
 

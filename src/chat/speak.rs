@@ -99,7 +99,7 @@ fn has_answer(desk: &mut Desk, asker: &Asker) -> bool {
         return true;
     }
     let person = desk.person(&asker.user).ok();
-    let answer = person.and_then(|person| person.answered(id).cloned());
+    let answer = person.and_then(|person| person.answered(id));
     let is_answered = answer.is_some();
     if let Some(ack) = answer {
         desk.tell(asker.player, &Told::Ack(Box::new(ack)));
@@ -231,7 +231,7 @@ fn utter(desk: &mut Desk, utterance: Utterance) -> Answer {
 pub(super) fn remember(desk: &mut Desk, user: &User, id: Option<&str>, ack: &Ack) {
     let most = desk.options.remembered_ids;
     if let (Some(id), Ok(mut person)) = (id, desk.person(user)) {
-        person.remember(ack.clone(), id, most);
+        person.remember(ack, id, most);
     }
 }
 
@@ -285,7 +285,7 @@ pub(super) fn repeat(desk: &mut Desk, room: Entity, said: KeptMessage) {
     if let (Ok(ack), Some(user), Some(id)) = (put(desk, room, said), user, client_id)
         && let Ok(mut person) = desk.person_called(&user)
     {
-        person.remember(ack, &id, most);
+        person.remember(&ack, &id, most);
     }
 }
 

@@ -168,7 +168,7 @@ impl Kept {
             if let (Some(user), Some(id)) = (&kept.user, &kept.client_id)
                 && let Some(person) = people.meet(user, options, nobody_is_connected)
             {
-                person.remember(kept.ack(), id, options.remembered_ids);
+                person.remember(&kept.ack(), id, options.remembered_ids);
             }
             let messages = rooms.entry(kept.room.clone()).or_default();
             messages.push(kept.message());

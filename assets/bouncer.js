@@ -72,22 +72,7 @@ class Room {
   joined({ epoch, seq, rules, count, members, messages = [] }) {
     const page = messages.map(messageOf);
     const early = this.#early.splice(0);
-    const again = page.find((message) => message.seq === this.#last);
-    // A room that was closed and opened again counts anew, perhaps in the same epoch.
-    const isOther = this.#lastMid !== undefined && again && again.mid !== this.#lastMid;
-    // (Who asks again while being in may have heard a later message before the answer.)
-    const isBehind = seq < this.#last && !this.isLive;
-    const isAnew = epoch !== this.epoch || isBehind || isOther;
-    const isKnown = this.epoch !== undefined;
-    if (isAnew && isKnown) {
-      this.giveUp();
-      this.#emit("gap");
-    }
-    if (isAnew) {
-      this.#last = (page[0]?.seq ?? seq + 1) - 1;
-      this.#lastMid = undefined;
-    }
-    this.epoch = epoch;
+    if (epoch !== this.epoch) this.#countAnew(epoch, page, seq);
     this.#joinedAt = seq;
     this.isLive = true;
     this.members = new Map(members.map((user) => [user.id, user]));
@@ -96,6 +81,16 @@ class Room {
     for (const message of [...page, ...early]) this.#hold(message);
     this.#advance();
     return { room: this.name, rules, count, members, messages: page };
+  }
+
+  // The room was opened again, or is on another server. If it has what was shown last, nothing is missing.
+  #countAnew(epoch, page, seq) {
+    this.giveUp();
+    const hasLast = page.some((message) => message.mid === this.#lastMid);
+    if (this.epoch !== undefined && !hasLast) this.#emit("gap");
+    this.#last = (page[0]?.seq ?? seq + 1) - 1;
+    this.#lastMid = undefined;
+    this.epoch = epoch;
   }
 
   // The connection is lost. What is held stays: the server may not remember it when we are back.

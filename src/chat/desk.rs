@@ -219,7 +219,7 @@ impl<'w> Desk<'w> {
             .filter_map(|player| self.world.get::<User>(*player));
         let was = || {
             let person = self.world.resource::<People>().get(user);
-            person.map(|person| person.rank)
+            person.and_then(|person| person.rank)
         };
         here.map(rank_of).max().or_else(was)
     }

@@ -12,6 +12,8 @@ const PAGE_BYTES: usize = 64 * 1024;
 /// What was said in a room, as far as it is remembered.
 #[derive(Component, Default)]
 pub struct RoomHistory {
+    /// Another one each time that the room is opened.
+    pub(super) epoch: Arc<str>,
     messages: VecDeque<ChatMessage>,
     last: u64,
 }
@@ -24,6 +26,11 @@ pub(super) struct Page {
 }
 
 impl RoomHistory {
+    /// Whether clients can come in, or could.
+    pub(super) fn is_open(&self) -> bool {
+        !self.epoch.is_empty()
+    }
+
     /// The number of the last message; 0 before the first.
     pub fn last_seq(&self) -> u64 {
         self.last
@@ -32,8 +39,11 @@ impl RoomHistory {
     /// With what was said before.
     pub(super) fn restored(messages: Vec<ChatMessage>) -> Self {
         let last = messages.last().map_or(0, |last| last.seq);
-        let messages = messages.into();
-        Self { messages, last }
+        Self {
+            messages: messages.into(),
+            last,
+            ..Default::default()
+        }
     }
 
     /// The number of the next message, which is said now.

@@ -8,8 +8,12 @@ use std::{
 
 use bevy_ecs::prelude::*;
 
-use super::{presence::Untold, told::Member};
-use crate::{Group, User, UserId};
+use super::{
+    presence::Untold,
+    room::Room,
+    told::{Member, Told},
+};
+use crate::{Group, Outbox, User, UserId};
 
 /// Members of one message, so that it fits any queue.
 pub(super) const MEMBERS_SHOWN: usize = 500;
@@ -127,6 +131,37 @@ impl InRooms {
     /// Their entities, in the order in which the player came.
     pub fn iter(&self) -> impl Iterator<Item = Entity> {
         self.0.iter().map(|(room, _)| *room)
+    }
+}
+
+/// A room has another door, or another name.
+pub(super) fn check_again(
+    inserted: On<Insert, Room>,
+    mut rooms: Query<(&Room, &mut RoomMembers)>,
+    mut players: Query<(&User, &mut InRooms)>,
+    mut untold: ResMut<Untold>,
+    mut outbox: Outbox,
+) {
+    let entity = inserted.entity;
+    let Ok((room, mut members)) = rooms.get_mut(entity) else {
+        return;
+    };
+    let inside: Vec<_> = members.players.keys().copied().collect();
+    for player in inside {
+        let Ok((user, mut entered)) = players.get_mut(player) else {
+            continue;
+        };
+        entered.0.retain(|(entered, name)| {
+            let may_stay = *entered != entity
+                || (**name == *room.name() && room.access.may_join(user));
+            if !may_stay {
+                members.remove(player);
+                let closed = Told::Closed { room: name.clone() };
+                outbox.send(player, closed.json());
+            }
+            may_stay
+        });
+        untold.0.insert(entity);
     }
 }
 

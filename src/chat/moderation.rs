@@ -78,10 +78,11 @@ pub(super) fn mute(
     };
     let mut person = desk.person_called(&user)?;
     person.mute(place.clone(), mute.clone());
-    let name = person.name.clone();
+    let (name, rank) = (person.name.clone(), person.rank);
     let kept = KeptMute {
         user: user.clone(),
         name,
+        rank,
         room: room.clone(),
         until: mute.until,
         reason: reason.clone(),

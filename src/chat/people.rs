@@ -66,8 +66,8 @@ pub struct People {
 /// One user.
 pub(super) struct Person {
     pub name: String,
-    /// As it was when the user was last here.
-    pub rank: u8,
+    /// As it was when the user was last heard of; `None` when that is not known.
+    pub rank: Option<u8>,
     pub pace: Pace,
     /// For what is no message.
     pub requests: Bucket,
@@ -91,7 +91,7 @@ impl Person {
         let now = Instant::now();
         Self {
             name: String::new(),
-            rank: 0,
+            rank: None,
             pace: Pace::new(options, now),
             requests: Bucket::new(options.requests_burst, now),
             answered: VecDeque::new(),
@@ -103,9 +103,17 @@ impl Person {
 
     /// As the user is now.
     pub fn update(&mut self, user: &User) {
-        self.rank = rank_of(user);
+        self.rank = Some(rank_of(user));
         if self.name != user.name() {
             user.name().clone_into(&mut self.name);
+        }
+    }
+
+    /// As the user was, for those who were never seen here.
+    pub fn hear_of(&mut self, name: &str, rank: Option<u8>) {
+        self.rank = rank.or(self.rank);
+        if !name.is_empty() && self.name != name {
+            name.clone_into(&mut self.name);
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
     events::Announcement,
     history::RoomHistory,
     members::{InRooms, RoomMembers},
-    room::{Room, RoomIndex, RoomRules},
+    room::{Room, RoomRules},
     speak::{Teller, say},
     told::Told,
 };
@@ -101,7 +101,6 @@ pub(super) fn close(
     removed: On<Remove, Room>,
     mut rooms: Query<(&Room, &RoomMembers, &mut RoomHistory)>,
     mut players: Query<&mut InRooms>,
-    mut index: ResMut<RoomIndex>,
     mut past: ResMut<Past>,
     settings: Res<ChatSettings>,
     mut outbox: Outbox,
@@ -110,8 +109,7 @@ pub(super) fn close(
         return;
     };
     let name = room.shared_name();
-    if index.0.get(&name) == Some(&removed.entity) {
-        index.0.remove(&name);
+    if history.is_open() {
         past.put(name.clone(), &mut history, settings.options.closed_rooms);
     }
     for (player, _) in members.iter() {

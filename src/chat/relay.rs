@@ -8,12 +8,12 @@ use bevy_ecs::{prelude::*, system::SystemState};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    archive::{KeptMessage, KeptMute},
+    archive::{ChatRecord, KeptMessage, KeptMute},
     desk::Desk,
     error_code::ErrorCode,
     history::RoomHistory,
     later::{Done, Later},
-    people::{Mute, MutedIn},
+    people::{Mute, MutedIn, People},
     protocol::Body,
     room::RoomRules,
     speak,
@@ -51,6 +51,8 @@ pub(super) struct Whisper {
     pub mid: String,
     pub ts: u64,
     pub from: Speaker,
+    /// The sender's.
+    pub rank: u8,
     pub to: UserId,
     pub d: Body,
 }
@@ -130,6 +132,7 @@ fn take(desk: &mut Desk, relayed: Relayed) {
             let history = desk.world.get_mut::<RoomHistory>(entity);
             let deleted = history.and_then(|mut history| history.delete(&mid));
             if let Some((seq, mid)) = deleted {
+                desk.record(|| ChatRecord::Deleted(mid.clone()));
                 let room = room.into();
                 desk.tell_room(entity, &Told::Deleted { room, seq, mid });
             }
@@ -142,6 +145,7 @@ fn take(desk: &mut Desk, relayed: Relayed) {
                 .person_called(&user)
                 .is_ok_and(|mut person| person.unmute(&place));
             if was_muted {
+                desk.record(|| ChatRecord::Unmuted(user.clone(), room.clone()));
                 desk.tell_user(&user, &Told::Unmuted { room });
             }
         }
@@ -180,6 +184,12 @@ fn hear(desk: &mut Desk, whisper: Whisper) {
     let mut hearers = desk.players_of(&whisper.to);
     if let Some(from) = &whisper.from.id {
         hearers.extend(desk.players_of(from));
+        // Whoever hears it may want to moderate.
+        if !hearers.is_empty()
+            && let Ok(mut person) = desk.person_called(from)
+        {
+            person.hear_of(&whisper.from.name, Some(whisper.rank));
+        }
     }
     if !hearers.is_empty() {
         let name = desk.name_of(&whisper.to);
@@ -198,10 +208,9 @@ fn mute(desk: &mut Desk, kept: KeptMute) {
     let Ok(mut person) = desk.person_called(&kept.user) else {
         return;
     };
-    if person.name.is_empty() {
-        person.name = kept.name;
-    }
+    person.hear_of(&kept.name, kept.rank);
     person.mute(MutedIn::new(kept.room.clone()), mute);
+    desk.record(|| ChatRecord::Muted(kept.clone()));
     let told = Told::Muted {
         room: kept.room,
         left_ms: milliseconds(left),
@@ -246,9 +255,18 @@ pub(super) fn located(
     if !is_online {
         return desk.answer(player, id, Err(ErrorCode::UnknownUser.into()));
     }
-    let ack = whisper_here(desk, whisper);
-    if let Some(user) = desk.world.get::<crate::User>(player).cloned() {
-        speak::remember(desk, &user, id.as_deref(), &ack);
-    }
+    let from = whisper.from.id.clone();
+    // It was sent twice, when the connection was lost meanwhile.
+    let people = desk.world.resource::<People>();
+    let sender = from.as_ref().and_then(|from| people.get(from));
+    let answered = sender.zip(id.as_deref());
+    let answered = answered.and_then(|(sender, id)| sender.answered(id));
+    let ack = answered.unwrap_or_else(|| {
+        let ack = whisper_here(desk, whisper);
+        if let Some(from) = &from {
+            speak::remember(desk, from, id.as_deref(), &ack);
+        }
+        ack
+    });
     desk.answer(player, id, Ok(ack));
 }

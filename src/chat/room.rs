@@ -12,6 +12,7 @@ use super::{
     archive::Past,
     history::RoomHistory,
     members::RoomMembers,
+    mint::Mint,
     protocol::ROOM_BYTES,
     told::{ShownRules, milliseconds},
 };
@@ -63,7 +64,8 @@ impl RoomAccess for Invited {
     }
 }
 
-/// A room of the chat. Spawn it to open a room, despawn it to close one.
+/// A room of the chat. Spawn it to open a room, despawn it to close one. Insert another one to change who may
+/// come in, or the name: members who may not be there any more, or know it by another name, leave it.
 ///
 /// Of two rooms with the same name the second one can never be joined, nor can one whose name has not 1 to
 /// 64 bytes; the log says so.
@@ -133,12 +135,13 @@ pub(super) struct RoomIndex(pub HashMap<Arc<str>, Entity>);
 
 /// A room is open: it can be found, and has what was said in it before.
 pub(super) fn open(
-    added: On<Add, Room>,
+    inserted: On<Insert, Room>,
     mut rooms: Query<(&Room, &mut RoomHistory)>,
     mut index: ResMut<RoomIndex>,
     mut past: ResMut<Past>,
+    mut mint: ResMut<Mint>,
 ) {
-    let Ok((room, mut history)) = rooms.get_mut(added.entity) else {
+    let Ok((room, mut history)) = rooms.get_mut(inserted.entity) else {
         return;
     };
     if !(1..=ROOM_BYTES).contains(&room.name.len()) {
@@ -146,7 +149,23 @@ pub(super) fn open(
     } else if index.0.contains_key(&room.name) {
         tracing::error!(room = %room.name, "there is a room of this name: nobody can join the second one");
     } else {
-        index.0.insert(room.shared_name(), added.entity);
-        past.take(&room.name, &mut history);
+        index.0.insert(room.shared_name(), inserted.entity);
+        if !history.is_open() {
+            past.take(&room.name, &mut history);
+            history.epoch = mint.next();
+        }
+    }
+}
+
+/// A room has another name, or is no more: it cannot be found.
+pub(super) fn hide(
+    discarded: On<Discard, Room>,
+    rooms: Query<&Room>,
+    mut index: ResMut<RoomIndex>,
+) {
+    if let Ok(room) = rooms.get(discarded.entity)
+        && index.0.get(&room.name) == Some(&discarded.entity)
+    {
+        index.0.remove(&room.name);
     }
 }

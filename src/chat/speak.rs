@@ -15,6 +15,7 @@ use super::{
     mint::Mint,
     options::ChatOptions,
     protocol::Body,
+    rank::rank_of,
     relay::{self, Relayed, Whisper},
     room::{Room, RoomRules},
     text,
@@ -213,6 +214,7 @@ fn utter(desk: &mut Desk, utterance: Utterance) -> Answer {
                 mid: desk.world.resource_mut::<Mint>().next().to_string(),
                 ts: unix_milliseconds(),
                 from: (&user).into(),
+                rank: rank_of(&user),
                 to,
                 d: Body { text },
             };
@@ -223,14 +225,14 @@ fn utter(desk: &mut Desk, utterance: Utterance) -> Answer {
             relay::whisper_here(desk, whisper)
         }
     };
-    remember(desk, &user, id.as_deref(), &ack);
+    remember(desk, user.id(), id.as_deref(), &ack);
     Ok(ack.into())
 }
 
 /// The same id gets the same answer from now on.
-pub(super) fn remember(desk: &mut Desk, user: &User, id: Option<&str>, ack: &Ack) {
+pub(super) fn remember(desk: &mut Desk, user: &UserId, id: Option<&str>, ack: &Ack) {
     let most = desk.options.remembered_ids;
-    if let (Some(id), Ok(mut person)) = (id, desk.person(user)) {
+    if let (Some(id), Ok(mut person)) = (id, desk.person_called(user)) {
         person.remember(ack, id, most);
     }
 }
@@ -264,41 +266,43 @@ pub(super) fn say(
         at: unix_milliseconds(),
         user: user.map(|user| user.id().clone()),
         name: name_of_user,
+        rank: user.map_or(0, rank_of),
         text: Some(text.clone()),
         client_id: client_id.map(str::to_owned),
     };
     relay::publish(desk.world, || Relayed::Said(said.clone()));
-    let ack = put(desk, room, said)?;
+    let said = put(desk, room, said)?;
     desk.world.write_message(Spoken {
         room,
-        seq: ack.seq.unwrap_or_default(),
+        seq: said.seq,
         user: user.cloned(),
         text,
     });
-    Ok(ack)
+    Ok(said.ack())
 }
 
 /// It was said on another node.
 pub(super) fn repeat(desk: &mut Desk, room: Entity, said: KeptMessage) {
-    let (user, client_id) = (said.user.clone(), said.client_id.clone());
+    let Ok(said) = put(desk, room, said) else {
+        return;
+    };
     let most = desk.options.remembered_ids;
-    if let (Ok(ack), Some(user), Some(id)) = (put(desk, room, said), user, client_id)
-        && let Ok(mut person) = desk.person_called(&user)
+    if let Some(user) = &said.user
+        && let Ok(mut author) = desk.person_called(user)
     {
-        person.remember(&ack, &id, most);
+        said.introduce(&mut author, most);
     }
 }
 
 /// Gives a message its number, keeps it, and tells the room.
-fn put(desk: &mut Desk, room: Entity, mut said: KeptMessage) -> Result<Ack, Denied> {
+fn put(desk: &mut Desk, room: Entity, mut said: KeptMessage) -> Result<KeptMessage, Denied> {
     let most = desk.options.history;
     let history = desk.world.get_mut::<RoomHistory>(room);
     let mut history = history.ok_or(ErrorCode::NotInRoom)?;
     said.seq = history.count();
     let message = said.message();
     history.keep(message.clone(), most);
-    let ack = said.ack();
-    desk.record(|| ChatRecord::Said(said));
+    desk.record(|| ChatRecord::Said(said.clone()));
     desk.tell_room(room, &Told::Message(message));
-    Ok(ack)
+    Ok(said)
 }

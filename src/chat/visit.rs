@@ -5,7 +5,6 @@ use super::{
     error_code::ErrorCode,
     history::{Page, RoomHistory},
     members::{InRooms, RoomMembers},
-    mint::Mint,
     room::{Room, RoomIndex, RoomRules},
     told::{Ack, ListedRoom, Told},
 };
@@ -57,7 +56,6 @@ pub(super) fn join(desk: &mut Desk, asker: &Asker, name: &str) -> Answer {
     }
     let mut ack = Ack {
         room: Some(name),
-        epoch: Some(desk.world.resource::<Mint>().epoch.clone()),
         ..Default::default()
     };
     if let Some(members) = desk.world.get::<RoomMembers>(entity) {
@@ -66,7 +64,7 @@ pub(super) fn join(desk: &mut Desk, asker: &Asker, name: &str) -> Answer {
     }
     ack.rules = desk.world.get::<RoomRules>(entity).map(RoomRules::shown);
     if let Some(history) = desk.world.get::<RoomHistory>(entity) {
-        ack.seq = Some(history.last_seq());
+        (ack.epoch, ack.seq) = (Some(history.epoch.clone()), Some(history.last_seq()));
         if room.access.may_read(&asker.user) {
             let page = history.page(None, None, desk.options.history_page);
             put(page, &mut ack);
@@ -101,10 +99,10 @@ pub(super) fn history(
     }
     let mut ack = Ack {
         room: Some(room.shared_name()),
-        epoch: Some(desk.world.resource::<Mint>().epoch.clone()),
         ..Default::default()
     };
     if let Some(history) = desk.world.get::<RoomHistory>(entity) {
+        ack.epoch = Some(history.epoch.clone());
         put(
             history.page(after, before, desk.options.history_page),
             &mut ack,

@@ -308,23 +308,24 @@ test("a server that began anew with what it knew before tells nothing twice", as
   });
   server.say("lobby", "d");
   await settled();
-  assert.deepEqual(told.story, ["a", "b", "c", "GAP", "d"]);
+  assert.deepEqual(told.story, ["a", "b", "c", "d"]);
 });
 
-test("a room that was opened again in the same epoch is known by its numbers and mids", async (t) => {
-  for (const count of [1, 2]) {
-    const all = await inLobby(t);
-    const { server, told, settled } = all;
-    for (const text of ["a", "b"]) server.say("lobby", text);
-    await away(all, () => {
-      server.rooms.set("lobby", { epoch: "e1", seq: 0, messages: [] });
-      for (let n = 1; n <= count; n += 1) server.remember("lobby", `new ${n}`);
-    });
-    server.say("lobby", "c");
-    await settled();
-    const fresh = ["old new 1", "old new 2"].slice(0, count);
-    assert.deepEqual(told.story, ["a", "b", "GAP", ...fresh, "c"]);
-  }
+test("what another server has in another order is told once, and nothing of it is lost", async (t) => {
+  const all = await inLobby(t);
+  const { server, told, settled } = all;
+  for (const text of ["a", "b"]) server.say("lobby", text);
+  await away(all, () => {
+    const [a, b] = server.room("lobby").messages;
+    server.rooms.set("lobby", { epoch: "e2", seq: 0, messages: [] });
+    for (const known of [a, "c", b]) {
+      const message = server.remember("lobby", known.d?.text ?? known);
+      message.mid = known.mid ?? message.mid;
+    }
+  });
+  server.say("lobby", "d");
+  await settled();
+  assert.deepEqual(told.story, ["a", "b", "old c", "d"]);
 });
 
 test("a room that is closed may be joined anew", async (t) => {

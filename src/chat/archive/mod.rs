@@ -17,7 +17,7 @@ pub use sqlite::SqliteChat;
 use super::{
     ChatOptions,
     history::RoomHistory,
-    people::{Mute, MutedIn, People},
+    people::{Mute, MutedIn, People, Person},
     protocol::Body,
     told::{Ack, ChatMessage, Speaker},
 };
@@ -69,6 +69,8 @@ pub struct KeptMessage {
     pub user: Option<UserId>,
     /// What they are called; `None` for the game itself.
     pub name: Option<Arc<str>>,
+    /// Whether that was a player (0), a moderator (1) or an admin (2).
+    pub rank: u8,
     /// The words; `None` when it was deleted.
     pub text: Option<String>,
     /// What the client called its request, so that it is not said again.
@@ -82,6 +84,8 @@ pub struct KeptMute {
     pub user: UserId,
     /// What they are called, as far as that is known.
     pub name: String,
+    /// What they are, like [`KeptMessage::rank`], as far as that is known.
+    pub rank: Option<u8>,
     /// The room's name; `None` everywhere.
     pub room: Option<String>,
     /// Until then, in unix milliseconds.
@@ -114,6 +118,14 @@ impl KeptMessage {
             from,
             d: self.text.clone().map(|text| Body { text }),
             deleted: self.text.is_none(),
+        }
+    }
+
+    /// What it says of its author.
+    pub(super) fn introduce(&self, author: &mut Person, remembered_ids: usize) {
+        author.hear_of(self.name.as_deref().unwrap_or_default(), Some(self.rank));
+        if let Some(id) = &self.client_id {
+            author.remember(&self.ack(), id, remembered_ids);
         }
     }
 
@@ -158,17 +170,17 @@ impl Kept {
                 tracing::error!(user = %mute.user, "a mute is lost: chat.remembered_users is too low");
                 continue;
             };
-            person.name = mute.name;
+            person.hear_of(&mute.name, mute.rank);
             let place = MutedIn::new(mute.room);
             let (until, reason) = (mute.until, mute.reason);
             person.mute(place, Mute { until, reason });
         }
         let mut rooms: HashMap<Arc<str>, Vec<ChatMessage>> = HashMap::new();
         for kept in self.messages {
-            if let (Some(user), Some(id)) = (&kept.user, &kept.client_id)
+            if let Some(user) = &kept.user
                 && let Some(person) = people.meet(user, options, nobody_is_connected)
             {
-                person.remember(&kept.ack(), id, options.remembered_ids);
+                kept.introduce(person, options.remembered_ids);
             }
             let messages = rooms.entry(kept.room.clone()).or_default();
             messages.push(kept.message());

@@ -26,6 +26,7 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS chat_messages (
     said_at INTEGER NOT NULL,
     user TEXT,
     name TEXT,
+    rank INTEGER NOT NULL,
     text TEXT,
     client_id TEXT
 ) STRICT;
@@ -34,6 +35,7 @@ CREATE TABLE IF NOT EXISTS chat_mutes (
     user TEXT NOT NULL,
     room TEXT NOT NULL,
     name TEXT NOT NULL,
+    rank INTEGER,
     until INTEGER NOT NULL,
     reason TEXT,
     PRIMARY KEY (user, room)
@@ -47,18 +49,18 @@ const FORGET: &str = "DELETE FROM chat_messages WHERE room NOT IN (
             FROM chat_messages
         ) WHERE place > ?2
     )";
-const MESSAGES: &str = "SELECT room, seq, mid, said_at, user, name, text, client_id
+const MESSAGES: &str = "SELECT room, seq, mid, said_at, user, name, rank, text, client_id
     FROM chat_messages ORDER BY id";
-const MUTES: &str = "SELECT user, name, room, until, reason FROM chat_mutes";
+const MUTES: &str = "SELECT user, name, rank, room, until, reason FROM chat_mutes";
 const SAY: &str = "INSERT INTO chat_messages
-    (mid, room, seq, said_at, user, name, text, client_id)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (mid) DO NOTHING";
+    (mid, room, seq, said_at, user, name, rank, text, client_id)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (mid) DO NOTHING";
 const TRIM: &str = "DELETE FROM chat_messages WHERE room = ?1 AND id <= (
     SELECT id FROM chat_messages WHERE room = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
 const DELETE: &str = "UPDATE chat_messages SET text = NULL WHERE mid = ?1";
-const MUTE: &str = "INSERT INTO chat_mutes (user, room, name, until, reason)
-    VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT (user, room) DO UPDATE SET name = ?3, until = ?4, reason = ?5";
+const MUTE: &str = "INSERT INTO chat_mutes (user, room, name, rank, until, reason)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT (user, room) DO UPDATE SET name = ?3, rank = ?4, until = ?5, reason = ?6";
 const UNMUTE: &str = "DELETE FROM chat_mutes WHERE user = ?1 AND room = ?2";
 const EXPIRE: &str = "DELETE FROM chat_mutes WHERE until <= ?1";
 
@@ -90,10 +92,11 @@ type MessageRow = (
     i64,
     Option<String>,
     Option<String>,
+    u8,
     Option<String>,
     Option<String>,
 );
-type MuteRow = (String, String, String, i64, Option<String>);
+type MuteRow = (String, String, Option<u8>, String, i64, Option<String>);
 
 impl SqliteChat {
     /// Opens the file, or creates it. Blocks; not to be called in async code.
@@ -177,6 +180,7 @@ async fn put(
             .bind(signed(said.at))
             .bind(said.user.as_ref().map(UserId::as_str))
             .bind(said.name.as_deref())
+            .bind(said.rank)
             .bind(&said.text)
             .bind(&said.client_id),
         ChatRecord::Deleted(mid) => sqlx::query(DELETE).bind(&**mid),
@@ -184,6 +188,7 @@ async fn put(
             .bind(mute.user.as_str())
             .bind(mute.room.as_deref().unwrap_or_default())
             .bind(&mute.name)
+            .bind(mute.rank)
             .bind(signed(mute.until))
             .bind(&mute.reason),
         ChatRecord::Unmuted(user, room) => sqlx::query(UNMUTE)
@@ -194,7 +199,7 @@ async fn put(
 }
 
 fn message(
-    (room, seq, mid, at, user, name, text, client_id): MessageRow,
+    (room, seq, mid, at, user, name, rank, text, client_id): MessageRow,
 ) -> Result<KeptMessage, ArchiveError> {
     Ok(KeptMessage {
         room: room.into(),
@@ -203,15 +208,17 @@ fn message(
         at: unsigned(at)?,
         user: user.map(user_id).transpose()?,
         name: name.map(Arc::from),
+        rank,
         text,
         client_id,
     })
 }
 
-fn mute((user, name, room, until, reason): MuteRow) -> Result<KeptMute, ArchiveError> {
+fn mute((user, name, rank, room, until, reason): MuteRow) -> Result<KeptMute, ArchiveError> {
     Ok(KeptMute {
         user: user_id(user)?,
         name,
+        rank,
         room: Some(room).filter(|room| !room.is_empty()),
         until: unsigned(until)?,
         reason,

@@ -152,8 +152,8 @@ pub(super) fn check_again(
             continue;
         };
         entered.0.retain(|(entered, name)| {
-            let may_stay = *entered != entity
-                || (**name == *room.name() && room.access.may_join(user));
+            let may_stay =
+                *entered != entity || (**name == *room.name() && room.access.may_join(user));
             if !may_stay {
                 members.remove(player);
                 let closed = Told::Closed { room: name.clone() };

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use bevy_app::AppExit;
 use bevy_bouncer::chat::*;
 use serde_json::{Value, json};
 
@@ -14,12 +13,6 @@ fn kept(file: &Path, change: impl FnOnce(&mut ChatOptions)) -> Game {
     change(&mut options);
     let archive = SqliteChat::open(file).unwrap();
     open(ChatPlugin::new(options).unwrap().archive(archive).unwrap())
-}
-
-/// Ends the app as a game does.
-fn exit(mut game: Game) {
-    game.world().write_message(AppExit::Success);
-    game.tick();
 }
 
 fn texts(answer: &Value) -> Vec<String> {
@@ -70,6 +63,34 @@ fn messages_mutes_and_ids_outlast_a_restart() {
     let third = eve.say(&mut game, "third");
     assert_eq!(third["seq"], 3);
     assert_ne!(third["mid"], answer["mid"]);
+}
+
+#[test]
+fn after_a_restart_nobody_touches_a_superior_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chat.db");
+    let mut game = kept(&file, |_| ());
+    let mut admin = Talker::in_room(&mut game, "admin-1");
+    let law = admin.say(&mut game, "law")["mid"].clone();
+    let words = Talker::in_room(&mut game, "ann").say(&mut game, "hm")["mid"].clone();
+    drop(Talker::join(&mut game, "silent"));
+    let mute = |user: &str| json!({"op": "mod.mute", "user": user, "room": "a"});
+    admin.ack(&mut game, mute("silent"));
+    exit(game);
+
+    let mut game = kept(&file, |_| ());
+    let mut moderator = Talker::join(&mut game, "mod-1");
+    let delete = |mid: Value| json!({"op": "chat.delete", "room": "a", "mid": mid});
+    for request in [mute("admin-1"), delete(law)] {
+        assert_eq!(moderator.err(&mut game, request), "forbidden");
+    }
+    let unmute = json!({"op": "mod.unmute", "user": "silent", "room": "a"});
+    for request in [mute("ann"), delete(words), unmute] {
+        moderator.ack(&mut game, request);
+    }
+    assert_eq!(moderator.err(&mut game, mute("nobody")), "unknown_user");
+    let listed = moderator.ack(&mut game, json!({"op": "mod.mutes"}));
+    assert_eq!(listed["mutes"][0]["name"], "Name of ann");
 }
 
 #[test]

@@ -15,6 +15,10 @@ struct Fleet {
 
 impl Fleet {
     fn start() -> Self {
+        Self::start_with(|_| ChatPlugin::new(options()).unwrap())
+    }
+
+    fn start_with(chat: impl Fn(&str) -> ChatPlugin) -> Self {
         let backplane = InProcessBackplane::new();
         let nodes = ["one", "two"].map(|name| {
             let config = config().subprotocols([SUBPROTOCOL]);
@@ -23,7 +27,7 @@ impl Fleet {
                 .cluster(backplane.clone(), ClusterOptions::named(name))
                 .unwrap();
             let mut game = Game::open_with(door, |app| {
-                app.add_plugins(ChatPlugin::new(options()).unwrap());
+                app.add_plugins(chat(name));
             });
             game.world().spawn(Room::open("a"));
             game.until("the node is ready", |game| game.bouncer.is_ready());
@@ -87,6 +91,17 @@ fn rooms_whispers_and_moderation_reach_the_other_node() {
         it["op"] == "chat.deleted" && it["mid"] == mid
     });
 
+    // Who is above whom is known of whoever was heard.
+    let mut admin = Talker::in_room(&mut fleet.nodes[0], "admin-1");
+    let law = admin.say(&mut fleet.nodes[0], "law")["mid"].clone();
+    fleet.find(1, &mut bob, "law", |it| it["mid"] == law);
+    for request in [
+        json!({"op": "mod.mute", "user": "admin-1"}),
+        json!({"op": "chat.delete", "room": "a", "mid": law}),
+    ] {
+        assert_eq!(moderator.err(&mut fleet.nodes[1], request), "forbidden");
+    }
+
     // A whisper finds its way, and both hear it.
     ann.send(json!({"op": "chat.whisper", "id": "w1", "to": "bob", "d": {"text": "psst"}}));
     let ack = fleet.find(0, &mut ann, "ack", |it| it["re"] == "w1");
@@ -120,4 +135,41 @@ fn rooms_whispers_and_moderation_reach_the_other_node() {
     let kick = json!({"op": "mod.kick", "user": "bob"});
     moderator.ack(&mut fleet.nodes[1], kick);
     assert_eq!(bob.close(&mut fleet.nodes[1]).0, 4004);
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn what_is_decided_on_one_node_is_kept_by_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let mut fleet = Fleet::start_with(|name| {
+        let archive = SqliteChat::open(file(name)).unwrap();
+        let chat = ChatPlugin::new(options()).unwrap();
+        chat.archive(archive).unwrap()
+    });
+    let mut bob = Talker::in_room(&mut fleet.nodes[1], "bob");
+    let mut eve = Talker::join(&mut fleet.nodes[1], "eve");
+    let mut admin = Talker::in_room(&mut fleet.nodes[0], "admin-1");
+    let mid = admin.say(&mut fleet.nodes[0], "oops")["mid"].clone();
+    let delete = json!({"op": "chat.delete", "room": "a", "mid": mid});
+    admin.ack(&mut fleet.nodes[0], delete);
+    fleet.find(1, &mut bob, "deletion", |it| it["op"] == "chat.deleted");
+    for (op, user) in [
+        ("mod.mute", "bob"),
+        ("mod.mute", "eve"),
+        ("mod.unmute", "eve"),
+    ] {
+        admin.ack(&mut fleet.nodes[0], json!({"op": op, "user": user}));
+    }
+    fleet.find(1, &mut bob, "mute", |it| it["op"] == "muted");
+    fleet.find(1, &mut eve, "end of the mute", |it| it["op"] == "unmuted");
+    let Fleet { nodes: [_one, two] } = fleet;
+    exit(two);
+
+    let archive = SqliteChat::open(file("two")).unwrap();
+    let kept = block_on(archive.load(10, 10)).unwrap();
+    assert_eq!(kept.messages[0].text, None);
+    assert_eq!(kept.messages[0].rank, 2);
+    let muted: Vec<_> = kept.mutes.iter().map(|mute| mute.user.as_str()).collect();
+    assert_eq!(muted, ["bob"]);
 }

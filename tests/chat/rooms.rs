@@ -169,6 +169,7 @@ fn p09_rooms_and_their_members_are_counted() {
 fn a_closed_room_is_told_and_comes_back_with_what_was_said() {
     let mut game = start();
     let mut ann = Talker::in_room(&mut game, "ann");
+    let entered = ann.ack(&mut game, joins("a"));
     ann.say(&mut game, "before");
     let entity = room(&mut game, "a");
     game.world().despawn(entity);
@@ -177,11 +178,51 @@ fn a_closed_room_is_told_and_comes_back_with_what_was_said() {
     assert_eq!(ann.err(&mut game, joins("a")), "unknown_room");
     game.world().spawn(Room::open("a"));
     let answer = ann.ack(&mut game, joins("a"));
+    assert_ne!(answer["epoch"], entered["epoch"]);
     assert_eq!(
         (text_of(&answer["messages"][0]), &answer["seq"]),
         ("before".into(), &json!(1))
     );
     assert_eq!(ann.say(&mut game, "after")["seq"], 2);
+}
+
+#[test]
+fn another_door_sends_away_whom_it_is_not_for() {
+    let mut game = start();
+    let mut ann = Talker::in_room(&mut game, "ann");
+    let mut bob = Talker::in_room(&mut game, "bob");
+    let entered = ann.ack(&mut game, joins("a"));
+    let entity = room(&mut game, "a");
+    let invited = Room::new("a", Invited([user("ann")].into()));
+    game.world().entity_mut(entity).insert(invited);
+    assert_eq!(bob.hear(&mut game, "room.closed")["room"], "a");
+    assert_eq!(bob.err(&mut game, said("hi")), "not_in_room");
+    assert_eq!(bob.err(&mut game, joins("a")), "unknown_room");
+    let left = |it: &serde_json::Value| it["left"] == json!(["bob"]);
+    ann.find(&mut game, "bob's leaving", left);
+    ann.say(&mut game, "alone");
+    assert_eq!(bob.texts(&mut game), [""; 0]);
+    let again = ann.ack(&mut game, joins("a"));
+    assert_eq!(
+        (&again["epoch"], &again["seq"]),
+        (&entered["epoch"], &json!(1))
+    );
+}
+
+#[test]
+fn a_room_with_another_name_is_joined_anew() {
+    let mut game = start();
+    let mut ann = Talker::in_room(&mut game, "ann");
+    ann.say(&mut game, "before");
+    let entity = room(&mut game, "a");
+    game.world().entity_mut(entity).insert(Room::open("c"));
+    assert_eq!(ann.hear(&mut game, "room.closed")["room"], "a");
+    assert_eq!(ann.err(&mut game, joins("a")), "unknown_room");
+    let answer = ann.ack(&mut game, joins("c"));
+    assert_eq!(text_of(&answer["messages"][0]), "before");
+    // The name is free.
+    game.world().spawn(Room::open("a"));
+    assert_eq!(ann.ack(&mut game, joins("a"))["seq"], 0);
 }
 
 #[test]

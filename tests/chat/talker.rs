@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bevy_app::AppExit;
 use bevy_bouncer::{chat::*, *};
 use bevy_ecs::prelude::*;
 use serde_json::{Value, json};
@@ -72,6 +73,12 @@ pub fn room(game: &mut Game, name: &str) -> Entity {
     let mut rooms = world.query::<(Entity, &Room)>();
     let mut found = rooms.iter(world).filter(|(_, room)| room.name() == name);
     found.next().unwrap().0
+}
+
+/// Ends the app as a game does.
+pub fn exit(mut game: Game) {
+    game.world().write_message(AppExit::Success);
+    game.tick();
 }
 
 /// No id is used twice, also not by another connection of a user.

@@ -34,7 +34,7 @@ pub struct ChatOptions {
     /// `history`.
     pub history_page: usize,
     /// Closed rooms whose messages are remembered for when they are opened again, those of the last start
-    /// included. Default 1000, 1 to 1 000 000.
+    /// included; of more, the one that was closed first is forgotten. Default 1000, 1 to 1 000 000.
     pub closed_rooms: usize,
     /// Records that wait for the archive; more are lost, and the log says so. Default 10 000, 1 to 1 000 000.
     pub archive_queue: usize,

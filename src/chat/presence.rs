@@ -110,7 +110,8 @@ pub(super) fn close(
     };
     let name = room.shared_name();
     if history.is_open() {
-        past.put(name.clone(), &mut history, settings.options.closed_rooms);
+        let most = settings.options.closed_rooms;
+        past.put(name.clone(), std::mem::take(&mut history), most);
     }
     for (player, _) in members.iter() {
         if let Ok(mut rooms) = players.get_mut(player) {

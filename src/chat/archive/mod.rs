@@ -4,7 +4,12 @@ mod keeper;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+};
 
 use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -143,19 +148,32 @@ impl KeptMessage {
 
 /// What was said in rooms that are not open, by the rooms' names.
 #[derive(Resource, Default)]
-pub(super) struct Past(HashMap<Arc<str>, RoomHistory>);
+pub(super) struct Past {
+    rooms: HashMap<Arc<str>, (u64, RoomHistory)>,
+    /// The rooms' names in the order in which they were closed.
+    closed: BTreeMap<u64, Arc<str>>,
+    count: u64,
+}
 
 impl Past {
-    /// A room is closed.
-    pub fn put(&mut self, name: Arc<str>, history: &mut RoomHistory, most: usize) {
-        if self.0.len() < most {
-            self.0.insert(name, std::mem::take(history));
+    /// A room is closed. Of too many, the one that was closed first is forgotten.
+    pub fn put(&mut self, name: Arc<str>, history: RoomHistory, most: usize) {
+        self.count += 1;
+        self.closed.insert(self.count, name.clone());
+        if let Some((number, _)) = self.rooms.insert(name, (self.count, history)) {
+            self.closed.remove(&number);
+        }
+        if self.rooms.len() > most
+            && let Some((_, first)) = self.closed.pop_first()
+        {
+            self.rooms.remove(&first);
         }
     }
 
     /// A room is open again.
     pub fn take(&mut self, name: &str, history: &mut RoomHistory) {
-        if let Some(past) = self.0.remove(name) {
+        if let Some((number, past)) = self.rooms.remove(name) {
+            self.closed.remove(&number);
             *history = past;
         }
     }
@@ -185,8 +203,39 @@ impl Kept {
             let messages = rooms.entry(kept.room.clone()).or_default();
             messages.push(kept.message());
         }
-        let histories = rooms.into_iter();
-        let histories = histories.map(|(name, messages)| (name, RoomHistory::restored(messages)));
-        past.0.extend(histories);
+        for (name, messages) in rooms {
+            past.put(name, RoomHistory::restored(messages), options.closed_rooms);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_closed_rooms_the_first_is_forgotten() {
+        let said = |seq: u64| {
+            let mut history = RoomHistory::default();
+            for _ in 0..seq {
+                history.count();
+            }
+            history
+        };
+        let mut past = Past::default();
+        let last_of = |past: &mut Past, name: &str| {
+            let mut history = RoomHistory::default();
+            past.take(name, &mut history);
+            history.last_seq()
+        };
+        for (name, seq) in [("a", 1), ("b", 2), ("a", 3), ("c", 4)] {
+            past.put(name.into(), said(seq), 2);
+        }
+        assert_eq!(last_of(&mut past, "b"), 0);
+        assert_eq!(last_of(&mut past, "a"), 3);
+        past.put("d".into(), said(5), 2);
+        assert_eq!(last_of(&mut past, "c"), 4);
+        assert_eq!(last_of(&mut past, "d"), 5);
+        assert!(past.rooms.is_empty() && past.closed.is_empty());
     }
 }

@@ -42,10 +42,4 @@ export const logIn = (name, password) =>
 
 export const renewToken = (token) => request("/api/token", { method: "POST", token });
 
-export const revoke = (token, user, reason) =>
-  request("/api/revoke", { method: "POST", token, body: { user, reason } });
-
-export const restore = (token, user) =>
-  request("/api/restore", { method: "POST", token, body: { user } });
-
 export const revoked = async (token) => (await request("/api/revoked", { token })).users;

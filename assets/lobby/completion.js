@@ -54,7 +54,8 @@ export function watchCompletion(field, people) {
   field.addEventListener("input", show);
   field.addEventListener("blur", close);
   field.addEventListener("keydown", (event) => {
-    if (names.length === 0) return;
+    // What is being composed takes these keys itself.
+    if (names.length === 0 || event.isComposing) return;
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (step) {
       chosen = (chosen + step + names.length) % names.length;

@@ -40,11 +40,14 @@ export class Conversation {
     this.lines.push(line);
     if (from?.id === me.id) this.#settle(text);
     this.typing.delete(from?.id);
-    if (this.lines.length > LINES && !this.isReading) {
-      for (const old of this.lines.splice(0, this.lines.length - LINES)) this.#mids.delete(old.mid);
-      this.more = this.room !== null;
-    }
+    this.#trim();
     return true;
+  }
+
+  #trim() {
+    if (this.lines.length <= LINES || this.isReading) return;
+    for (const old of this.lines.splice(0, this.lines.length - LINES)) this.#mids.delete(old.mid);
+    this.more = this.room !== null;
   }
 
   // A page of what was said before. False when it brought nothing new.
@@ -69,6 +72,7 @@ export class Conversation {
 
   addEvent(text) {
     this.lines.push({ kind: "event", key: `e${nextKey++}`, ts: Date.now(), text });
+    this.#trim();
   }
 
   addOutgoing(text) {

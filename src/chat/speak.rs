@@ -109,7 +109,12 @@ fn has_answer(desk: &mut Desk, asker: &Asker) -> bool {
 }
 
 /// Refuses whoever is muted, and in a frozen room everybody below a moderator.
-fn check_silence(desk: &mut Desk, user: &User, rank: u8, place: &Place) -> Result<(), Denied> {
+pub(super) fn check_silence(
+    desk: &mut Desk,
+    user: &User,
+    rank: u8,
+    place: &Place,
+) -> Result<(), Denied> {
     let room = match place {
         Place::Room(_, name) => Some(name.clone()),
         Place::To(_) => None,

@@ -6,6 +6,7 @@ use super::{
     history::{Page, RoomHistory},
     members::{InRooms, RoomMembers},
     room::{Room, RoomIndex, RoomRules},
+    speak::{Place, check_silence},
     told::{Ack, ListedRoom, Told},
 };
 
@@ -114,9 +115,11 @@ pub(super) fn history(
 /// `chat.typing`
 pub(super) fn typing(desk: &mut Desk, asker: &Asker, name: &str) -> Answer {
     let (entity, room) = desk.own_room(asker.player, name)?;
+    let place = Place::Room(entity, room.shared_name());
+    let is_silent = check_silence(desk, &asker.user, asker.rank, &place).is_err();
+    let may_speak = !is_silent && room.access.may_send(&asker.user);
     let (now, most) = (desk.now, desk.options.rooms_per_player);
     let mut person = desk.person(&asker.user)?;
-    let may_speak = person.check_mute(Some(name)).is_ok() && room.access.may_send(&asker.user);
     if may_speak && person.pace.may_type(entity, now, most) {
         let typing = Told::Typing {
             room: room.shared_name(),

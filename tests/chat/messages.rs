@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bevy_bouncer::chat::ChatOptions;
+use bevy_bouncer::chat::{ChatOptions, RoomRules};
 use serde_json::{Value, json};
 
 use crate::{support::*, talker::*};
@@ -224,6 +224,15 @@ fn somebody_writes_but_not_all_the_time() {
     assert_eq!(typing(bob.all(&mut game)), 1);
     // Whoever has spoken may begin anew.
     ann.say(&mut game, "there");
+    ann.ack(&mut game, json!({"op": "chat.typing", "room": "a"}));
+    assert_eq!(typing(bob.all(&mut game)), 1);
+    // Whoever could not say it is not shown.
+    let room = room(&mut game, "a");
+    ann.say(&mut game, "there");
+    game.world().get_mut::<RoomRules>(room).unwrap().is_frozen = true;
+    ann.ack(&mut game, json!({"op": "chat.typing", "room": "a"}));
+    assert_eq!(typing(bob.all(&mut game)), 0);
+    game.world().get_mut::<RoomRules>(room).unwrap().is_frozen = false;
     ann.ack(&mut game, json!({"op": "chat.typing", "room": "a"}));
     assert_eq!(typing(bob.all(&mut game)), 1);
 }

@@ -61,8 +61,8 @@ pub struct ChatOptions {
     /// Message ids that are remembered for each user, so that a message that is sent again is not said
     /// again. Default 256, 1 to 10 000.
     pub remembered_ids: usize,
-    /// Users of whom anything is remembered. Those who are not connected and not muted make room for
-    /// others, those who were silent longest first. Default 20 000, 1 to 10 000 000.
+    /// Users of whom anything is remembered; of more, only those who are connected. Those who are not connected
+    /// and not muted make room for others, those who were silent longest first. Default 20 000, 1 to 10 000 000.
     pub remembered_users: usize,
     /// Errors within five seconds after which a player is closed with 4400. Default 20, 1 to 10 000.
     pub errors: usize,

@@ -207,7 +207,8 @@ impl People {
         self.people.iter()
     }
 
-    /// What is known of a user, of whom there is something to remember. `None` when there is no room.
+    /// What is known of a user, of whom there is something to remember. `None` when there is no room. Whoever is
+    /// connected has room: there is a limit for connections.
     pub(super) fn meet(
         &mut self,
         user: &UserId,
@@ -215,8 +216,8 @@ impl People {
         is_connected: impl Fn(&UserId) -> bool,
     ) -> Option<&mut Person> {
         if !self.people.contains_key(user) && self.people.len() >= options.remembered_users {
-            self.forget_some(is_connected);
-            if self.people.len() >= options.remembered_users {
+            self.forget_some(&is_connected);
+            if self.people.len() >= options.remembered_users && !is_connected(user) {
                 return None;
             }
         }
@@ -270,9 +271,11 @@ mod tests {
         }
         let muted = people.get_mut(&user("muted")).unwrap();
         muted.mute(MutedIn::Everywhere, mute(60));
-        let is_connected = |id: &UserId| id.as_str() != "gone" && id.as_str() != "muted";
-        assert!(people.meet(&user("new"), &options, is_connected).is_some());
-        assert!(people.meet(&user("more"), &options, is_connected).is_none());
+        let is_connected = |id: &UserId| id.as_str().contains("connected");
+        let mut is_met = |name| people.meet(&user(name), &options, is_connected).is_some();
+        assert!(is_met("also connected"));
+        assert!(!is_met("not here"));
+        assert!(is_met("connected as well"));
         assert!(people.get(&user("gone")).is_none());
         let left = people.muted_for(&user("muted"), &MutedIn::Everywhere);
         assert!(left.is_some());

@@ -170,6 +170,15 @@ impl<'w> Desk<'w> {
             .ok_or(ErrorCode::NotInRoom)
     }
 
+    /// The room of this name, if it is for the user.
+    pub fn room_for(&self, user: &User, name: &str) -> Result<(Entity, Room), ErrorCode> {
+        let entity = self.room_called(name).ok_or(ErrorCode::UnknownRoom)?;
+        let room = self.world.get::<Room>(entity);
+        let room = room.filter(|room| room.access.may_join(user)).cloned();
+        room.map(|room| (entity, room))
+            .ok_or(ErrorCode::UnknownRoom)
+    }
+
     pub fn room_called(&self, name: &str) -> Option<Entity> {
         self.world.resource::<RoomIndex>().0.get(name).copied()
     }

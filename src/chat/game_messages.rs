@@ -82,7 +82,9 @@ impl GameMessages {
         let delivered = deliver(desk.world, asker.player, content);
         delivered.map_err(|error| {
             let user = asker.user.id();
-            tracing::debug!(%user, op, %error, "a message does not fit");
+            // The error's own words have the client's in them.
+            let (kind, column) = (error.classify(), error.column());
+            tracing::debug!(%user, op, ?kind, column, "a message does not fit");
             ErrorCode::SchemaMismatch
         })?;
         Ok(Ack::default().into())

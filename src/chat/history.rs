@@ -12,6 +12,8 @@ const PAGE_BYTES: usize = 64 * 1024;
 /// What was said in a room, as far as it is remembered.
 #[derive(Component, Default)]
 pub struct RoomHistory {
+    /// The name of the room; empty when nobody can come in.
+    pub(super) room: Arc<str>,
     /// Another one each time that the room is opened.
     pub(super) epoch: Arc<str>,
     messages: VecDeque<ChatMessage>,
@@ -26,20 +28,16 @@ pub(super) struct Page {
 }
 
 impl RoomHistory {
-    /// Whether clients can come in, or could.
-    pub(super) fn is_open(&self) -> bool {
-        !self.epoch.is_empty()
-    }
-
     /// The number of the last message; 0 before the first.
     pub fn last_seq(&self) -> u64 {
         self.last
     }
 
     /// With what was said before.
-    pub(super) fn restored(messages: Vec<ChatMessage>) -> Self {
+    pub(super) fn restored(room: Arc<str>, messages: Vec<ChatMessage>) -> Self {
         let last = messages.last().map_or(0, |last| last.seq);
         Self {
+            room,
             messages: messages.into(),
             last,
             ..Default::default()

@@ -75,6 +75,14 @@ impl RoomMembers {
         }
     }
 
+    /// A player has another name, or another rank.
+    pub(super) fn change(&mut self, player: Entity, user: &User) {
+        if let Some(known) = self.players.get_mut(&player) {
+            *known = user.clone();
+            self.joined.insert(user.id().clone(), user.into());
+        }
+    }
+
     pub(super) fn remove(&mut self, player: Entity) {
         let Some(user) = self.players.remove(&player) else {
             return;

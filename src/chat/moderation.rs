@@ -1,6 +1,6 @@
 //! What moderators do. Everything is told to the game, and is an audit line of the log.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 use bevy_ecs::entity::Entity;
 
@@ -59,11 +59,8 @@ pub(super) fn mute(
     reason: Option<String>,
 ) -> Answer {
     check_above(desk, asker, &user)?;
-    if room
-        .as_deref()
-        .is_some_and(|room| desk.room_called(room).is_none())
-    {
-        return Err(ErrorCode::UnknownRoom.into());
+    if let Some(room) = &room {
+        desk.room_for(&asker.user, room)?;
     }
     let longest = desk.options.longest_mute;
     let length = seconds.map_or(longest, |seconds| Duration::from_secs(seconds).min(longest));
@@ -120,9 +117,15 @@ pub(super) fn unmute(desk: &mut Desk, asker: &Asker, user: UserId, room: Option<
 /// `mod.mutes`
 pub(super) fn mutes(desk: &mut Desk, asker: &Asker) -> Answer {
     check_moderator(asker)?;
+    // What room is not theirs, they do not hear of.
+    let is_for_asker = |place: &MutedIn| {
+        let room = place.room();
+        room.is_none_or(|room| desk.room_for(&asker.user, room).is_ok())
+    };
     let people = desk.world.resource::<People>();
     let mutes = people.iter().flat_map(|(user, person)| {
-        person.mutes().map(|(place, _, left)| ListedMute {
+        let mutes = person.mutes().filter(|(place, ..)| is_for_asker(place));
+        mutes.map(|(place, _, left)| ListedMute {
             user: user.clone(),
             name: person.name.clone(),
             room: place.room().map(str::to_owned),
@@ -130,10 +133,13 @@ pub(super) fn mutes(desk: &mut Desk, asker: &Asker) -> Answer {
         })
     });
     let mut mutes: Vec<_> = mutes.collect();
-    mutes.sort_unstable_by_key(|mute| mute.left_ms);
+    // The longest first: those are the last to be forgotten.
+    mutes.sort_unstable_by_key(|mute| Reverse(mute.left_ms));
+    let more = mutes.len() > MUTES_LISTED;
     mutes.truncate(MUTES_LISTED);
     let ack = Ack {
         mutes: Some(mutes),
+        more: Some(more),
         ..Default::default()
     };
     Ok(ack.into())
@@ -258,7 +264,7 @@ fn rule(
     change: impl FnOnce(&mut RoomRules),
 ) -> Result<Entity, Denied> {
     check_moderator(asker)?;
-    let entity = desk.room_called(room).ok_or(ErrorCode::UnknownRoom)?;
+    let (entity, _) = desk.room_for(&asker.user, room)?;
     let rules = desk.world.get_mut::<RoomRules>(entity);
     let mut rules = rules.ok_or(ErrorCode::UnknownRoom)?;
     change(&mut rules);
@@ -274,7 +280,7 @@ fn rule(
 /// `chat.delete`: one's own words, and those of users below.
 pub(super) fn delete(desk: &mut Desk, asker: &Asker, room: &str, mid: &str) -> Answer {
     let entity = match asker.rank >= MODERATOR {
-        true => desk.room_called(room).ok_or(ErrorCode::UnknownRoom)?,
+        true => desk.room_for(&asker.user, room)?.0,
         false => desk.own_room(asker.player, room)?.0,
     };
     let history = desk.world.get::<RoomHistory>(entity);

@@ -82,7 +82,7 @@ impl Pace {
 
     fn punish(&mut self, options: &ChatOptions, missing: Duration, now: Instant) -> Denied {
         let doubled = FIRST_PENALTY.saturating_mul(1 << self.strikes.min(16));
-        let wait = doubled.max(missing).min(options.longest_penalty);
+        let wait = doubled.min(options.longest_penalty).max(missing);
         self.strikes += 1;
         self.penalty_until = Some(now + wait);
         Denied::after(ErrorCode::RateLimited, wait)

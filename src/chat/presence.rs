@@ -99,20 +99,18 @@ fn tell_presence(desk: &mut Desk, entity: Entity) {
 /// A room is no more.
 pub(super) fn close(
     removed: On<Remove, Room>,
-    mut rooms: Query<(&Room, &RoomMembers, &mut RoomHistory)>,
+    mut rooms: Query<(&Room, &mut RoomMembers, &mut RoomHistory)>,
     mut players: Query<&mut InRooms>,
     mut past: ResMut<Past>,
     settings: Res<ChatSettings>,
     mut outbox: Outbox,
 ) {
-    let Ok((room, members, mut history)) = rooms.get_mut(removed.entity) else {
+    let Ok((room, mut members, mut history)) = rooms.get_mut(removed.entity) else {
         return;
     };
     let name = room.shared_name();
-    if history.is_open() {
-        let most = settings.options.closed_rooms;
-        past.put(name.clone(), std::mem::take(&mut history), most);
-    }
+    past.put(&mut history, settings.options.closed_rooms);
+    let members = std::mem::take(&mut *members);
     for (player, _) in members.iter() {
         if let Ok(mut rooms) = players.get_mut(player) {
             rooms.0.retain(|(entered, _)| *entered != removed.entity);

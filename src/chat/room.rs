@@ -1,7 +1,7 @@
 //! Rooms: entities with a name, a door and rules.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -9,6 +9,7 @@ use std::{
 use bevy_ecs::prelude::*;
 
 use super::{
+    ChatSettings,
     archive::Past,
     history::RoomHistory,
     members::RoomMembers,
@@ -65,7 +66,8 @@ impl RoomAccess for Invited {
 }
 
 /// A room of the chat. Spawn it to open a room, despawn it to close one. Insert another one to change who may
-/// come in, or the name: members who may not be there any more, or know it by another name, leave it.
+/// come in: members who may not be there any more leave it. One with another name closes the room and opens
+/// that one.
 ///
 /// Of two rooms with the same name the second one can never be joined, nor can one whose name has not 1 to
 /// 64 bytes; the log says so.
@@ -131,7 +133,7 @@ impl RoomRules {
 
 /// The rooms by name.
 #[derive(Resource, Default)]
-pub(super) struct RoomIndex(pub HashMap<Arc<str>, Entity>);
+pub(super) struct RoomIndex(pub BTreeMap<Arc<str>, Entity>);
 
 /// A room is open: it can be found, and has what was said in it before.
 pub(super) fn open(
@@ -140,18 +142,23 @@ pub(super) fn open(
     mut index: ResMut<RoomIndex>,
     mut past: ResMut<Past>,
     mut mint: ResMut<Mint>,
+    settings: Res<ChatSettings>,
 ) {
     let Ok((room, mut history)) = rooms.get_mut(inserted.entity) else {
         return;
     };
+    if history.room != room.name {
+        past.put(&mut history, settings.options.closed_rooms);
+    }
     if !(1..=ROOM_BYTES).contains(&room.name.len()) {
         tracing::error!(room = %room.name, "a room's name has not 1 to {ROOM_BYTES} bytes: nobody can join it");
     } else if index.0.contains_key(&room.name) {
         tracing::error!(room = %room.name, "there is a room of this name: nobody can join the second one");
     } else {
         index.0.insert(room.shared_name(), inserted.entity);
-        if !history.is_open() {
+        if history.room != room.name {
             past.take(&room.name, &mut history);
+            history.room = room.shared_name();
             history.epoch = mint.next();
         }
     }

@@ -122,6 +122,7 @@ pub(super) fn changed(
     changed: On<Insert, User>,
     mut players: Query<(&User, &mut InRooms)>,
     mut rooms: Query<(&Room, &mut RoomMembers)>,
+    mut people: ResMut<People>,
     mut untold: ResMut<Untold>,
     mut outbox: Outbox,
 ) {
@@ -129,16 +130,19 @@ pub(super) fn changed(
     let Ok((user, mut entered)) = players.get_mut(player) else {
         return;
     };
+    if let Some(person) = people.get_mut(user.id()) {
+        person.update(user);
+    }
     entered.0.retain(|(entity, name)| {
         let Ok((room, mut members)) = rooms.get_mut(*entity) else {
             return false;
         };
-        members.remove(player);
         untold.0.insert(*entity);
         let may_stay = room.access.may_join(user);
         if may_stay {
-            members.add(player, user);
+            members.change(player, user);
         } else {
+            members.remove(player);
             let closed = Told::Closed { room: name.clone() };
             outbox.send(player, closed.json());
         }

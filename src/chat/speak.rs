@@ -45,10 +45,7 @@ pub(super) fn send(desk: &mut Desk, asker: &Asker, room: &str, text: &str) -> An
     if has_answer(desk, asker) {
         return Ok(Reply::Later);
     }
-    let (entity, room) = desk.own_room(asker.player, room)?;
-    if !room.access.may_send(&asker.user) {
-        return Err(ErrorCode::Forbidden.into());
-    }
+    let (entity, room) = room_to_speak_in(desk, asker.player, &asker.user, room)?;
     let place = Place::Room(entity, room.shared_name());
     check_silence(desk, &asker.user, asker.rank, &place)?;
     let text = text::check(text, desk.options.text_length)?;
@@ -181,11 +178,13 @@ pub(super) fn judged(
             FilterFailure::Refuse => Err(unavailable(&desk.options)),
         },
     };
-    let is_here = desk.world.get::<User>(player).is_some();
-    if !is_here || desk.gone.contains(utterance.user.id()) {
+    let user = desk.world.get::<User>(player).cloned();
+    let Some(user) = user.filter(|user| !desk.gone.contains(user.id())) else {
         // Whoever comes back says it again.
         return;
-    }
+    };
+    // The name or the roles may be others by now.
+    utterance.user = user;
     let result = allowed.and_then(|()| still_allowed(desk, &utterance));
     match result.and_then(|()| utter(desk, utterance)) {
         Ok(Reply::Done(ack)) => desk.answer(player, id, Ok(*ack)),
@@ -196,11 +195,25 @@ pub(super) fn judged(
 
 /// Much can have happened while the filter was thinking.
 fn still_allowed(desk: &mut Desk, utterance: &Utterance) -> Result<(), Denied> {
-    let asker = Asker::new(utterance.player, utterance.user.clone(), None);
+    let user = &utterance.user;
     if let Place::Room(_, name) = &utterance.place {
-        desk.own_room(asker.player, name)?;
+        room_to_speak_in(desk, utterance.player, user, name)?;
     }
-    check_silence(desk, &asker.user, asker.rank, &utterance.place)
+    check_silence(desk, user, rank_of(user), &utterance.place)
+}
+
+/// The room that the player is in and may say something in.
+fn room_to_speak_in(
+    desk: &Desk,
+    player: Entity,
+    user: &User,
+    name: &str,
+) -> Result<(Entity, Room), ErrorCode> {
+    let (entity, room) = desk.own_room(player, name)?;
+    match room.access.may_send(user) {
+        true => Ok((entity, room)),
+        false => Err(ErrorCode::Forbidden),
+    }
 }
 
 /// Says it. The answer is remembered.

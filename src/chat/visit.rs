@@ -16,22 +16,17 @@ const ROOMS_LISTED: usize = 500;
 /// `room.list`
 pub(super) fn list(desk: &mut Desk, asker: &Asker) -> Answer {
     let index = desk.world.resource::<RoomIndex>();
-    let mut rooms: Vec<_> = index
-        .0
-        .iter()
-        .filter_map(|(name, room)| {
-            let access = &desk.world.get::<Room>(*room)?.access;
-            let members = desk.world.get::<RoomMembers>(*room)?;
-            access.may_join(&asker.user).then(|| ListedRoom {
-                room: name.clone(),
-                members: members.len(),
-            })
+    let mut rooms = index.0.iter().filter_map(|(name, room)| {
+        let access = &desk.world.get::<Room>(*room)?.access;
+        let members = desk.world.get::<RoomMembers>(*room)?;
+        access.may_join(&asker.user).then(|| ListedRoom {
+            room: name.clone(),
+            members: members.len(),
         })
-        .collect();
-    rooms.sort_unstable_by(|a, b| a.room.cmp(&b.room));
-    rooms.truncate(ROOMS_LISTED);
+    });
     Ok(Ack {
-        rooms: Some(rooms),
+        rooms: Some(rooms.by_ref().take(ROOMS_LISTED).collect()),
+        more: Some(rooms.next().is_some()),
         ..Default::default()
     }
     .into())
@@ -39,11 +34,7 @@ pub(super) fn list(desk: &mut Desk, asker: &Asker) -> Answer {
 
 /// `room.join`
 pub(super) fn join(desk: &mut Desk, asker: &Asker, name: &str) -> Answer {
-    let entity = desk.room_called(name).ok_or(ErrorCode::UnknownRoom)?;
-    let room = desk.world.get::<Room>(entity).cloned();
-    let room = room
-        .filter(|room| room.access.may_join(&asker.user))
-        .ok_or(ErrorCode::UnknownRoom)?;
+    let (entity, room) = desk.room_for(&asker.user, name)?;
     let name = room.shared_name();
     if desk.own_room(asker.player, &name).is_err() {
         let own = desk.world.get::<InRooms>(asker.player);

@@ -157,7 +157,12 @@ pub(super) struct Past {
 
 impl Past {
     /// A room is closed. Of too many, the one that was closed first is forgotten.
-    pub fn put(&mut self, name: Arc<str>, history: RoomHistory, most: usize) {
+    pub fn put(&mut self, history: &mut RoomHistory, most: usize) {
+        let history = std::mem::take(history);
+        let name = history.room.clone();
+        if name.is_empty() {
+            return;
+        }
         self.count += 1;
         self.closed.insert(self.count, name.clone());
         if let Some((number, _)) = self.rooms.insert(name, (self.count, history)) {
@@ -204,7 +209,10 @@ impl Kept {
             messages.push(kept.message());
         }
         for (name, messages) in rooms {
-            past.put(name, RoomHistory::restored(messages), options.closed_rooms);
+            past.put(
+                &mut RoomHistory::restored(name, messages),
+                options.closed_rooms,
+            );
         }
     }
 }
@@ -215,8 +223,8 @@ mod tests {
 
     #[test]
     fn of_too_many_closed_rooms_the_first_is_forgotten() {
-        let said = |seq: u64| {
-            let mut history = RoomHistory::default();
+        let said = |name: &str, seq: u64| {
+            let mut history = RoomHistory::restored(name.into(), Vec::new());
             for _ in 0..seq {
                 history.count();
             }
@@ -229,11 +237,11 @@ mod tests {
             history.last_seq()
         };
         for (name, seq) in [("a", 1), ("b", 2), ("a", 3), ("c", 4)] {
-            past.put(name.into(), said(seq), 2);
+            past.put(&mut said(name, seq), 2);
         }
         assert_eq!(last_of(&mut past, "b"), 0);
         assert_eq!(last_of(&mut past, "a"), 3);
-        past.put("d".into(), said(5), 2);
+        past.put(&mut said("d", 5), 2);
         assert_eq!(last_of(&mut past, "c"), 4);
         assert_eq!(last_of(&mut past, "d"), 5);
         assert!(past.rooms.is_empty() && past.closed.is_empty());

@@ -116,6 +116,7 @@ mod tests {
                 mid: format!("m-{seq}").into(),
                 ts: 0,
                 from: None,
+                rank: 0,
                 d: Some(Body { text: text.into() }),
                 deleted: false,
             };

@@ -72,8 +72,12 @@ pub(super) fn mute(
     let mute = Mute {
         until: unix_milliseconds() + left_ms,
         reason: reason.clone(),
+        by_rank: asker.rank,
     };
     let mut person = desk.person_called(&user)?;
+    if person.is_muted_from_above(&place, asker.rank) {
+        return Err(ErrorCode::Forbidden.into());
+    }
     person.mute(place.clone(), mute.clone());
     let (name, rank) = (person.name.clone(), person.rank);
     let kept = KeptMute {
@@ -81,6 +85,7 @@ pub(super) fn mute(
         name,
         rank,
         room: room.clone(),
+        by_rank: asker.rank,
         until: mute.until,
         reason: reason.clone(),
     };
@@ -105,7 +110,11 @@ pub(super) fn mute(
 pub(super) fn unmute(desk: &mut Desk, asker: &Asker, user: UserId, room: Option<String>) -> Answer {
     check_above(desk, asker, &user)?;
     let place = MutedIn::new(room.clone());
-    if desk.person_called(&user)?.unmute(&place) {
+    let mut person = desk.person_called(&user)?;
+    if person.is_muted_from_above(&place, asker.rank) {
+        return Err(ErrorCode::Forbidden.into());
+    }
+    if person.unmute(&place) {
         relay::publish(desk.world, || Relayed::Unmuted(user.clone(), room.clone()));
         desk.record(|| ChatRecord::Unmuted(user.clone(), room.clone()));
         desk.tell_user(&user, &Told::Unmuted { room });
@@ -286,13 +295,12 @@ pub(super) fn delete(desk: &mut Desk, asker: &Asker, room: &str, mid: &str) -> A
     let history = desk.world.get::<RoomHistory>(entity);
     let said = history.and_then(|history| history.find(mid));
     let said = said.ok_or(ErrorCode::UnknownMessage)?;
-    let author = said.author().cloned();
+    let (author, said_by) = (said.author().cloned(), said.rank);
     let is_own = author.as_ref() == Some(asker.user.id());
     if !is_own {
         check_moderator(asker)?;
-        if let Some(author) = &author
-            && desk.rank(author).is_some_and(|rank| rank >= asker.rank)
-        {
+        let rank = author.and_then(|author| desk.rank(&author));
+        if rank.unwrap_or(said_by) >= asker.rank {
             return Err(ErrorCode::Forbidden.into());
         }
     }

@@ -48,6 +48,8 @@ pub(super) struct Mute {
     /// Until then, in unix milliseconds, so that it lasts over a restart.
     pub until: u64,
     pub reason: Option<String>,
+    /// The moderator's.
+    pub by_rank: u8,
 }
 
 impl Mute {
@@ -166,6 +168,12 @@ impl Person {
         self.mutes.insert(place, mute);
     }
 
+    /// Whether a mute holds there that somebody above this rank decided on.
+    pub fn is_muted_from_above(&self, place: &MutedIn, rank: u8) -> bool {
+        let mute = self.mutes.get(place);
+        mute.is_some_and(|mute| mute.by_rank > rank && mute.left().is_some())
+    }
+
     pub fn unmute(&mut self, place: &MutedIn) -> bool {
         let mute = self.mutes.remove(place);
         mute.is_some_and(|mute| mute.left().is_some())
@@ -256,6 +264,7 @@ mod tests {
         Mute {
             until: unix_milliseconds() + seconds * 1000,
             reason: None,
+            by_rank: 1,
         }
     }
 

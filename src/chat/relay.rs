@@ -198,10 +198,7 @@ fn hear(desk: &mut Desk, whisper: Whisper) {
 }
 
 fn mute(desk: &mut Desk, kept: KeptMute) {
-    let mute = Mute {
-        until: kept.until,
-        reason: kept.reason.clone(),
-    };
+    let mute = Mute::from(kept.clone());
     let Some(left) = mute.left() else {
         return;
     };

@@ -130,6 +130,9 @@ pub(super) struct ChatMessage {
     pub ts: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Speaker>,
+    /// The author's, when it was said. Not told.
+    #[serde(skip)]
+    pub rank: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub d: Option<Body>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

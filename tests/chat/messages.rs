@@ -141,11 +141,7 @@ fn history_is_read_page_by_page_and_a_gap_is_filled() {
 
 #[test]
 fn a_whisper_is_heard_by_two_users_in_all_their_sessions() {
-    let mut config = config();
-    config.limits.duplicate_login = bevy_bouncer::DuplicateLogin::Allow;
-    config.limits.connections_per_user = 3;
-    let chat = bevy_bouncer::chat::ChatPlugin::new(options()).unwrap();
-    let mut game = open_with(config, chat);
+    let mut game = with_sessions();
     let mut ann = Talker::join(&mut game, "ann");
     let mut ann_too = Talker::join(&mut game, "ann");
     let mut bob = Talker::join(&mut game, "bob");

@@ -76,6 +76,49 @@ fn a_mute_of_one_room_holds_there_only_and_can_be_lifted() {
 }
 
 #[test]
+fn a_moderator_does_not_undo_what_an_admin_decided() {
+    let mut game = start();
+    let mut ann = Talker::in_room(&mut game, "ann");
+    let mut moderator = Talker::join(&mut game, "mod-1");
+    let mut admin = Talker::join(&mut game, "admin-1");
+    let mute = json!({"op": "mod.mute", "user": "ann", "seconds": 60});
+    let unmute = json!({"op": "mod.unmute", "user": "ann"});
+    admin.ack(&mut game, mute.clone());
+    for request in [&mute, &unmute] {
+        assert_eq!(moderator.err(&mut game, request.clone()), "forbidden");
+    }
+    assert_eq!(ann.err(&mut game, said("hi")), "muted");
+    admin.ack(&mut game, unmute.clone());
+    moderator.ack(&mut game, mute);
+    admin.ack(&mut game, unmute);
+    ann.say(&mut game, "hi");
+}
+
+#[test]
+fn a_room_that_is_not_for_a_moderator_is_not_theirs_to_rule() {
+    let mut game = start();
+    let mut ann = Talker::join(&mut game, "ann");
+    let mut moderator = Talker::join(&mut game, "mod-1");
+    let admins = Room::new("admins", ByRole("admin".into()));
+    game.world().spawn(admins);
+    for request in [
+        json!({"op": "mod.mute", "user": "ann", "room": "admins"}),
+        json!({"op": "mod.slow", "room": "admins", "seconds": 1}),
+        json!({"op": "mod.freeze", "room": "admins", "on": true}),
+        json!({"op": "chat.delete", "room": "admins", "mid": "any"}),
+    ] {
+        assert_eq!(moderator.err(&mut game, request), "unknown_room");
+    }
+    let mut admin = Talker::join(&mut game, "admin-1");
+    let mute = json!({"op": "mod.mute", "user": "ann", "room": "admins"});
+    admin.ack(&mut game, mute);
+    assert_eq!(ann.hear(&mut game, "muted")["room"], "admins");
+    let list = json!({"op": "mod.mutes"});
+    assert_eq!(moderator.ack(&mut game, list.clone())["mutes"], json!([]));
+    assert_eq!(admin.ack(&mut game, list)["mutes"][0]["user"], "ann");
+}
+
+#[test]
 fn a_moderator_cannot_touch_a_peer_or_a_superior() {
     let mut game = chat(|options| options.errors = 1000);
     let mut ann = Talker::in_room(&mut game, "ann");

@@ -1,6 +1,6 @@
 //! Rooms: who may come in, who is there, and what was said before.
 
-use bevy_bouncer::chat::*;
+use bevy_bouncer::{User, chat::*};
 use serde_json::json;
 
 use crate::{support::*, talker::*};
@@ -210,7 +210,7 @@ fn another_door_sends_away_whom_it_is_not_for() {
 }
 
 #[test]
-fn a_room_with_another_name_is_joined_anew() {
+fn another_name_is_another_room() {
     let mut game = start();
     let mut ann = Talker::in_room(&mut game, "ann");
     ann.say(&mut game, "before");
@@ -218,11 +218,54 @@ fn a_room_with_another_name_is_joined_anew() {
     game.world().entity_mut(entity).insert(Room::open("c"));
     assert_eq!(ann.hear(&mut game, "room.closed")["room"], "a");
     assert_eq!(ann.err(&mut game, joins("a")), "unknown_room");
-    let answer = ann.ack(&mut game, joins("c"));
+    assert_eq!(ann.ack(&mut game, joins("c"))["seq"], 0);
+    // The name is free, and what was said under it is not lost.
+    let second = game.world().spawn(Room::open("a")).id();
+    let answer = ann.ack(&mut game, joins("a"));
     assert_eq!(text_of(&answer["messages"][0]), "before");
-    // The name is free.
+    // A name that is taken is no room, and takes nothing from the one that has it.
+    game.world().entity_mut(entity).insert(Room::open("a"));
+    assert_eq!(ann.hear(&mut game, "room.closed")["room"], "c");
+    game.world().despawn(second);
+    game.world().despawn(entity);
     game.world().spawn(Room::open("a"));
-    assert_eq!(ann.ack(&mut game, joins("a"))["seq"], 0);
+    assert_eq!(ann.ack(&mut game, joins("a"))["seq"], 1);
+}
+
+#[test]
+fn nobody_stays_in_what_is_no_room_any_more() {
+    let mut game = start();
+    let mut ann = Talker::in_room(&mut game, "ann");
+    let entity = room(&mut game, "a");
+    let mut place = game.world().entity_mut(entity);
+    place.remove::<Room>();
+    place.insert(Room::new("a", ByRole("vip".into())));
+    assert_eq!(ann.hear(&mut game, "room.closed")["room"], "a");
+    assert_eq!(ann.err(&mut game, said("still here?")), "not_in_room");
+    assert!(game.world().get::<RoomMembers>(entity).unwrap().is_empty());
+    assert_eq!(
+        Talker::join(&mut game, "vip").ack(&mut game, joins("a"))["count"],
+        1
+    );
+}
+
+#[test]
+fn another_name_or_rank_is_told_also_of_whom_is_in_twice() {
+    let mut game = with_sessions();
+    let mut bob = Talker::in_room(&mut game, "bob");
+    let _ann = Talker::in_room(&mut game, "ann");
+    let joined = |it: &serde_json::Value| it["joined"][0]["id"] == "ann";
+    bob.find(&mut game, "ann", joined);
+    let player = game.entity_of("ann");
+    let _again = Talker::in_room(&mut game, "ann");
+    let promoted = User::new("ann", "Queen Ann").unwrap();
+    let promoted = promoted.with_roles(["moderator"]).unwrap();
+    game.world().entity_mut(player).insert(promoted);
+    let told = bob.find(&mut game, "the promotion", joined);
+    assert_eq!(
+        told["joined"],
+        json!([{"id": "ann", "name": "Queen Ann", "rank": 1}])
+    );
 }
 
 #[test]

@@ -68,6 +68,14 @@ pub fn start() -> Game {
     chat(|_| ())
 }
 
+/// A user may be here several times.
+pub fn with_sessions() -> Game {
+    let mut config = config();
+    config.limits.duplicate_login = DuplicateLogin::Allow;
+    config.limits.connections_per_user = 3;
+    open_with(config, ChatPlugin::new(options()).unwrap())
+}
+
 pub fn room(game: &mut Game, name: &str) -> Entity {
     let world = game.world();
     let mut rooms = world.query::<(Entity, &Room)>();

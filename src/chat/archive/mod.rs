@@ -93,6 +93,8 @@ pub struct KeptMute {
     pub rank: Option<u8>,
     /// The room's name; `None` everywhere.
     pub room: Option<String>,
+    /// The moderator's rank.
+    pub by_rank: u8,
     /// Until then, in unix milliseconds.
     pub until: u64,
     /// The moderator's reason.
@@ -108,6 +110,16 @@ pub struct Kept {
     pub mutes: Vec<KeptMute>,
 }
 
+impl From<KeptMute> for Mute {
+    fn from(kept: KeptMute) -> Self {
+        Self {
+            until: kept.until,
+            reason: kept.reason,
+            by_rank: kept.by_rank,
+        }
+    }
+}
+
 impl KeptMessage {
     /// As it is shown.
     pub(super) fn message(&self) -> ChatMessage {
@@ -121,6 +133,7 @@ impl KeptMessage {
             mid: self.mid.clone(),
             ts: self.at,
             from,
+            rank: self.rank,
             d: self.text.clone().map(|text| Body { text }),
             deleted: self.text.is_none(),
         }
@@ -194,9 +207,8 @@ impl Kept {
                 continue;
             };
             person.hear_of(&mute.name, mute.rank);
-            let place = MutedIn::new(mute.room);
-            let (until, reason) = (mute.until, mute.reason);
-            person.mute(place, Mute { until, reason });
+            let place = MutedIn::new(mute.room.clone());
+            person.mute(place, mute.into());
         }
         let mut rooms: HashMap<Arc<str>, Vec<ChatMessage>> = HashMap::new();
         for kept in self.messages {

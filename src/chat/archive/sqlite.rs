@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS chat_mutes (
     name TEXT NOT NULL,
     rank INTEGER,
     until INTEGER NOT NULL,
+    by_rank INTEGER NOT NULL,
     reason TEXT,
     PRIMARY KEY (user, room)
 ) STRICT, WITHOUT ROWID";
@@ -51,16 +52,17 @@ const FORGET: &str = "DELETE FROM chat_messages WHERE room NOT IN (
     )";
 const MESSAGES: &str = "SELECT room, seq, mid, said_at, user, name, rank, text, client_id
     FROM chat_messages ORDER BY id";
-const MUTES: &str = "SELECT user, name, rank, room, until, reason FROM chat_mutes";
+const MUTES: &str = "SELECT user, name, rank, room, until, by_rank, reason FROM chat_mutes";
 const SAY: &str = "INSERT INTO chat_messages
     (mid, room, seq, said_at, user, name, rank, text, client_id)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (mid) DO NOTHING";
 const TRIM: &str = "DELETE FROM chat_messages WHERE room = ?1 AND id <= (
     SELECT id FROM chat_messages WHERE room = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
 const DELETE: &str = "UPDATE chat_messages SET text = NULL WHERE mid = ?1";
-const MUTE: &str = "INSERT INTO chat_mutes (user, room, name, rank, until, reason)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-    ON CONFLICT (user, room) DO UPDATE SET name = ?3, rank = ?4, until = ?5, reason = ?6";
+const MUTE: &str = "INSERT INTO chat_mutes (user, room, name, rank, until, by_rank, reason)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT (user, room)
+    DO UPDATE SET name = ?3, rank = ?4, until = ?5, by_rank = ?6, reason = ?7";
 const UNMUTE: &str = "DELETE FROM chat_mutes WHERE user = ?1 AND room = ?2";
 const EXPIRE: &str = "DELETE FROM chat_mutes WHERE until <= ?1";
 
@@ -96,7 +98,7 @@ type MessageRow = (
     Option<String>,
     Option<String>,
 );
-type MuteRow = (String, String, Option<u8>, String, i64, Option<String>);
+type MuteRow = (String, String, Option<u8>, String, i64, u8, Option<String>);
 
 impl SqliteChat {
     /// Opens the file, or creates it. Blocks; not to be called in async code.
@@ -190,6 +192,7 @@ async fn put(
             .bind(&mute.name)
             .bind(mute.rank)
             .bind(signed(mute.until))
+            .bind(mute.by_rank)
             .bind(&mute.reason),
         ChatRecord::Unmuted(user, room) => sqlx::query(UNMUTE)
             .bind(user.as_str())
@@ -214,13 +217,16 @@ fn message(
     })
 }
 
-fn mute((user, name, rank, room, until, reason): MuteRow) -> Result<KeptMute, ArchiveError> {
+fn mute(
+    (user, name, rank, room, until, by_rank, reason): MuteRow,
+) -> Result<KeptMute, ArchiveError> {
     Ok(KeptMute {
         user: user_id(user)?,
         name,
         rank,
         room: Some(room).filter(|room| !room.is_empty()),
         until: unsigned(until)?,
+        by_rank,
         reason,
     })
 }

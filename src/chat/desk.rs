@@ -25,7 +25,16 @@ pub(super) struct Desk<'w> {
     pub now: Instant,
     /// Who was sent away in this tick: nothing that they said since counts.
     pub gone: HashSet<UserId>,
-    outgoing: Vec<(Group, String)>,
+    /// Players who made too many errors: they go once they were told everything.
+    closing: HashSet<Entity>,
+    outgoing: Vec<Outgoing>,
+}
+
+struct Outgoing {
+    group: Group,
+    text: String,
+    /// Who waits for it: it is an answer.
+    asked_by: Option<Entity>,
 }
 
 /// Who asks.
@@ -73,34 +82,54 @@ impl<'w> Desk<'w> {
             options,
             now: Instant::now(),
             gone: HashSet::new(),
+            closing: HashSet::new(),
             outgoing: Vec::new(),
         }
     }
 
-    /// Hands everything over to the network.
+    /// Hands everything over to the network. Whoever waits for an answer for which there is no room begins anew.
     pub fn finish(self, outbox: &mut SystemState<Outbox>) {
-        if self.outgoing.is_empty() {
-            return;
+        let mut unanswered = HashSet::new();
+        if let Ok(mut outbox) = outbox.get_mut(self.world) {
+            for Outgoing {
+                group,
+                text,
+                asked_by,
+            } in self.outgoing
+            {
+                if !outbox.send_to_group(&group, text) {
+                    unanswered.extend(asked_by);
+                }
+            }
         }
-        let Ok(mut outbox) = outbox.get_mut(self.world) else {
-            return;
-        };
-        for (group, text) in self.outgoing {
-            outbox.send_to_group(&group, text);
+        let closing = self.closing.into_iter();
+        let closing = closing.map(|player| (player, DisconnectReason::BadProtocol));
+        let unanswered = unanswered.into_iter();
+        let unanswered = unanswered.map(|player| (player, DisconnectReason::Overloaded));
+        for (player, reason) in closing.chain(unanswered) {
+            self.world.trigger(Disconnect::new(player).because(reason));
         }
     }
 
-    pub fn tell(&mut self, player: Entity, told: &Told) {
-        self.tell_players([player], told);
+    /// Whether what this player says still counts.
+    pub fn hears(&self, player: Entity, user: &User) -> bool {
+        !self.gone.contains(user.id()) && !self.closing.contains(&player)
     }
 
     pub fn tell_players(&mut self, players: impl IntoIterator<Item = Entity>, told: &Told) {
         let connections = players
             .into_iter()
             .filter_map(|player| self.world.get::<Connection>(player));
-        let group: Group = connections.collect();
+        self.send(connections.collect(), told.json(), None);
+    }
+
+    fn send(&mut self, group: Group, text: String, asked_by: Option<Entity>) {
         if !group.is_empty() {
-            self.outgoing.push((group, told.json()));
+            self.outgoing.push(Outgoing {
+                group,
+                text,
+                asked_by,
+            });
         }
     }
 
@@ -113,9 +142,7 @@ impl<'w> Desk<'w> {
     /// Tells everybody who is in a room now.
     pub fn tell_room(&mut self, room: Entity, told: &Told) {
         let group = self.group(room);
-        if !group.is_empty() {
-            self.outgoing.push((group, told.json()));
-        }
+        self.send(group, told.json(), None);
     }
 
     fn group(&mut self, room: Entity) -> Group {
@@ -139,24 +166,36 @@ impl<'w> Desk<'w> {
         match (result, id) {
             (Ok(mut ack), Some(id)) => {
                 ack.re = id;
-                self.tell(player, &Told::Ack(Box::new(ack)));
+                self.reply(player, &Told::Ack(Box::new(ack)));
             }
             (Ok(_), None) => {}
             (Err(denied), id) => self.deny(player, id, &denied),
         }
     }
 
+    /// Answers, at the expense of whoever asked.
+    pub fn reply(&mut self, player: Entity, told: &Told) {
+        let connection = self.world.get::<Connection>(player);
+        let group: Group = connection.into_iter().collect();
+        let text = told.json();
+        if let Some(user) = self.world.get::<User>(player).cloned()
+            && let Ok(mut person) = self.person(&user)
+        {
+            person.answers.spend(text.len());
+        }
+        self.send(group, text, Some(player));
+    }
+
     /// Too many errors end the connection.
     fn deny(&mut self, player: Entity, id: Option<String>, denied: &Denied) {
-        self.tell(player, &Told::denied(id, denied));
+        self.reply(player, &Told::denied(id, denied));
         let (options, now) = (self.options.clone(), self.now);
         let Some(user) = self.world.get::<User>(player).cloned() else {
             return;
         };
         let person = self.person(&user);
         if person.is_ok_and(|mut person| person.err(&options, now)) {
-            let goodbye = Disconnect::new(player).because(DisconnectReason::BadProtocol);
-            self.world.trigger(goodbye);
+            self.closing.insert(player);
         }
     }
 

@@ -14,7 +14,7 @@ use super::{
     people::{Mute, MutedIn, People},
     rank::MODERATOR,
     relay::{self, Relayed},
-    room::RoomRules,
+    room::{LONGEST_PAUSE, RoomRules},
     told::{Ack, ListedMute, Told, milliseconds, unix_milliseconds},
 };
 use crate::{Bouncer, Cluster, Receipt, Revocation, Subject, UserId};
@@ -23,8 +23,6 @@ use crate::{Bouncer, Cluster, Receipt, Revocation, Subject, UserId};
 const AUDIT: &str = "bevy_bouncer::audit";
 /// Mutes of one list, so that it fits any queue.
 const MUTES_LISTED: usize = 500;
-/// The longest slow mode in seconds.
-const LONGEST_PAUSE: u64 = 24 * 3600;
 
 fn check_moderator(asker: &Asker) -> Result<(), Denied> {
     match asker.rank >= MODERATOR {
@@ -249,10 +247,11 @@ fn when_stored(desk: &Desk, asker: &Asker, receipt: Receipt) -> Reply {
 
 /// `mod.slow`
 pub(super) fn slow(desk: &mut Desk, asker: &Asker, room: &str, seconds: u64) -> Answer {
-    if seconds > LONGEST_PAUSE {
+    let pause = Duration::from_secs(seconds);
+    if pause > LONGEST_PAUSE {
         return Err(ErrorCode::BadRequest.into());
     }
-    let pause = (seconds > 0).then(|| Duration::from_secs(seconds));
+    let pause = (!pause.is_zero()).then_some(pause);
     let entity = rule(desk, asker, room, |rules| rules.slow_mode = pause)?;
     note(desk, asker, Moderation::SlowMode(entity, seconds), None);
     done()

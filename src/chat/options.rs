@@ -28,6 +28,11 @@ pub struct ChatOptions {
     pub requests_burst: usize,
     /// Other requests a second that a user may make in the long run. Default 20, 0.1 to 10 000.
     pub requests_per_second: f64,
+    /// Bytes of answers that a user may get at once. Lists, joins and history are refused until they are made up
+    /// for. Default 256 KiB, 1 to 1 GiB.
+    pub answer_bytes: usize,
+    /// Bytes of answers a second that a user may get in the long run. Default 128 KiB, 1 to 1 GiB.
+    pub answer_bytes_per_second: usize,
     /// Messages that a room remembers. Default 100, 1 to 100 000.
     pub history: usize,
     /// Messages that somebody gets who joins, and at most with one `chat.history`. Default 50, at most
@@ -79,6 +84,8 @@ impl Default for ChatOptions {
             longest_penalty: Duration::from_secs(60),
             requests_burst: 100,
             requests_per_second: 20.0,
+            answer_bytes: 256 * 1024,
+            answer_bytes_per_second: 128 * 1024,
             history: 100,
             history_page: 50,
             closed_rooms: 1000,
@@ -111,6 +118,12 @@ impl ChatOptions {
             ("burst", self.burst, 1000),
             ("requests_burst", self.requests_burst, 10_000),
             ("filter_queue", self.filter_queue, 100_000),
+            ("answer_bytes", self.answer_bytes, 1 << 30),
+            (
+                "answer_bytes_per_second",
+                self.answer_bytes_per_second,
+                1 << 30,
+            ),
             ("history", self.history, 100_000),
             ("history_page", self.history_page, self.history),
             ("closed_rooms", self.closed_rooms, 1_000_000),

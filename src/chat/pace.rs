@@ -33,14 +33,34 @@ impl Bucket {
 
     /// Takes one, or says how long until there is one.
     pub fn take(&mut self, burst: usize, per_second: f64, now: Instant) -> Result<(), Duration> {
+        self.fill(burst, per_second, now);
+        self.least(1.0, per_second)?;
+        self.tokens -= 1.0;
+        Ok(())
+    }
+
+    /// Whether nothing is owed by now, or how long until then.
+    pub fn settle(&mut self, burst: usize, per_second: f64, now: Instant) -> Result<(), Duration> {
+        self.fill(burst, per_second, now);
+        self.least(0.0, per_second)
+    }
+
+    /// Takes so many, owed if need be.
+    pub fn spend(&mut self, count: usize) {
+        self.tokens -= count as f64;
+    }
+
+    fn fill(&mut self, burst: usize, per_second: f64, now: Instant) {
         let gained = now.duration_since(self.filled_at).as_secs_f64() * per_second;
         self.tokens = (self.tokens + gained).min(burst as f64);
         self.filled_at = now;
-        if self.tokens < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - self.tokens) / per_second));
+    }
+
+    fn least(&self, least: f64, per_second: f64) -> Result<(), Duration> {
+        match self.tokens >= least {
+            true => Ok(()),
+            false => Err(Duration::from_secs_f64((least - self.tokens) / per_second)),
         }
-        self.tokens -= 1.0;
-        Ok(())
     }
 }
 
@@ -49,7 +69,8 @@ pub(super) struct Pace {
     messages: Bucket,
     strikes: u32,
     penalty_until: Option<Instant>,
-    spoke_at: HashMap<Entity, Instant>,
+    /// In rooms with slow mode: when, and until when that has to be remembered.
+    spoke_at: HashMap<Entity, (Instant, Instant)>,
     typed_at: HashMap<Entity, Instant>,
 }
 
@@ -88,24 +109,31 @@ impl Pace {
         Denied::after(ErrorCode::RateLimited, wait)
     }
 
-    /// Refuses whoever spoke in the room too short a time ago.
+    /// Refuses whoever spoke in the room too short a time ago, or in too many others with slow mode.
     pub fn check_slow_mode(
-        &self,
+        &mut self,
         room: Entity,
         pause: Duration,
+        most: usize,
         now: Instant,
     ) -> Result<(), Denied> {
-        let spoke_at = self.spoke_at.get(&room);
-        let left = spoke_at.and_then(|at| pause.checked_sub(now.duration_since(*at)));
-        match left.filter(|left| !left.is_zero()) {
-            Some(left) => Err(Denied::after(ErrorCode::SlowMode, left)),
+        self.spoke_at.retain(|_, (_, until)| *until > now);
+        let free_at = match self.spoke_at.get(&room) {
+            Some((at, _)) => Some(*at + pause),
+            None if self.spoke_at.len() < most => None,
+            None => self.spoke_at.values().map(|(_, until)| *until).min(),
+        };
+        match free_at.filter(|free_at| *free_at > now) {
+            Some(free_at) => Err(Denied::after(ErrorCode::SlowMode, free_at - now)),
             None => Ok(()),
         }
     }
 
-    /// The user speaks in this room.
-    pub fn spoke(&mut self, room: Entity, now: Instant, most: usize) {
-        note(&mut self.spoke_at, room, now, most);
+    /// The user speaks in this room, which may have slow mode.
+    pub fn spoke(&mut self, room: Entity, pause: Option<Duration>, now: Instant) {
+        if let Some(pause) = pause {
+            self.spoke_at.insert(room, (now, now + pause));
+        }
         self.typed_at.remove(&room);
     }
 
@@ -165,10 +193,18 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::new(&ChatOptions::default(), now);
         let pause = Duration::from_secs(10);
-        pace.spoke(room(1), now, 2);
-        assert!(pace.check_slow_mode(room(1), pause, now).is_err());
-        assert!(pace.check_slow_mode(room(1), pause, now + pause).is_ok());
-        assert!(pace.check_slow_mode(room(2), pause, now).is_ok());
+        let is_free =
+            |pace: &mut Pace, index, now| pace.check_slow_mode(room(index), pause, 2, now).is_ok();
+        pace.spoke(room(1), Some(pause), now);
+        assert!(!is_free(&mut pace, 1, now));
+        assert!(is_free(&mut pace, 2, now));
+        pace.spoke(room(2), Some(pause), now + Duration::from_secs(1));
+        pace.spoke(room(3), None, now);
+        // Nobody is forgotten to make room for another one.
+        assert!(!is_free(&mut pace, 3, now));
+        assert!(is_free(&mut pace, 1, now + pause));
+        assert!(is_free(&mut pace, 3, now + pause));
+        assert!(!is_free(&mut pace, 2, now + pause));
         assert!(pace.may_type(room(1), now, 2));
         assert!(!pace.may_type(room(1), now, 2));
         assert!(pace.may_type(room(2), now, 2));

@@ -73,6 +73,8 @@ pub(super) struct Person {
     pub pace: Pace,
     /// For what is no message.
     pub requests: Bucket,
+    /// The bytes of the answers.
+    pub answers: Bucket,
     answered: VecDeque<Answered>,
     mutes: HashMap<MutedIn, Mute>,
     errors: VecDeque<Instant>,
@@ -96,6 +98,7 @@ impl Person {
             rank: None,
             pace: Pace::new(options, now),
             requests: Bucket::new(options.requests_burst, now),
+            answers: Bucket::new(options.answer_bytes, now),
             answered: VecDeque::new(),
             mutes: HashMap::new(),
             errors: VecDeque::new(),

@@ -59,6 +59,19 @@ requests! {
     "mod.freeze" ModFreeze { room: String, on: bool }
 }
 
+impl Request {
+    /// Whether the answer can have many thousand bytes.
+    pub fn has_a_long_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::RoomList {}
+                | Self::RoomJoin { .. }
+                | Self::ChatHistory { .. }
+                | Self::ModMutes {}
+        )
+    }
+}
+
 /// One text message of a client.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Asked {

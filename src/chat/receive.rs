@@ -34,7 +34,7 @@ pub(super) fn receive(
     }
     for frame in frames {
         let user = desk.world.get::<User>(frame.entity).cloned();
-        let user = user.filter(|user| !desk.gone.contains(user.id()));
+        let user = user.filter(|user| desk.hears(frame.entity, user));
         if let (Some(user), Some(text)) = (user, frame.payload.as_text()) {
             answer(&mut desk, frame.entity, user, text);
         }
@@ -92,6 +92,11 @@ fn dispatch(desk: &mut Desk, asker: &Asker, op: Op) -> Answer {
         let (burst, rate) = (options.requests_burst, options.requests_per_second);
         let taken = person.requests.take(burst, rate, now);
         taken.map_err(|wait| Denied::after(ErrorCode::RateLimited, wait))?;
+        if request.has_a_long_answer() {
+            let (burst, rate) = (options.answer_bytes, options.answer_bytes_per_second);
+            let free = person.answers.settle(burst, rate as f64, now);
+            free.map_err(|wait| Denied::after(ErrorCode::RateLimited, wait))?;
+        }
     }
     match request {
         Request::RoomList {} => visit::list(desk, asker),

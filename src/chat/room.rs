@@ -113,10 +113,13 @@ impl Room {
     }
 }
 
+/// The longest slow mode.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
+
 /// What holds in a room now. The game may change it; members are told.
 #[derive(Component, Debug, Clone, Default, PartialEq, Eq)]
 pub struct RoomRules {
-    /// How long somebody has to wait between two messages. Moderators do not.
+    /// How long somebody has to wait between two messages, at most a day. Moderators do not.
     pub slow_mode: Option<Duration>,
     /// Whether only moderators may say something.
     pub is_frozen: bool,

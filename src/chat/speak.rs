@@ -17,7 +17,7 @@ use super::{
     protocol::Body,
     rank::rank_of,
     relay::{self, Relayed, Whisper},
-    room::{Room, RoomRules},
+    room::{LONGEST_PAUSE, Room, RoomRules},
     text,
     told::{Ack, Told, unix_milliseconds},
 };
@@ -53,11 +53,14 @@ pub(super) fn send(desk: &mut Desk, asker: &Asker, room: &str, text: &str) -> An
     let rules = desk.world.get::<RoomRules>(entity);
     let slow_mode = rules.and_then(|rules| rules.slow_mode);
     let mut person = desk.person(&asker.user)?;
-    if let Some(pause) = slow_mode.filter(|_| asker.rank == 0) {
-        person.pace.check_slow_mode(entity, pause, now)?;
+    let pause = slow_mode.filter(|_| asker.rank == 0);
+    let pause = pause.map(|pause| pause.min(LONGEST_PAUSE));
+    if let Some(pause) = pause {
+        let most = options.rooms_per_player;
+        person.pace.check_slow_mode(entity, pause, most, now)?;
     }
     person.pace.may_speak(&options, now)?;
-    person.pace.spoke(entity, now, options.rooms_per_player);
+    person.pace.spoke(entity, pause, now);
     let mut speaking = Speaking {
         player: asker.player,
         user: asker.user.clone(),
@@ -100,7 +103,7 @@ fn has_answer(desk: &mut Desk, asker: &Asker) -> bool {
     let answer = person.and_then(|person| person.answered(id));
     let is_answered = answer.is_some();
     if let Some(ack) = answer {
-        desk.tell(asker.player, &Told::Ack(Box::new(ack)));
+        desk.reply(asker.player, &Told::Ack(Box::new(ack)));
     }
     is_answered
 }
@@ -179,7 +182,7 @@ pub(super) fn judged(
         },
     };
     let user = desk.world.get::<User>(player).cloned();
-    let Some(user) = user.filter(|user| !desk.gone.contains(user.id())) else {
+    let Some(user) = user.filter(|user| desk.hears(player, user)) else {
         // Whoever comes back says it again.
         return;
     };

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use bevy_bouncer::chat::{ChatOptions, RoomRules};
+use bevy_bouncer::{
+    Outbox,
+    chat::{ChatOptions, RoomRules},
+};
+use bevy_ecs::prelude::*;
 use serde_json::{Value, json};
 
 use crate::{support::*, talker::*};
@@ -270,6 +274,52 @@ fn p09_other_requests_have_a_pace_too() {
 }
 
 #[test]
+fn p09_answers_have_a_size_too() {
+    let mut game = chat(|options| {
+        options.answer_bytes = 1000;
+        options.answer_bytes_per_second = 1;
+    });
+    let mut ann = Talker::in_room(&mut game, "ann");
+    for _ in 0..3 {
+        ann.say(&mut game, &"x".repeat(400));
+    }
+    let mut bob = Talker::in_room(&mut game, "bob");
+    for request in [
+        json!({"op": "room.join", "room": "a"}),
+        json!({"op": "chat.history", "room": "a"}),
+        json!({"op": "room.list"}),
+    ] {
+        let answer = bob.ask(&mut game, request);
+        assert_eq!(answer["code"], "rate_limited", "{answer}");
+        assert!(answer["retry_ms"].as_u64().unwrap() > 100_000);
+    }
+    // What has no long answer is not refused.
+    bob.say(&mut game, "hi");
+    bob.ack(&mut game, json!({"op": "room.leave", "room": "a"}));
+}
+
+#[test]
+fn p11_whoever_gets_no_answer_for_want_of_room_begins_anew() {
+    let mut game = start();
+    let mut ann = Talker::in_room(&mut game, "ann");
+    let mut bob = Talker::in_room(&mut game, "bob");
+    ann.send(json!({"op": "room.list", "id": "lost"}));
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while ann.closed.is_none() {
+        assert!(std::time::Instant::now() < deadline);
+        let fill = |mut outbox: Outbox| {
+            for bytes in [100_000, 1000, 10] {
+                while outbox.send_to([], "x".repeat(bytes)) {}
+            }
+        };
+        game.world().run_system_cached(fill).unwrap();
+        ann.listen(&mut game);
+    }
+    assert_eq!(ann.closed.take().unwrap().0, 4006);
+    bob.say(&mut game, "still here");
+}
+
+#[test]
 fn p11_nonsense_is_answered_and_too_much_of_it_ends_the_connection() {
     let mut game = start();
     let mut bob = Talker::in_room(&mut game, "bob");
@@ -289,6 +339,8 @@ fn p11_nonsense_is_answered_and_too_much_of_it_ends_the_connection() {
     }
     let (code, reason) = ann.close(&mut game);
     assert_eq!((code, reason.as_str()), (4400, "bad_protocol"));
+    // Every one was answered before that.
+    assert_eq!(ann.heard.len(), left);
     bob.say(&mut game, "quiet again");
 }
 

@@ -12,6 +12,8 @@ const RENEW_AGAIN = 5_000;
 const RENEW_APART = 60_000;
 // Timers of more than 31 bits fire at once.
 const LONGEST_TIMER = 2 ** 31 - 1;
+// Rooms that are asked for at once. Each answer can be long, and a slow line has to take them all.
+const JOINING = 2;
 const TYPING_APART = 2_000;
 // Messages of a room that wait for missing ones before them.
 const HELD = 1_000;
@@ -235,6 +237,9 @@ export class Bouncer {
   // only there on pages that came through TLS.)
   #prefix = [...crypto.getRandomValues(new Uint32Array(3))].map((part) => part.toString(36)).join("");
   #count = 0;
+  // Rooms that wait until they are asked for, and how many are.
+  #joins = [];
+  #joining = 0;
   // By id: requests that end with the connection.
   #asked = new Map();
   // By id, in order: what is said until it is answered.
@@ -298,7 +303,7 @@ export class Bouncer {
     if (this.#isOut()) return Promise.reject(new Refused("closed"));
     let room = this.#rooms.get(name);
     if (!room) {
-      const ask = (...request) => this.#ask(...request);
+      const ask = (...request) => this.#askPatiently(...request);
       room = new Room(name, (event, detail) => this.#emit(event, detail), ask);
       this.#rooms.set(name, room);
     }
@@ -364,6 +369,16 @@ export class Bouncer {
     this.#asked.set(id, { done, failed });
   }
 
+  // Asks again when the server has time for the answer, unless the connection has ended by then.
+  #askPatiently(op, fields, done, failed) {
+    const life = this.#life;
+    const again = () => this.#life === life && this.#askPatiently(op, fields, done, failed);
+    this.#ask(op, fields, done, (error) => {
+      if (error.code === "rate_limited" && error.retryMs > 0) setTimeout(again, error.retryMs);
+      else failed(error);
+    });
+  }
+
   #keep(op, fields) {
     if (this.#isOut()) return Promise.reject(new Refused("closed"));
     if (this.#kept.size >= this.#options.unanswered) {
@@ -427,25 +442,42 @@ export class Bouncer {
   #askToJoin(room) {
     if (room.isAsking || this.#state.name !== "online") return;
     room.isAsking = true;
+    this.#joins.push(room);
+    this.#joinNext();
+  }
+
+  #joinNext() {
+    while (this.#joining < JOINING && this.#joins.length > 0) {
+      const room = this.#joins.shift();
+      if (!room.isOver) this.#joinNow(room);
+    }
+  }
+
+  #joinNow(room) {
+    this.#joining += 1;
     const done = (ack) => {
+      this.#joining -= 1;
       room.isAsking = false;
       if (!room.isOver) {
         const joined = { ...room.joined(ack), more: ack.more ?? false };
         for (const { resolve } of room.waiting.splice(0)) resolve(joined);
       }
+      this.#joinNext();
       this.#getReady();
     };
     const failed = (error) => {
-      room.isAsking = false;
       if (error.code === "closed") return;
+      this.#joining -= 1;
+      room.isAsking = false;
       // Whoever asks for the first time learns it from the promise.
       const wasIn = room.epoch !== undefined && !room.isOver;
       if (wasIn) room.giveUp();
       this.#forget(room, error.code, error.retryMs);
       if (wasIn) this.#emit("closed", { room: room.name });
+      this.#joinNext();
       this.#getReady();
     };
-    this.#ask("room.join", { room: room.name }, done, failed);
+    this.#askPatiently("room.join", { room: room.name }, done, failed);
   }
 
   #forget(room, code, retryMs) {
@@ -744,6 +776,8 @@ export class Bouncer {
     this.#paceTimer = null;
     this.#heartbeatMs = 0;
     this.#isReady = false;
+    this.#joins = [];
+    this.#joining = 0;
     const socket = this.#socket;
     this.#socket = null;
     socket?.close(close);

@@ -328,6 +328,64 @@ test("what another server has in another order is told once, and nothing of it i
   assert.deepEqual(told.story, ["a", "b", "old c", "d"]);
 });
 
+test("many rooms are joined a few at a time, and what waits is sent after the last", async (t) => {
+  const all = await start(t);
+  const { server, client, online, settled } = all;
+  client.connect();
+  await online();
+  const names = ["a", "b", "c", "d", "e"];
+  await Promise.all(names.map((name) => client.join(name)));
+  const held = [];
+  server.instead["room.join"] = (connection, request) => held.push([connection, request]);
+  let said;
+  await away(all, () => {
+    said = client.say("d", "hi");
+  });
+  client.leave("e");
+  for (const [place, name] of names.slice(0, 4).entries()) {
+    const asked = Math.min(place + 2, 4);
+    await until(() => server.last.received.filter(({ op }) => op === "room.join").length === asked);
+    await settled();
+    assert.equal(held.length, Math.min(2, 4 - place));
+    assert.equal(server.received("chat.send").length, 0);
+    const [connection, request] = held.shift();
+    assert.equal(request.room, name);
+    server["on room.join"](connection, request);
+  }
+  await said;
+  assert.equal(held.length, 0);
+});
+
+test("a room and a gap are asked for again when the server has time", async (t) => {
+  const refusedOnce = (server, op) => {
+    server.instead[op] = (connection, request) => {
+      delete server.instead[op];
+      connection.err(request, "rate_limited", 20);
+    };
+  };
+  const all = await inLobby(t, (server) => refusedOnce(server, "room.join"));
+  const { server, told, settled } = all;
+  assert.equal(server.received("room.join").length, 2);
+  refusedOnce(server, "chat.history");
+  server.remember("lobby", "a");
+  server.say("lobby", "b");
+  await until(() => told.story.length === 2);
+  assert.deepEqual(told.story, ["a", "b"]);
+  // Not after the connection has ended.
+  server.instead["room.join"] = (connection, request) => {
+    delete server.instead["room.join"];
+    connection.err(request, "rate_limited", 20);
+    connection.socket.terminate();
+  };
+  await away(all, () => {});
+  await until(() => server.connections.length === 3);
+  server.say("lobby", "c");
+  await until(() => told.story.length === 3);
+  await settled();
+  assert.deepEqual(told.story, ["a", "b", "c"]);
+  assert.equal(server.last.received.filter(({ op }) => op === "room.join").length, 1);
+});
+
 test("a room that is closed may be joined anew", async (t) => {
   const { server, client, told, settled } = await inLobby(t);
   server.say("lobby", "a");

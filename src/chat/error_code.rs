@@ -34,7 +34,7 @@ error_codes! {
     UnknownRoom = "unknown_room",
     /// The player is not in the room.
     NotInRoom = "not_in_room",
-    /// No more rooms for this player, or no more members in this room.
+    /// No more rooms for this player, no more members in this room, or no more users who can be remembered.
     Full = "full",
     /// Not allowed: by rank, or by the room's own rules.
     Forbidden = "forbidden",
@@ -48,7 +48,7 @@ error_codes! {
     TextTooLong = "text_too_long",
     /// Control characters, or such that turn the direction of text.
     ForbiddenCharacters = "forbidden_characters",
-    /// Too fast.
+    /// Too fast, or too many long answers.
     RateLimited = "rate_limited",
     /// Muted.
     Muted = "muted",

@@ -24,7 +24,9 @@
 //! # Who may what
 //!
 //! Each room has a [`RoomAccess`]. Users with the role `moderator` moderate everybody below them, those with
-//! the role `admin` also moderators. Nobody touches a peer.
+//! the role `admin` also moderators. Nobody touches a peer, nor shortens an admin's mute who is none. Two things
+//! are left to trust: moderators let anybody in again who is below them, and admins may decide about users of
+//! whom the server knows nothing.
 
 mod archive;
 mod desk;

@@ -38,6 +38,10 @@ fn a_mute_is_counted_down_and_lifted() {
     moderator.choose("#slow", "60");
     ann.expect_text("#slow-badge", "60 s");
     say(&ann, "one");
+    ann.expect_text("#send", "Wait");
+    // Another tab does not know it, and hears it from the server.
+    ann.reload();
+    ann.expect_text("#messages", "one");
     say(&ann, "two");
     ann.expect_text(".message[data-state='failed']", "Not sent.");
     ann.expect_text("#send", "Wait");

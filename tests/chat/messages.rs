@@ -6,7 +6,6 @@ use bevy_bouncer::{
     Outbox,
     chat::{ChatOptions, RoomRules},
 };
-use bevy_ecs::prelude::*;
 use serde_json::{Value, json};
 
 use crate::{support::*, talker::*};

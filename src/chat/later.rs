@@ -29,7 +29,8 @@ pub(super) enum Done {
         player: Entity,
         id: Option<String>,
         whisper: Whisper,
-        is_online: bool,
+        /// `None` when nobody knows.
+        is_online: Option<bool>,
     },
     Judged {
         user: UserId,

@@ -41,7 +41,8 @@ pub struct ChatOptions {
     /// Closed rooms whose messages are remembered for when they are opened again, those of the last start
     /// included; of more, the one that was closed first is forgotten. Default 1000, 1 to 1 000 000.
     pub closed_rooms: usize,
-    /// Records that wait for the archive; more are lost, and the log says so. Default 10 000, 1 to 1 000 000.
+    /// Records that wait for the archive; more are lost, and the log says so. The last tenth is for deletions and
+    /// mutes. Default 10 000, 1 to 1 000 000.
     pub archive_queue: usize,
     /// Rooms that one player may be in. Default 32, 1 to 10 000.
     pub rooms_per_player: usize,

@@ -4,28 +4,31 @@
 //! knows messages again by their names. Messages between nodes can be lost, as
 //! [`Cluster::publish`](crate::Cluster::publish) says.
 
+use std::time::Duration;
+
 use bevy_ecs::{prelude::*, system::SystemState};
 use serde::{Deserialize, Serialize};
 
 use super::{
     archive::{ChatRecord, KeptMessage, KeptMute},
     desk::Desk,
-    error_code::ErrorCode,
+    error_code::{Denied, ErrorCode},
     history::RoomHistory,
     later::{Done, Later},
     people::{Mute, MutedIn, People},
     protocol::Body,
+    rank::rank_of,
     room::RoomRules,
-    speak,
+    speak::{self, Place, check_silence},
     told::{Ack, Speaker, Told, milliseconds},
 };
-use crate::{Cluster, ClusterFrame, Outbox, UserId};
+use crate::{Audience, Cluster, ClusterFrame, Outbox, User, UserId};
 
-/// Something for the chat of the other nodes. The name keeps it apart from what the game publishes.
-#[derive(Serialize, Deserialize)]
-struct Envelope {
-    bevy_bouncer_chat: Relayed,
-}
+/// Where the nodes tell each other. Nothing that a player sends gets there, whatever the game passes on.
+const CHANNEL: &str = "bevy_bouncer.chat";
+
+/// When to whisper again, when it is not known who is where.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the nodes tell each other.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,9 +58,19 @@ pub(super) struct Whisper {
     pub rank: u8,
     pub to: UserId,
     pub d: Body,
+    /// What the sender's client called its request.
+    pub client_id: Option<String>,
 }
 
 impl Whisper {
+    fn ack(&self) -> Ack {
+        Ack {
+            mid: Some(self.mid.as_str().into()),
+            ts: Some(self.ts),
+            ..Default::default()
+        }
+    }
+
     /// What is told on a node that knows this name for the receiver.
     fn told(self, name: Option<String>) -> Told {
         let name = name.unwrap_or_else(|| self.to.to_string());
@@ -79,11 +92,8 @@ pub(super) fn publish(world: &World, relayed: impl FnOnce() -> Relayed) {
     let Some(cluster) = world.get_resource::<Cluster>() else {
         return;
     };
-    let envelope = Envelope {
-        bevy_bouncer_chat: relayed(),
-    };
-    let json = serde_json::to_string(&envelope);
-    if !json.is_ok_and(|json| cluster.publish(json)) {
+    let json = serde_json::to_string(&relayed());
+    if !json.is_ok_and(|json| cluster.publish_on(CHANNEL, json)) {
         tracing::warn!("a part of the chat is not told to the other nodes");
     }
 }
@@ -109,13 +119,12 @@ pub(super) fn receive(
 }
 
 fn open(frame: &ClusterFrame) -> Option<Relayed> {
-    let text = frame.payload.as_text()?;
-    // What the game publishes is something else.
-    if !text.starts_with(r#"{"bevy_bouncer_chat""#) {
-        return None;
+    match &frame.audience {
+        Audience::Channel(channel) if **channel == *CHANNEL => {
+            serde_json::from_str(frame.payload.as_text()?).ok()
+        }
+        _ => None,
     }
-    let envelope: Envelope = serde_json::from_str(text).ok()?;
-    Some(envelope.bevy_bouncer_chat)
 }
 
 fn take(desk: &mut Desk, relayed: Relayed) {
@@ -137,7 +146,13 @@ fn take(desk: &mut Desk, relayed: Relayed) {
                 desk.tell_room(entity, &Told::Deleted { room, seq, mid });
             }
         }
-        Relayed::Whispered(whisper) => hear(desk, whisper),
+        Relayed::Whispered(whisper) => {
+            // The sender may come to this node, and say it again.
+            if let Some(from) = &whisper.from.id {
+                speak::remember(desk, from, whisper.client_id.as_deref(), &whisper.ack());
+            }
+            hear(desk, whisper);
+        }
         Relayed::Muted(kept) => mute(desk, kept),
         Relayed::Unmuted(user, room) => {
             let place = MutedIn::new(room.clone());
@@ -157,7 +172,7 @@ fn take(desk: &mut Desk, relayed: Relayed) {
             let entity = desk.room_called(&room);
             let rules = entity.and_then(|entity| desk.world.get_mut::<RoomRules>(entity));
             if let Some(mut rules) = rules {
-                let slow_mode = (slow_ms > 0).then(|| std::time::Duration::from_millis(slow_ms));
+                let slow_mode = (slow_ms > 0).then(|| Duration::from_millis(slow_ms));
                 rules.set_if_neq(RoomRules {
                     slow_mode,
                     is_frozen: frozen,
@@ -169,11 +184,7 @@ fn take(desk: &mut Desk, relayed: Relayed) {
 
 /// Whispers to somebody who is on this node, and perhaps on others.
 pub(super) fn whisper_here(desk: &mut Desk, whisper: Whisper) -> Ack {
-    let ack = Ack {
-        mid: Some(whisper.mid.as_str().into()),
-        ts: Some(whisper.ts),
-        ..Default::default()
-    };
+    let ack = whisper.ack();
     publish(desk.world, || Relayed::Whispered(whisper.clone()));
     hear(desk, whisper);
     ack
@@ -228,7 +239,7 @@ pub(super) fn whisper_elsewhere(
     let done = desk.world.resource::<Later>().sender();
     let runtime = desk.world.resource::<bevy_tokio_tasks::TokioTasksRuntime>();
     runtime.runtime().spawn(async move {
-        let is_online = cluster.online(&whisper.to).await.unwrap_or(false);
+        let is_online = cluster.online(&whisper.to).await.ok();
         let located = Done::Located {
             player,
             id,
@@ -247,22 +258,29 @@ pub(super) fn located(
     player: Entity,
     id: Option<String>,
     whisper: Whisper,
-    is_online: bool,
+    is_online: Option<bool>,
 ) {
-    if !is_online {
-        return desk.answer(player, id, Err(ErrorCode::UnknownUser.into()));
+    let user = desk.world.get::<User>(player).cloned();
+    let Some(user) = user.filter(|user| desk.hears(player, user)) else {
+        // Whoever comes back says it again.
+        return;
+    };
+    let place = Place::To(whisper.to.clone());
+    let result = match is_online {
+        Some(true) => check_silence(desk, &user, rank_of(&user), &place),
+        Some(false) => Err(ErrorCode::UnknownUser.into()),
+        None => Err(Denied::after(ErrorCode::Unavailable, ASK_AGAIN)),
+    };
+    if let Err(denied) = result {
+        return desk.answer(player, id, Err(denied));
     }
-    let from = whisper.from.id.clone();
     // It was sent twice, when the connection was lost meanwhile.
-    let people = desk.world.resource::<People>();
-    let sender = from.as_ref().and_then(|from| people.get(from));
+    let sender = desk.world.resource::<People>().get(user.id());
     let answered = sender.zip(id.as_deref());
     let answered = answered.and_then(|(sender, id)| sender.answered(id));
     let ack = answered.unwrap_or_else(|| {
         let ack = whisper_here(desk, whisper);
-        if let Some(from) = &from {
-            speak::remember(desk, from, id.as_deref(), &ack);
-        }
+        speak::remember(desk, user.id(), id.as_deref(), &ack);
         ack
     });
     desk.answer(player, id, Ok(ack));

@@ -238,6 +238,7 @@ fn utter(desk: &mut Desk, utterance: Utterance) -> Answer {
                 rank: rank_of(&user),
                 to,
                 d: Body { text },
+                client_id: id.clone(),
             };
             if desk.players_of(&whisper.to).is_empty() {
                 relay::whisper_elsewhere(desk, player, id, whisper)?;

@@ -47,6 +47,8 @@ pub enum Audience {
     User(UserId),
     /// The game on this node.
     Game,
+    /// Whatever reads this channel on this node: see [`Cluster::publish_on`](crate::Cluster::publish_on).
+    Channel(Arc<str>),
 }
 
 /// Something that another node sent: see [`ClusterOutbox`](crate::ClusterOutbox) and
@@ -149,6 +151,9 @@ impl Frames {
 fn encode(header: &Header, payload: &Payload) -> Option<Bytes> {
     let header = serde_json::to_vec(header).ok()?;
     let length = u16::try_from(header.len()).ok()?;
+    if header.len() > HEADER_MAX {
+        return None;
+    }
     let mut frame = BytesMut::with_capacity(2 + header.len() + payload.len());
     frame.put_u16(length);
     frame.put_slice(&header);

@@ -52,6 +52,14 @@ impl Cluster {
             .send(&self.node.id, Audience::Game, &payload.into())
     }
 
+    /// The same for a part of the game, under a name of its own, of up to 64 bytes: there it is a
+    /// [`ClusterFrame`] for [`Audience::Channel`], which nothing that is sent in another way becomes.
+    pub fn publish_on(&self, channel: &str, payload: impl Into<Payload>) -> bool {
+        const LONGEST: usize = 64;
+        let audience = Audience::Channel(channel.into());
+        channel.len() <= LONGEST && self.frames().send(&self.node.id, audience, &payload.into())
+    }
+
     /// Whether a user is connected to any node. To be awaited in a Tokio runtime.
     ///
     /// # Errors
@@ -159,7 +167,7 @@ pub(crate) fn receive(
             Audience::User(user) => {
                 deliver(&mut outbox, &players, user, frame.payload.clone());
             }
-            Audience::Game => {}
+            Audience::Game | Audience::Channel(_) => {}
         }
         frames.write(frame);
     }

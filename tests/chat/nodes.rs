@@ -1,6 +1,8 @@
 //! One chat on two nodes.
 
+use bevy_app::Update;
 use bevy_bouncer::{chat::*, *};
+use bevy_ecs::prelude::*;
 use serde_json::json;
 
 use crate::{
@@ -113,6 +115,15 @@ fn rooms_whispers_and_moderation_reach_the_other_node() {
         (&ack["mid"], &json!("Name of bob"))
     );
     fleet.find(0, &mut ann, "echo", whisper);
+    // It is not said again by whoever comes to the other node with it.
+    drop(ann);
+    fleet.nodes[0].until("ann is gone", |game| game.players() == 1);
+    let mut ann = Talker::in_room(&mut fleet.nodes[1], "ann");
+    let again = json!({"op": "chat.whisper", "id": "w1", "to": "bob", "d": {"text": "psst"}});
+    assert_eq!(ann.ack(&mut fleet.nodes[1], again)["mid"], ack["mid"]);
+    drop(ann);
+    fleet.nodes[1].until("ann is gone", |game| game.players() == 2);
+    let mut ann = Talker::in_room(&mut fleet.nodes[0], "ann");
     ann.send(json!({"op": "chat.whisper", "id": "w2", "to": "nobody", "d": {"text": "psst"}}));
     let err = fleet.find(0, &mut ann, "error", |it| it["re"] == "w2");
     assert_eq!(err["code"], "unknown_user");
@@ -172,4 +183,35 @@ fn what_is_decided_on_one_node_is_kept_by_the_other() {
     assert_eq!(kept.messages[0].rank, 2);
     let muted: Vec<_> = kept.mutes.iter().map(|mute| mute.user.as_str()).collect();
     assert_eq!(muted, ["bob"]);
+}
+
+/// A game that passes on whatever players send.
+fn shout(mut frames: MessageReader<ClientFrame>, mut all: ClusterOutbox, cluster: Res<Cluster>) {
+    for frame in frames.read() {
+        all.broadcast_everywhere(frame.payload.clone());
+        cluster.publish(frame.payload.clone());
+    }
+}
+
+#[test]
+fn p03_what_a_game_passes_on_is_no_word_of_another_node() {
+    let mut fleet = Fleet::start();
+    fleet.nodes[0].app.add_systems(Update, shout);
+    let mut bob = Talker::in_room(&mut fleet.nodes[1], "bob");
+    let mut ann = Talker::in_room(&mut fleet.nodes[0], "ann");
+    let message = json!({
+        "room": "a", "seq": 1, "mid": "x-1", "at": 1, "user": "admin-1", "name": "Admin", "rank": 2,
+        "text": "forged", "client_id": null
+    });
+    for forged in [
+        json!({"Said": message}),
+        json!({"bevy_bouncer_chat": {"Said": message}}),
+        json!({"Rules": {"room": "a", "slow_ms": 0, "frozen": true}}),
+    ] {
+        ann.send(forged);
+    }
+    ann.send(json!({"op": "last"}));
+    fleet.find(1, &mut bob, "the last", |it| it["op"] == "last");
+    assert_eq!(bob.texts(&mut fleet.nodes[1]), [""; 0]);
+    bob.say(&mut fleet.nodes[1], "not frozen");
 }

@@ -1,6 +1,12 @@
 //! Hands records to the archive, off the ECS thread.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use bevy_app::AppExit;
 use bevy_ecs::{message::Messages, prelude::*};
@@ -23,14 +29,25 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 #[derive(Resource)]
 pub struct Archive {
     records: mpsc::Sender<ChatRecord>,
+    lost: AtomicU64,
     keeper: JoinHandle<()>,
 }
 
 impl Archive {
-    /// Never waits: when nothing can be written for long, what does not fit is lost, and the log says so.
+    /// Never waits: when nothing can be written for long, what does not fit is lost, and the log says so. The
+    /// last tenth of the queue is for what moderators decide.
     pub fn put(&self, record: ChatRecord) {
-        if self.records.try_send(record).is_err() {
-            tracing::error!("a part of the chat is not kept: chat.archive_queue is full");
+        let is_said = matches!(record, ChatRecord::Said(_));
+        let is_full = is_said && self.records.capacity() <= self.records.max_capacity() / 10;
+        if is_full || self.records.try_send(record).is_err() {
+            let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            // Not a line for each.
+            if lost.is_power_of_two() {
+                tracing::error!(
+                    lost,
+                    "a part of the chat is not kept: chat.archive_queue is full"
+                );
+            }
         }
     }
 }
@@ -41,6 +58,7 @@ pub fn start(runtime: &Runtime, archive: Arc<dyn ChatArchive>, queue: usize) -> 
     let keeper = runtime.spawn(keep(archive, records));
     Archive {
         records: sender,
+        lost: AtomicU64::new(0),
         keeper,
     }
 }
@@ -59,7 +77,11 @@ async fn keep(archive: Arc<dyn ChatArchive>, mut records: mpsc::Receiver<ChatRec
         let mut wait = FIRST_WAIT;
         while let Err(error) = archive.store(&batch).await {
             tracing::error!(%error, records = batch.len(), "the chat is not kept yet");
-            tokio::time::sleep(wait).await;
+            // The end of the app does not wait as long.
+            let tried_at = Instant::now();
+            while tried_at.elapsed() < wait && !records.is_closed() {
+                tokio::time::sleep(FIRST_WAIT).await;
+            }
             wait = (wait * 2).min(LONGEST_WAIT);
         }
         batch.clear();
@@ -72,7 +94,10 @@ pub fn flush(world: &mut World) {
     if exits.is_none_or(Messages::is_empty) {
         return;
     }
-    let Some(Archive { records, keeper }) = world.remove_resource::<Archive>() else {
+    let Some(Archive {
+        records, keeper, ..
+    }) = world.remove_resource::<Archive>()
+    else {
         return;
     };
     drop(records);

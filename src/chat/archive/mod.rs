@@ -211,13 +211,16 @@ impl Kept {
             person.mute(place, mute.into());
         }
         let mut rooms: HashMap<Arc<str>, Vec<ChatMessage>> = HashMap::new();
-        for kept in self.messages {
+        for mut kept in self.messages {
+            // A room that was forgotten began anew; here its numbers go on.
+            let messages = rooms.entry(kept.room.clone()).or_default();
+            let last = messages.last().map_or(0, |last: &ChatMessage| last.seq);
+            kept.seq = kept.seq.max(last + 1);
             if let Some(user) = &kept.user
                 && let Some(person) = people.meet(user, options, nobody_is_connected)
             {
                 kept.introduce(person, options.remembered_ids);
             }
-            let messages = rooms.entry(kept.room.clone()).or_default();
             messages.push(kept.message());
         }
         for (name, messages) in rooms {
@@ -257,5 +260,35 @@ mod tests {
         assert_eq!(last_of(&mut past, "c"), 4);
         assert_eq!(last_of(&mut past, "d"), 5);
         assert!(past.rooms.is_empty() && past.closed.is_empty());
+    }
+    #[test]
+    fn numbers_go_on_where_a_room_was_forgotten_meanwhile() {
+        let author = UserId::new("ann").unwrap();
+        let said = |(number, seq): (usize, u64)| KeptMessage {
+            room: "a".into(),
+            seq,
+            mid: format!("m-{number}").into(),
+            at: 0,
+            user: Some(author.clone()),
+            name: Some("Ann".into()),
+            rank: 0,
+            text: Some("hi".into()),
+            client_id: Some(format!("c-{number}")),
+        };
+        let kept = Kept {
+            messages: [98, 100, 1, 2].into_iter().enumerate().map(said).collect(),
+            mutes: Vec::new(),
+        };
+        let (mut people, mut past) = (People::default(), Past::default());
+        kept.restore(&ChatOptions::default(), &mut people, &mut past);
+        let mut history = RoomHistory::default();
+        past.take("a", &mut history);
+        let page = history.page(None, None, 10).messages;
+        let numbers: Vec<_> = page.iter().map(|said| said.seq).collect();
+        assert_eq!(numbers, [98, 100, 101, 102]);
+        assert_eq!(history.last_seq(), 102);
+        // The answer to who says it again has the same number.
+        let answer = people.get(&author).unwrap().answered("c-3").unwrap();
+        assert_eq!(answer.seq, Some(102));
     }
 }

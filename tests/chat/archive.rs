@@ -146,3 +146,30 @@ fn a_bad_option_is_named_at_the_start() {
     let error = ChatPlugin::new(options).err().unwrap();
     assert_eq!(error.field, "chat.text_length");
 }
+
+#[test]
+fn p09_rooms_that_nobody_speaks_in_leave_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chat.db");
+    let archive = SqliteChat::open(&file).unwrap();
+    let _ = block_on(archive.load(3, 10)).unwrap();
+    for number in 0..1000 {
+        let said = KeptMessage {
+            room: format!("match {}", number / 100).into(),
+            seq: number % 100 + 1,
+            mid: format!("m-{number}").into(),
+            at: number,
+            user: None,
+            name: None,
+            rank: 0,
+            text: Some("hi".into()),
+            client_id: None,
+        };
+        block_on(archive.store(&[ChatRecord::Said(said)])).unwrap();
+    }
+    let kept = block_on(archive.load(1000, 1000)).unwrap();
+    let rooms: std::collections::BTreeSet<_> =
+        kept.messages.iter().map(|said| &*said.room).collect();
+    assert_eq!(Vec::from_iter(rooms), ["match 7", "match 8", "match 9"]);
+    assert_eq!(kept.messages.len(), 30);
+}

@@ -5,7 +5,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -66,11 +66,15 @@ const MUTE: &str = "INSERT INTO chat_mutes (user, room, name, rank, until, by_ra
 const UNMUTE: &str = "DELETE FROM chat_mutes WHERE user = ?1 AND room = ?2";
 const EXPIRE: &str = "DELETE FROM chat_mutes WHERE until <= ?1";
 
+/// Rooms that nobody speaks in any more, and mutes that are over, are deleted after so many batches.
+const FORGET_AFTER: u64 = 1000;
+
 /// Messages and mutes in the tables `chat_messages` and `chat_mutes` of an SQLite file, which is created when it
-/// is missing. Of each room it keeps about as many messages as the chat remembers.
+/// is missing. Of each room it keeps about as many messages as the chat remembers, and of about as
+/// many rooms.
 ///
 /// What was said is on the disk a tenth of a second later: the frame does not wait for it, so a crash can
-/// lose the last of it. An ordinary end of the app loses nothing.
+/// lose the last of it. An ordinary end of the app waits up to a second for it.
 ///
 /// ```no_run
 /// use bevy_bouncer::chat::{ChatOptions, ChatPlugin, SqliteChat};
@@ -83,8 +87,16 @@ const EXPIRE: &str = "DELETE FROM chat_mutes WHERE until <= ?1";
 #[derive(Debug, Clone)]
 pub struct SqliteChat {
     pool: SqlitePool,
-    /// How many messages of each room are kept; set when they are loaded.
-    messages: Arc<AtomicI64>,
+    limits: Arc<Limits>,
+}
+
+/// How much is kept; set when it is loaded.
+#[derive(Debug)]
+struct Limits {
+    rooms: AtomicI64,
+    messages: AtomicI64,
+    /// Batches that were stored.
+    batches: AtomicU64,
 }
 
 type MessageRow = (
@@ -111,22 +123,20 @@ impl SqliteChat {
             FORGET, MESSAGES, MUTES, SAY, TRIM, DELETE, MUTE, UNMUTE, EXPIRE,
         ];
         let pool = sqlite::block_on(sqlite::connect(path.as_ref(), SCHEMA, needed))??;
-        let messages = Arc::new(AtomicI64::new(i64::MAX));
-        Ok(Self { pool, messages })
+        let limits = Arc::new(Limits {
+            rooms: AtomicI64::new(i64::MAX),
+            messages: AtomicI64::new(i64::MAX),
+            batches: AtomicU64::new(0),
+        });
+        Ok(Self { pool, limits })
     }
 
     async fn read(&self, rooms: usize, messages: usize) -> Result<Kept, ArchiveError> {
+        let limits = &self.limits;
+        limits.rooms.store(signed(rooms as u64), Ordering::Relaxed);
         let messages = signed(messages as u64);
-        self.messages.store(messages, Ordering::Relaxed);
-        sqlx::query(FORGET)
-            .bind(signed(rooms as u64))
-            .bind(messages)
-            .execute(&self.pool)
-            .await?;
-        sqlx::query(EXPIRE)
-            .bind(signed(unix_milliseconds()))
-            .execute(&self.pool)
-            .await?;
+        limits.messages.store(messages, Ordering::Relaxed);
+        self.forget().await?;
         let messages: Vec<MessageRow> = sqlx::query_as(MESSAGES).fetch_all(&self.pool).await?;
         let mutes: Vec<MuteRow> = sqlx::query_as(MUTES).fetch_all(&self.pool).await?;
         Ok(Kept {
@@ -138,6 +148,20 @@ impl SqliteChat {
         })
     }
 
+    /// Deletes what is not needed any more.
+    async fn forget(&self) -> Result<(), ArchiveError> {
+        sqlx::query(FORGET)
+            .bind(self.limits.rooms.load(Ordering::Relaxed))
+            .bind(self.limits.messages.load(Ordering::Relaxed))
+            .execute(&self.pool)
+            .await?;
+        sqlx::query(EXPIRE)
+            .bind(signed(unix_milliseconds()))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     async fn write(&self, records: &[ChatRecord]) -> Result<(), ArchiveError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let mut rooms = HashSet::new();
@@ -147,7 +171,7 @@ impl SqliteChat {
             }
             put(&mut transaction, record).await?;
         }
-        let messages = self.messages.load(Ordering::Relaxed);
+        let messages = self.limits.messages.load(Ordering::Relaxed);
         for room in rooms {
             sqlx::query(TRIM)
                 .bind(room)
@@ -156,6 +180,13 @@ impl SqliteChat {
                 .await?;
         }
         transaction.commit().await?;
+        // What is stored stays so, whether or not there is time for this now.
+        let batches = self.limits.batches.fetch_add(1, Ordering::Relaxed) + 1;
+        if batches.is_multiple_of(FORGET_AFTER)
+            && let Err(error) = self.forget().await
+        {
+            tracing::warn!(%error, "what the chat does not need any more is not deleted");
+        }
         Ok(())
     }
 }

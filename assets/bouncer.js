@@ -704,7 +704,8 @@ export class Bouncer {
     if (this.#life !== life) return;
     const { status } = cause;
     if (status === 401) return this.#renewAndOpen(cause, life);
-    const mayPass = status < 400 || status === 408 || status === 429 || status >= 500;
+    // 409: the server may not know yet that the connection before this one was lost.
+    const mayPass = status < 400 || [408, 409, 429].includes(status) || status >= 500;
     if (mayPass) this.#wait(cause, after);
     else this.#stop(cause);
   }

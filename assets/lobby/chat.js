@@ -162,6 +162,7 @@ export class Chat {
 
   show(conversation) {
     this.problem = null;
+    this.open.isReading = false;
     this.open = conversation;
     if (conversation.room !== null) this.lastRoom = conversation;
     conversation.markRead();

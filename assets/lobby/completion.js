@@ -38,7 +38,9 @@ export function watchCompletion(field, people) {
   }
 
   function take(name) {
-    const { start } = beginning(field.value, field.selectionStart);
+    const begun = beginning(field.value, field.selectionStart);
+    if (!begun) return close();
+    const { start } = begun;
     const rest = field.value.slice(field.selectionStart);
     field.value = `${field.value.slice(0, start)}@${name} ${rest.trimStart()}`;
     const caret = start + name.length + 2;
@@ -53,6 +55,10 @@ export function watchCompletion(field, people) {
 
   field.addEventListener("input", show);
   field.addEventListener("blur", close);
+  // The caret went elsewhere.
+  document.addEventListener("selectionchange", () => {
+    if (names.length > 0 && field === document.activeElement) show();
+  });
   field.addEventListener("keydown", (event) => {
     // What is being composed takes these keys itself.
     if (names.length === 0 || event.isComposing) return;

@@ -1,10 +1,13 @@
 // One room, or the whispers with one person: what was said, who is there, what is new.
 
-// Most lines that are kept while nobody reads further up.
+// Most lines that are kept, and while somebody reads further up.
 const LINES = 500;
+const LINES_READING = 2_000;
 const TYPING_MS = 5_000;
 // A presence line for each, up to this many at once.
 const NAMED = 3;
+// In larger rooms nobody is told who comes and goes.
+const SMALL = 50;
 
 let nextKey = 1;
 
@@ -45,8 +48,9 @@ export class Conversation {
   }
 
   #trim() {
-    if (this.lines.length <= LINES || this.isReading) return;
-    for (const old of this.lines.splice(0, this.lines.length - LINES)) this.#mids.delete(old.mid);
+    const most = this.isReading ? LINES_READING : LINES;
+    if (this.lines.length <= most) return;
+    for (const old of this.lines.splice(0, this.lines.length - most)) this.#mids.delete(old.mid);
     this.more = this.room !== null;
   }
 
@@ -104,7 +108,7 @@ export class Conversation {
   setMembers(members, joined, left, me) {
     this.members = new Map(members.map((user) => [user.id, user]));
     for (const user of left) this.typing.delete(user.id);
-    if (!this.isLoaded) return;
+    if (!this.isLoaded || members.length > SMALL) return;
     const others = (users) => users.filter(({ id }) => id !== me.id);
     this.#tell(others(joined), "came in.");
     this.#tell(others(left), "left.");

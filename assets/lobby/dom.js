@@ -25,7 +25,11 @@ export function say(id, words) {
 }
 
 // For those who listen to the page.
-export const announce = (words) => write(byId("announcement"), words);
+// (The same words again are only heard when they differ.)
+export function announce(words) {
+  const target = byId("announcement");
+  write(target, target.textContent === words ? `${words}\u00a0` : words);
+}
 
 export function avatar(id, name) {
   const letter = name.charAt(0).toUpperCase();
@@ -73,12 +77,21 @@ function replace(child, made) {
 export function modal(dialog, first) {
   const opener = document.activeElement;
   return new Promise((resolve) => {
-    const cancel = (event) => {
-      if (event.target === dialog || event.target.closest("[data-cancel]")) dialog.close("");
+    // Beside the dialog, from where the pointer went down: whoever selects text may end anywhere.
+    let isBeside = false;
+    const press = ({ target, clientX, clientY }) => {
+      const { left, right, top, bottom } = dialog.getBoundingClientRect();
+      const isWithin = clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
+      isBeside = target === dialog && !isWithin;
+    };
+    const cancel = ({ target }) => {
+      if ((target === dialog && isBeside) || target.closest("[data-cancel]")) dialog.close("");
     };
     dialog.returnValue = "";
+    dialog.addEventListener("pointerdown", press);
     dialog.addEventListener("click", cancel);
     dialog.addEventListener("close", () => {
+      dialog.removeEventListener("pointerdown", press);
       dialog.removeEventListener("click", cancel);
       (opener?.isConnected ? opener : byId("text")).focus();
       resolve(dialog.returnValue);

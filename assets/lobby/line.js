@@ -7,7 +7,8 @@ import { secondsUntil, timeOf } from "./words.js";
 // `names` may be mentioned, `me` is whoever reads, `act` has what can be done with a line.
 export function makeLine(line, { me, names, act }) {
   if (line.kind === "day") return element("h3", { className: "day", text: line.text });
-  if (line.kind === "event") return element("p", { className: "event", text: line.text });
+  // Not read aloud when it comes: there can be many.
+  if (line.kind === "event") return element("p", { className: "event", text: line.text, aria: { live: "off" } });
   const isMine = line.kind === "outgoing" || line.from?.id === me.id;
   const from = line.kind === "outgoing" ? me : (line.from ?? { name: "The lobby" });
   const made = element("div", { className: "message", data: { state: line.state ?? "said" } });

@@ -20,6 +20,8 @@ let oldest = null;
 // Whether the newest line is in sight; it stays so when lines come and when the window changes.
 let atEnd = true;
 let quiet = 0;
+// Of all lines, when they were drawn last.
+let height = 0;
 
 // With day separators, and those that follow a message of the same person marked.
 function withDays(conversation) {
@@ -54,7 +56,7 @@ export function drawLog(now, act) {
   const conversation = chat.open;
   const all = withDays(conversation);
   const isOther = shown !== conversation.key;
-  if (isOther || oldest !== conversation.lines[0]?.key) hush();
+  if (isOther || conversation.lines.findIndex(({ key }) => key === oldest) > 0) hush();
   if (isOther) {
     lines.replaceChildren();
     atEnd = true;
@@ -69,8 +71,10 @@ export function drawLog(now, act) {
   });
   drawBeginning(conversation);
   rove();
-  if (atEnd) list.scrollTop = list.scrollHeight;
-  else scrollBack(before);
+  // Only when there is more: whoever scrolls a little is not pulled back each second.
+  if (!atEnd) scrollBack(before);
+  else if (isOther || list.scrollHeight !== height) list.scrollTop = list.scrollHeight;
+  height = list.scrollHeight;
   shown = conversation.key;
   oldest = conversation.lines[0]?.key;
   notice();
@@ -84,6 +88,7 @@ function drawBeginning(conversation) {
   const isWhole = !conversation.more && (conversation.isLoaded || !isRoom);
   say("beginning", isEmpty && isRoom ? blank : isWhole && words);
   const button = byId("older");
+  if (!conversation.more && button === document.activeElement) list.focus();
   button.hidden = !conversation.more;
   button.disabled = !chat.isOnline;
   button.setAttribute("aria-busy", String(conversation.isLoadingOlder));

@@ -7,7 +7,7 @@ import { announce, byId } from "./dom.js";
 import { closeDrawer, watchDrawers } from "./drawers.js";
 import { clearLog, drawLog, toEnd } from "./log.js";
 import { askWhat } from "./menu.js";
-import { clearModeration, drawModeration, openMeasures, refresh } from "./moderation.js";
+import { clearModeration, drawModeration, openMeasures, refresh, refreshSoon } from "./moderation.js";
 import { drawPeople, rankOf } from "./people.js";
 import { drawHead, drawRooms, drawTitle } from "./rooms.js";
 import * as session from "./session.js";
@@ -79,7 +79,7 @@ function enterLobby() {
     // Not while somebody is somewhere else on the page.
     if (document.activeElement === document.body) byId("text").focus();
   });
-  chat.bouncer.on("presence", ({ left }) => left.length > 0 && refresh(mine));
+  chat.bouncer.on("presence", ({ left }) => left.length > 0 && refreshSoon(mine));
   chat.bouncer.on("state", lookForTheDoor);
   chat.bouncer.connect();
 }

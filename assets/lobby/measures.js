@@ -1,6 +1,6 @@
 // The dialog with what a moderator can do about somebody.
 
-import { byId, element, modal, say } from "./dom.js";
+import { announce, byId, element, modal, say } from "./dom.js";
 import { refusalWords, roomTitle } from "./words.js";
 
 const MUTE_TIMES = [[60, "1 minute"], [600, "10 minutes"], [3_600, "1 hour"], [86_400, "1 day"]];
@@ -14,8 +14,13 @@ const DONE = {
   revoke: "is kept out",
 };
 
+// As the server counts.
+const REASON_BYTES = 100;
+
 const dialog = byId("measure");
 const form = byId("measure-form");
+// Which time somebody is asked: an answer that comes after the dialog was closed belongs to an earlier one.
+let asking = 0;
 const chosen = () => new FormData(form).get("measure");
 
 function options(select, choices) {
@@ -48,6 +53,9 @@ function wanted(user) {
 // Resolves to what was done, in words, or to "" when the moderator thinks better of it. `request` asks
 // the server; what it refuses is said in the dialog.
 export async function askForMeasure(user, { room, isMuted, request }) {
+  asking += 1;
+  const now = asking;
+  byId("measure-submit").disabled = false;
   form.reset();
   byId("measure-title").textContent = `Moderate ${user.name}`;
   options("measure-where", [...(room ? [[room, `Only in ${roomTitle(room)}`]] : []), ["", "Everywhere"]]);
@@ -57,17 +65,21 @@ export async function askForMeasure(user, { room, isMuted, request }) {
   form.onsubmit = async (event) => {
     event.preventDefault();
     const { op, fields } = wanted(user);
-    byId("measure-submit").disabled = true;
-    try {
-      await request(op, fields);
-      dialog.close(`${user.name} ${DONE[chosen()]}.`);
-    } catch (error) {
-      say("measure-error", refusalWords(error));
-    } finally {
-      byId("measure-submit").disabled = false;
+    const done = `${user.name} ${DONE[chosen()]}.`;
+    if (new TextEncoder().encode(fields.reason ?? "").length > REASON_BYTES) {
+      return say("measure-error", "The reason is too long.");
     }
+    byId("measure-submit").disabled = true;
+    const problem = await request(op, fields).then(() => null, refusalWords);
+    // The dialog may be about somebody else by now.
+    if (asking !== now) return problem === null && announce(done);
+    byId("measure-submit").disabled = false;
+    if (problem === null) dialog.close(done);
+    else say("measure-error", problem);
   };
-  return modal(dialog, form.querySelector("[name=measure]:checked"));
+  const done = await modal(dialog, form.querySelector("[name=measure]:checked"));
+  asking += 1;
+  return done;
 }
 
 form.addEventListener("change", draw);

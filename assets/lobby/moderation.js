@@ -8,10 +8,12 @@ import { duration, refusalWords, roomTitle, secondsUntil } from "./words.js";
 
 const SLOW = [0, 5, 10, 30, 60, 300];
 const REFRESH_MS = 30_000;
+const SOON_MS = 3_000;
 
 let chat = null;
 let mutes = [];
 let removed = [];
+let soon = null;
 
 export function drawModeration(now) {
   chat = now;
@@ -101,6 +103,15 @@ export async function refresh(now) {
   if (out.status === "fulfilled") removed = out.value;
   else say("moderation-error", out.reason.message);
   now.changed();
+}
+
+// Somebody left, perhaps for that reason. Many may: they count as one.
+export function refreshSoon(now) {
+  if (now.rank === 0) return;
+  soon ??= setTimeout(() => {
+    soon = null;
+    refresh(now);
+  }, SOON_MS);
 }
 
 export async function openMeasures(user) {

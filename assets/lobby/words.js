@@ -48,6 +48,7 @@ export function causeWords({ close, status, code, words }, refusal) {
 }
 
 const REFUSALS = {
+  bad_request: "The server did not understand this.",
   unknown_room: "This room is not open to you.",
   not_in_room: "You are not in this room.",
   full: "There is no more room in there.",

@@ -1,6 +1,8 @@
 //! Passwords are kept as Argon2id hashes. Hashing is slow and takes 19 MiB on purpose, so it runs
 //! beside the async threads, two at a time.
 
+use std::sync::Arc;
+
 use argon2::{
     Argon2,
     password_hash::{self, PasswordHasher, PasswordVerifier, phc::PasswordHash},
@@ -34,8 +36,8 @@ impl From<password_hash::Error> for PasswordError {
 pub struct Passwords {
     /// Compared with when there is no such account, so that the answer takes as long.
     decoy: String,
-    waiting: Semaphore,
-    running: Semaphore,
+    waiting: Arc<Semaphore>,
+    running: Arc<Semaphore>,
 }
 
 impl Passwords {
@@ -43,8 +45,8 @@ impl Passwords {
     pub fn new() -> Result<Self, PasswordError> {
         Ok(Self {
             decoy: Argon2::default().hash_password(b"nobody")?.to_string(),
-            waiting: Semaphore::new(AT_MOST),
-            running: Semaphore::new(AT_ONCE),
+            waiting: Arc::new(Semaphore::new(AT_MOST)),
+            running: Arc::new(Semaphore::new(AT_ONCE)),
         })
     }
 
@@ -84,15 +86,20 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let _place = self
-            .waiting
-            .try_acquire()
+        let waiting = self.waiting.clone();
+        let place = waiting
+            .try_acquire_owned()
             .map_err(|_| PasswordError::Busy)?;
-        let _turn = self
-            .running
-            .acquire()
+        let running = self.running.clone();
+        let turn = running
+            .acquire_owned()
             .await
             .map_err(|_| PasswordError::Busy)?;
+        // They are held until the work is done, also when whoever asked has hung up.
+        let work = move || {
+            let _held = (place, turn);
+            work()
+        };
         spawn_blocking(work)
             .await
             .map_err(|error| PasswordError::Failed(error.to_string()))?

@@ -116,13 +116,17 @@ export class Bouncer {
   /** Rooms that were joined are joined again after each connection, also after "stopped". Waits for the connection. */
   join(room: string): Promise<Joined>;
   leave(room: string): Promise<void>;
+  /** At most 500, by name. */
   rooms(): Promise<{ room: string; members: number }[]>;
   /**
    * Sent again after a lost connection until it is answered; said once, and in order. Rejected with "closed" when the
    * state is or becomes "closed" or "stopped": it may have been said then.
    */
   say(room: string, text: string): Promise<{ seq: number; mid: string; ts: number }>;
-  /** Like `say`. */
+  /**
+   * Like `say`. Where a user is on another node, whispers may overtake each other; and one that was not answered before
+   * the server restarted may be said twice.
+   */
   whisper(user: string, text: string): Promise<{ mid: string; ts: number }>;
   history(room: string, range: { before?: number; after?: number }): Promise<Page>;
   remove(room: string, mid: string): Promise<void>;

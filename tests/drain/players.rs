@@ -101,17 +101,32 @@ fn p10_what_was_sent_before_arrives_before_the_close() {
 
 #[test]
 fn p05_a_revocation_overtakes_a_drain() {
-    let mut game = Game::start();
-    let mut client = game.join("player-1");
-    let entity = game.entity_of("player-1");
-    let draining = game.bouncer.drain(Drain::default());
-    // The game learns of the drain; then the player is told, and before the next tick revoked.
-    game.tick();
-    wait_until(|| draining.report().told == 1);
-    game.bouncer.revoke(user("player-1"));
-    assert_eq!(client.hear(), Heard::Closed(4101, "token_revoked".into()));
-    assert_eq!(finish(&mut game, &draining).told, 1);
-    assert_eq!(game.seen().left, [(entity, DisconnectReason::Draining)]);
+    // On a busy machine the drain's close is on its way before the revocation comes: then that one counts.
+    const TRIES: usize = 20;
+    let overtook = (0..TRIES).any(|_| {
+        let mut game = Game::start();
+        let mut client = game.join("player-1");
+        let entity = game.entity_of("player-1");
+        let draining = game.bouncer.drain(Drain::default());
+        // The game learns of the drain; then the player is told, and before the next tick revoked.
+        game.tick();
+        wait_until(|| draining.report().told == 1);
+        game.bouncer.revoke(user("player-1"));
+        let heard = client.hear();
+        assert_eq!(finish(&mut game, &draining).told, 1);
+        assert_eq!(game.seen().left, [(entity, DisconnectReason::Draining)]);
+        let Heard::Closed(code, reason) = heard else {
+            panic!("{heard:?}");
+        };
+        assert!(
+            [(4101, "token_revoked"), (4000, "draining")]
+                .iter()
+                .any(|(expected, words)| code == *expected && reason.starts_with(words)),
+            "{code} {reason}"
+        );
+        code == 4101
+    });
+    assert!(overtook);
 }
 
 #[test]

@@ -120,17 +120,22 @@ impl<'w> Desk<'w> {
         let connections = players
             .into_iter()
             .filter_map(|player| self.world.get::<Connection>(player));
-        self.send(connections.collect(), told.json(), None);
+        self.send(connections.collect(), told, None);
     }
 
-    fn send(&mut self, group: Group, text: String, asked_by: Option<Entity>) {
-        if !group.is_empty() {
-            self.outgoing.push(Outgoing {
-                group,
-                text,
-                asked_by,
-            });
+    /// How many bytes it has; nothing is written for nobody.
+    fn send(&mut self, group: Group, told: &Told, asked_by: Option<Entity>) -> usize {
+        if group.is_empty() {
+            return 0;
         }
+        let text = told.json();
+        let bytes = text.len();
+        self.outgoing.push(Outgoing {
+            group,
+            text,
+            asked_by,
+        });
+        bytes
     }
 
     /// Tells all sessions of a user.
@@ -142,7 +147,7 @@ impl<'w> Desk<'w> {
     /// Tells everybody who is in a room now.
     pub fn tell_room(&mut self, room: Entity, told: &Told) {
         let group = self.group(room);
-        self.send(group, told.json(), None);
+        self.send(group, told, None);
     }
 
     fn group(&mut self, room: Entity) -> Group {
@@ -177,13 +182,12 @@ impl<'w> Desk<'w> {
     pub fn reply(&mut self, player: Entity, told: &Told) {
         let connection = self.world.get::<Connection>(player);
         let group: Group = connection.into_iter().collect();
-        let text = told.json();
+        let bytes = self.send(group, told, Some(player));
         if let Some(user) = self.world.get::<User>(player).cloned()
             && let Ok(mut person) = self.person(&user)
         {
-            person.answers.spend(text.len());
+            person.answers.spend(bytes);
         }
-        self.send(group, text, Some(player));
     }
 
     /// Too many errors end the connection.

@@ -20,7 +20,7 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
         .run())
 }
 
-fn greet(joined: On<Add, User>, users: Query<&User>, mut outbox: Outbox) {
+fn greet(joined: On<Add<User>>, users: Query<&User>, mut outbox: Outbox) {
     if let Ok(user) = users.get(joined.entity) {
         outbox.broadcast(format!("{} joined", user.name()));
     }

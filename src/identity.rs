@@ -126,7 +126,7 @@ impl fmt::Debug for UserId {
 /// The verified identity of a player. An entity has it only after admission, and it cannot be
 /// changed afterwards: the component is immutable.
 ///
-/// `On<Add, User>` is the signal that somebody joined.
+/// `On<Add<User>>` is the signal that somebody joined.
 ///
 /// ```
 /// use bevy_bouncer::User;
@@ -252,7 +252,7 @@ pub(crate) type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
 /// What an [`Authenticator`](crate::Authenticator) answers about a request that it accepts.
 ///
 /// Carries the [`User`], what is known about the token, and any components of the game's own, which
-/// are inserted *before* [`User`], so that observers of `On<Add, User>` see them.
+/// are inserted *before* [`User`], so that observers of `On<Add<User>>` see them.
 ///
 /// ```
 /// use bevy_bouncer::{Admission, User};

@@ -30,14 +30,14 @@
 //! # Players are entities
 //!
 //! A player who was let in is an entity with [`User`] (who it is), [`Connection`] (where it comes from)
-//! and a `Name`. `On<Add, User>` tells that somebody joined, [`Disconnected`] that somebody left, once
+//! and a `Name`. `On<Add<User>>` tells that somebody joined, [`Disconnected`] that somebody left, once
 //! for each. An observer of [`Arriving`] can keep somebody out, and the client reads why.
 //!
 //! ```
 //! use bevy_bouncer::prelude::*;
 //! use bevy_ecs::prelude::*;
 //!
-//! fn greet(joined: On<Add, User>, users: Query<&User>, mut outbox: Outbox) {
+//! fn greet(joined: On<Add<User>>, users: Query<&User>, mut outbox: Outbox) {
 //!     if let Ok(user) = users.get(joined.entity) {
 //!         outbox.broadcast(format!("{} joined", user.name()));
 //!     }

@@ -144,7 +144,7 @@ impl InRooms {
 
 /// A room has another door, or another name.
 pub(super) fn check_again(
-    inserted: On<Insert, Room>,
+    inserted: On<Insert<Room>>,
     mut rooms: Query<(&Room, &mut RoomMembers)>,
     mut players: Query<(&User, &mut InRooms)>,
     mut untold: ResMut<Untold>,
@@ -175,7 +175,7 @@ pub(super) fn check_again(
 
 /// Whoever leaves the server leaves its rooms.
 pub(super) fn leave_all(
-    left: On<Remove, InRooms>,
+    left: On<Remove<InRooms>>,
     players: Query<&InRooms>,
     mut rooms: Query<&mut RoomMembers>,
     mut untold: ResMut<Untold>,

@@ -98,7 +98,7 @@ fn tell_presence(desk: &mut Desk, entity: Entity) {
 
 /// A room is no more.
 pub(super) fn close(
-    removed: On<Remove, Room>,
+    removed: On<Remove<Room>>,
     mut rooms: Query<(&Room, &mut RoomMembers, &mut RoomHistory)>,
     mut players: Query<&mut InRooms>,
     mut past: ResMut<Past>,

@@ -140,7 +140,7 @@ pub(super) struct RoomIndex(pub BTreeMap<Arc<str>, Entity>);
 
 /// A room is open: it can be found, and has what was said in it before.
 pub(super) fn open(
-    inserted: On<Insert, Room>,
+    inserted: On<Insert<Room>>,
     mut rooms: Query<(&Room, &mut RoomHistory)>,
     mut index: ResMut<RoomIndex>,
     mut past: ResMut<Past>,
@@ -169,7 +169,7 @@ pub(super) fn open(
 
 /// A room has another name, or is no more: it cannot be found.
 pub(super) fn hide(
-    discarded: On<Discard, Room>,
+    discarded: On<Discard<Room>>,
     rooms: Query<&Room>,
     mut index: ResMut<RoomIndex>,
 ) {

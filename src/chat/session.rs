@@ -26,7 +26,7 @@ use crate::{
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) fn hello(
-    joined: On<Add, User>,
+    joined: On<Add<User>>,
     players: Query<(&User, &Connection)>,
     mut greeter: Greeter,
     outbox: Outbox,
@@ -119,7 +119,7 @@ fn limits(options: &ChatOptions) -> Limits {
 
 /// Another name or other roles: some rooms may not be for this player any more.
 pub(super) fn changed(
-    changed: On<Insert, User>,
+    changed: On<Insert<User>>,
     mut players: Query<(&User, &mut InRooms)>,
     mut rooms: Query<(&Room, &mut RoomMembers)>,
     mut people: ResMut<People>,

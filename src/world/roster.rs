@@ -125,7 +125,7 @@ pub(crate) fn on_disconnect(
 /// The game despawned a player, or took the connection off it: the same as a kick. When a player left
 /// in another way, the roster does not know it any more or has told it, and nothing happens.
 pub(crate) fn on_remove(
-    removed: On<Remove, Connection>,
+    removed: On<Remove<Connection>>,
     connections: Query<&Connection>,
     mut commands: Commands,
 ) {

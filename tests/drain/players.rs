@@ -136,7 +136,7 @@ fn p04_everyone_leaves_once_when_a_drain_a_revocation_and_a_kick_come_together()
         let mut game = Game::start();
         let despawned = Arc::new(AtomicUsize::new(0));
         let count = despawned.clone();
-        game.app.add_observer(move |_: On<Remove, User>| {
+        game.app.add_observer(move |_: On<Remove<User>>| {
             count.fetch_add(1, Ordering::Relaxed);
         });
         let mut clients = crowd(&mut game, PLAYERS);

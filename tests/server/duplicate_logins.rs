@@ -13,7 +13,7 @@ fn kick_old_replaces_with_4409_before_the_new_one_joins() {
     game.app
         .init_resource::<Order>()
         .add_observer(|_: On<Disconnected>, mut order: ResMut<Order>| order.0.push("left"))
-        .add_observer(|_: On<Add, User>, mut order: ResMut<Order>| order.0.push("joined"));
+        .add_observer(|_: On<Add<User>>, mut order: ResMut<Order>| order.0.push("joined"));
     let mut old = game.join("player-1");
     let first = game.entity_of("player-1");
     let mut new = game.join("player-1");
@@ -139,7 +139,7 @@ fn there_are_never_two_of_a_user_who_comes_back_at_once() {
     struct Most(usize);
     let mut game = Game::limited(|limits| limits.replacements_per_minute = 1000);
     game.app.init_resource::<Most>().add_observer(
-        |_: On<Add, User>, players: Res<Players>, mut most: ResMut<Most>| {
+        |_: On<Add<User>>, players: Res<Players>, mut most: ResMut<Most>| {
             most.0 = most.0.max(players.of(&user("player-1")).len());
         },
     );

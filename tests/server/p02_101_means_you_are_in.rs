@@ -71,7 +71,7 @@ fn p02_components_of_the_game_are_there_before_the_user() {
 
     let mut game = Game::open(BouncerPlugin::bind(config(), Guests).unwrap());
     game.app.init_resource::<Found>().add_observer(
-        |joined: On<Add, User>, guilds: Query<&Guild>, mut found: ResMut<Found>| {
+        |joined: On<Add<User>>, guilds: Query<&Guild>, mut found: ResMut<Found>| {
             found.0 = guilds.get(joined.entity).ok().map(|guild| guild.0);
         },
     );
@@ -112,7 +112,7 @@ fn p02_an_observer_may_despawn_a_player_who_is_not_complete_yet() {
     }
     let mut game = Game::open(BouncerPlugin::bind(config(), Guests).unwrap());
     game.app
-        .add_observer(|added: On<Add, Guild>, mut commands: Commands| {
+        .add_observer(|added: On<Add<Guild>>, mut commands: Commands| {
             commands.entity(added.entity).despawn();
         });
     let _ = game.connect("anything");

@@ -22,7 +22,7 @@ fn leaves_once(
     let mut game = Game::limited(limits);
     game.app
         .init_resource::<Despawned>()
-        .add_observer(|gone: On<Remove, User>, mut despawned: ResMut<Despawned>| {
+        .add_observer(|gone: On<Remove<User>>, mut despawned: ResMut<Despawned>| {
             despawned.0.push(gone.entity);
         })
         .add_observer(|left: On<Disconnected>| assert_eq!(left.user.id().as_str(), "player-1"));

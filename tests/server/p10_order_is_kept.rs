@@ -136,7 +136,7 @@ fn p10_a_disconnect_comes_between_what_was_sent_before_and_after() {
 fn p10_who_joins_gets_what_is_sent_from_then_on() {
     let mut game = Game::start();
     game.app.add_observer(
-        |joined: On<Add, User>, users: Query<&User>, mut outbox: Outbox| {
+        |joined: On<Add<User>>, users: Query<&User>, mut outbox: Outbox| {
             let name = users.get(joined.entity).unwrap().id().to_string();
             outbox.send(joined.entity, "welcome");
             outbox.broadcast(format!("{name} joined"));

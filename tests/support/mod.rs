@@ -167,13 +167,13 @@ impl Game {
         app.init_resource::<Seen>()
             .add_plugins(door)
             .add_observer(
-                |joined: On<Add, User>, users: Query<&User>, mut seen: ResMut<Seen>| {
+                |joined: On<Add<User>>, users: Query<&User>, mut seen: ResMut<Seen>| {
                     let id = users.get(joined.entity).unwrap().id().to_string();
                     seen.joined.push((joined.entity, id));
                     seen.hooks += 1;
                 },
             )
-            .add_observer(|_: On<Add, Connection>, mut seen: ResMut<Seen>| seen.hooks += 1)
+            .add_observer(|_: On<Add<Connection>>, mut seen: ResMut<Seen>| seen.hooks += 1)
             .add_observer(|_: On<Arriving>, mut seen: ResMut<Seen>| seen.arriving += 1)
             .add_observer(|left: On<Disconnected>, mut seen: ResMut<Seen>| {
                 seen.left.push((left.entity, left.reason));

@@ -1,0 +1,1 @@
+//! Chat for game servers with bevy_bouncer.

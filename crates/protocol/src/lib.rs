@@ -1,0 +1,1 @@
+//! What both ends of bevy_bouncer agree on.

@@ -1,0 +1,3 @@
+//! `bouncer`, the operator's server.
+
+fn main() {}

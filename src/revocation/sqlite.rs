@@ -6,8 +6,8 @@ use sqlx::SqlitePool;
 
 use super::{Revocation, RevocationKind, RevocationStore, StoreError, StoreFuture, Subject};
 use crate::{
-    identity::{UserId, unix_now},
-    util::{OpenError, sqlite},
+    identity::UserId,
+    util::{OpenError, sqlite, unix_now},
 };
 
 /// One row for each shape of entry that a subject can have.

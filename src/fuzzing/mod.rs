@@ -18,7 +18,6 @@ use crate::{
     },
 };
 
-pub mod chat;
 pub mod session;
 
 /// A request head that was taken.

@@ -288,12 +288,34 @@ fn a_file_that_is_no_database_is_a_clear_error() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_for_its_owner_only_and_the_mode_of_an_old_one_stays() {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = file(&folder);
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let beside = |ending: &str| PathBuf::from(format!("{}{ending}", file.display()));
+    let store = SqliteRevocations::open(&file).unwrap();
+    runtime().block_on(async {
+        store.put(&Revocation::user(id("ann"))).await.unwrap();
+    });
+    assert_eq!(mode(&file), 0o600);
+    assert_eq!(mode(&beside("-wal")), 0o600);
+    assert_eq!(mode(&beside("-shm")), 0o600);
+    drop(store);
+    std::fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    SqliteRevocations::open(&file).unwrap();
+    assert_eq!(mode(&file), 0o640);
+}
+
 #[test]
 fn a_folder_that_is_not_there_is_a_clear_error() {
     let folder = TempDir::new().unwrap();
     for words in errors_of(&folder.path().join("missing").join("file.db")) {
         assert!(
-            words.contains("unable to open") && words.contains("file.db"),
+            words.contains("cannot create") && words.contains("file.db"),
             "{words}"
         );
     }

@@ -7,7 +7,7 @@ use sqlx::SqlitePool;
 use super::{Revocation, RevocationKind, RevocationStore, StoreError, StoreFuture, Subject};
 use crate::{
     identity::UserId,
-    util::{OpenError, sqlite, unix_now},
+    util::{SqliteError, SqliteFile, sqlite, unix_now},
 };
 
 /// One row for each shape of entry that a subject can have.
@@ -83,7 +83,8 @@ impl SqliteRevocations {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn connect(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let pool = sqlite::connect(path.as_ref(), SCHEMA, &[LOAD, PUT, REMOVE, EXPIRE]).await?;
+        let file = SqliteFile::connect(path, SCHEMA, &[LOAD, PUT, REMOVE, EXPIRE]).await?;
+        let pool = file.pool().clone();
         Ok(Self { pool })
     }
 
@@ -188,8 +189,8 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-impl From<OpenError> for StoreError {
-    fn from(error: OpenError) -> Self {
+impl From<SqliteError> for StoreError {
+    fn from(error: SqliteError) -> Self {
         Self::Failed(error.to_string())
     }
 }

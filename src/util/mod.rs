@@ -18,4 +18,4 @@ pub(crate) use lock::MutexGuard;
 pub(crate) use lock::{Mutex, lock};
 pub(crate) use short_lived::{Digest, ShortLived};
 #[cfg(feature = "sqlite")]
-pub(crate) use sqlite::OpenError;
+pub use sqlite::{SqliteError, SqliteFile};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bevy_bouncer::chat::*;
+use bevy_bouncer_chat::*;
 use serde_json::json;
 
 use crate::{support::*, talker::*};

@@ -16,7 +16,7 @@ use super::{
     later::{Done, Later},
     speak::Utterance,
 };
-use crate::{User, UserId};
+use bevy_bouncer::{User, UserId};
 
 /// What the filter is asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub type FilterFuture<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 /// their order.
 ///
 /// ```
-/// use bevy_bouncer::chat::{ChatFilter, ChatOptions, ChatPlugin, Draft, FilterFuture, Verdict};
+/// use bevy_bouncer_chat::{ChatFilter, ChatOptions, ChatPlugin, Draft, FilterFuture, Verdict};
 ///
 /// struct Polite;
 ///

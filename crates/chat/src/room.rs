@@ -17,7 +17,7 @@ use super::{
     protocol::ROOM_BYTES,
     told::{ShownRules, milliseconds},
 };
-use crate::{User, UserId};
+use bevy_bouncer::{User, UserId};
 
 /// Who may do what in a room. Asked once for each join, message and read; it must answer at once.
 pub trait RoomAccess: Send + Sync + 'static {
@@ -73,7 +73,7 @@ impl RoomAccess for Invited {
 /// 64 bytes; the log says so.
 ///
 /// ```
-/// use bevy_bouncer::chat::{ByRole, Room};
+/// use bevy_bouncer_chat::{ByRole, Room};
 /// use bevy_ecs::prelude::*;
 ///
 /// fn open_rooms(mut commands: Commands) {

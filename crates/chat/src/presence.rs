@@ -15,7 +15,7 @@ use super::{
     speak::{Teller, say},
     told::Told,
 };
-use crate::Outbox;
+use bevy_bouncer::Outbox;
 
 /// Rooms whose members have to hear who came and who left.
 #[derive(Resource, Default)]

@@ -21,7 +21,7 @@ use super::{
     text,
     told::{Ack, Told, unix_milliseconds},
 };
-use crate::{User, UserId};
+use bevy_bouncer::{User, UserId};
 
 /// Something that somebody may say, unless the filter thinks otherwise.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ use super::{
     rank::rank_of,
     told::{Ack, unix_milliseconds},
 };
-use crate::{User, UserId};
+use bevy_bouncer::{User, UserId};
 
 /// Within this time, [`ChatOptions::errors`] are too many.
 const ERRORS_WITHIN: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
-//! What a client says to the chat, and what it writes.
+//! What the fuzz targets in `fuzz/` need of this crate's inside, as plain data. Compiled for them only.
 
-use crate::chat::{fuzzing as chat, fuzzing::Op};
+use crate::{protocol, protocol::Op, text};
 
 /// One message of a client, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Request {
 
 /// Reads a message of a client. The request's name comes with whether it is the chat's.
 pub fn read(text: &str) -> Request {
-    let asked = chat::parse(text);
+    let asked = protocol::parse(text);
     let op = match asked.what {
         Ok(Op::Chat(request)) => Ok((format!("{request:?}"), true)),
         Ok(Op::Other(name, _)) => Ok((name, false)),
@@ -24,10 +24,10 @@ pub fn read(text: &str) -> Request {
 
 /// Checks what somebody wrote, of at most so many characters.
 pub fn check(text: &str, most: usize) -> Result<&str, &'static str> {
-    chat::check(text, most).map_err(|code| code.as_str())
+    text::check(text, most).map_err(|code| code.as_str())
 }
 
 /// The names of the chat's requests.
 pub fn ops() -> &'static [&'static str] {
-    chat::OPS
+    protocol::OPS
 }

@@ -12,7 +12,7 @@ use super::{
     protocol::{Asked, Op, Request, parse},
     relay, session, speak, visit,
 };
-use crate::{ClientFrame, Outbox, User};
+use bevy_bouncer::{ClientFrame, Outbox, User};
 
 /// Answers everything that has come. Binary messages are the game's.
 pub(super) fn receive(

@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error_code::ErrorCode;
-use crate::UserId;
+use bevy_bouncer::UserId;
 
-/// The name of the subprotocol, for [`BouncerConfig::subprotocols`](crate::BouncerConfig).
+/// The name of the subprotocol, for [`BouncerConfig::subprotocols`](bevy_bouncer::BouncerConfig).
 pub const SUBPROTOCOL: &str = "bouncer.v1";
 /// Longest id that a client gives to what it sends, in bytes.
 const ID_BYTES: usize = 64;

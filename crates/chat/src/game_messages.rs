@@ -13,7 +13,7 @@ use super::{
     protocol::OPS,
     told::Ack,
 };
-use crate::{Group, Outbox};
+use bevy_bouncer::{Group, Outbox};
 
 /// A message of the game's own from a client: `{"op": …, "d": …}` with a name that
 /// [`add_client_message`](ClientMessageApp::add_client_message) made known.
@@ -32,7 +32,7 @@ pub trait ClientMessageApp {
     ///
     /// ```
     /// use bevy_app::prelude::*;
-    /// use bevy_bouncer::chat::{ClientMessageApp, FromPlayer};
+    /// use bevy_bouncer_chat::{ClientMessageApp, FromPlayer};
     /// use bevy_ecs::prelude::*;
     ///
     /// #[derive(serde::Deserialize)]
@@ -103,7 +103,8 @@ where
 /// A message of the game's own to clients, which read `{"op": OP, "d": …}`.
 ///
 /// ```
-/// use bevy_bouncer::{Outbox, chat::{ServerMessage, TypedOutbox}};
+/// use bevy_bouncer::Outbox;
+/// use bevy_bouncer_chat::{ServerMessage, TypedOutbox};
 ///
 /// #[derive(serde::Serialize)]
 /// struct State { tick: u64 }

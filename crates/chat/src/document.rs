@@ -11,7 +11,7 @@ use super::{
     told::Told,
 };
 
-const DOCUMENT: &str = include_str!("../../assets/PROTOCOL.md");
+const DOCUMENT: &str = include_str!("../../../assets/PROTOCOL.md");
 /// Every message of the server, as serde names them.
 const TOLD: &[&str] = &[
     "hello",

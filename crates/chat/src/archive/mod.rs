@@ -26,7 +26,7 @@ use super::{
     protocol::Body,
     told::{Ack, ChatMessage, Speaker},
 };
-use crate::UserId;
+use bevy_bouncer::UserId;
 
 /// The archive failed; the words are for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -17,7 +17,7 @@ use super::{
     room::{LONGEST_PAUSE, RoomRules},
     told::{Ack, ListedMute, Told, milliseconds, unix_milliseconds},
 };
-use crate::{Bouncer, Cluster, Receipt, Revocation, Subject, UserId};
+use bevy_bouncer::{Bouncer, Cluster, Receipt, Revocation, Subject, UserId};
 
 /// Where the audit lines go.
 const AUDIT: &str = "bevy_bouncer::audit";

@@ -2,7 +2,7 @@
 //!
 //! Each node has its own numbers and its own epoch, so a client that comes to another node begins anew, and
 //! knows messages again by their names. Messages between nodes can be lost, as
-//! [`Cluster::publish`](crate::Cluster::publish) says.
+//! [`Cluster::publish`](bevy_bouncer::Cluster::publish) says.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use super::{
     speak::{self, Place, check_silence},
     told::{Ack, Speaker, Told, milliseconds},
 };
-use crate::{Audience, Cluster, ClusterFrame, Outbox, User, UserId};
+use bevy_bouncer::{Audience, Cluster, ClusterFrame, Outbox, User, UserId};
 
 /// Where the nodes tell each other. Nothing that a player sends gets there, whatever the game passes on.
 const CHANNEL: &str = "bevy_bouncer.chat";

@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 
 use super::{error_code::Denied, protocol::Body, rank::rank_of};
-use crate::{User, UserId};
+use bevy_bouncer::{User, UserId};
 
 /// A message of the server. Optional members are left out where there is nothing to say.
 #[derive(Debug, Clone, Serialize)]

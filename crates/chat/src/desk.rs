@@ -16,7 +16,9 @@ use super::{
     room::{Room, RoomIndex},
     told::{Ack, Told},
 };
-use crate::{Connection, Disconnect, DisconnectReason, Group, Outbox, Players, User, UserId};
+use bevy_bouncer::{
+    Connection, Disconnect, DisconnectReason, Group, Outbox, Players, User, UserId,
+};
 
 /// The answers of one tick, in their order.
 pub(super) struct Desk<'w> {

@@ -12,11 +12,8 @@ use std::{
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::{ArchiveError, ArchiveFuture, ChatArchive, ChatRecord, Kept, KeptMessage, KeptMute};
-use crate::{
-    UserId,
-    chat::told::unix_milliseconds,
-    util::{OpenError, sqlite},
-};
+use crate::told::unix_milliseconds;
+use bevy_bouncer::{SqliteError, SqliteFile, UserId};
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS chat_messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -77,7 +74,7 @@ const FORGET_AFTER: u64 = 1000;
 /// lose the last of it. An ordinary end of the app waits up to a second for it.
 ///
 /// ```no_run
-/// use bevy_bouncer::chat::{ChatOptions, ChatPlugin, SqliteChat};
+/// use bevy_bouncer_chat::{ChatOptions, ChatPlugin, SqliteChat};
 ///
 /// # fn chat() -> Result<ChatPlugin, Box<dyn std::error::Error>> {
 /// let chat = ChatPlugin::new(ChatOptions::default())?.archive(SqliteChat::open("chat.db")?)?;
@@ -122,7 +119,7 @@ impl SqliteChat {
         let needed = &[
             FORGET, MESSAGES, MUTES, SAY, TRIM, DELETE, MUTE, UNMUTE, EXPIRE,
         ];
-        let pool = sqlite::block_on(sqlite::connect(path.as_ref(), SCHEMA, needed))??;
+        let pool = SqliteFile::open(path, SCHEMA, needed)?.pool().clone();
         let limits = Arc::new(Limits {
             rooms: AtomicI64::new(i64::MAX),
             messages: AtomicI64::new(i64::MAX),
@@ -281,8 +278,8 @@ impl From<sqlx::Error> for ArchiveError {
     }
 }
 
-impl From<OpenError> for ArchiveError {
-    fn from(error: OpenError) -> Self {
+impl From<SqliteError> for ArchiveError {
+    fn from(error: SqliteError) -> Self {
         Self(error.to_string())
     }
 }

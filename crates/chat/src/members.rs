@@ -13,7 +13,7 @@ use super::{
     room::Room,
     told::{Member, Told},
 };
-use crate::{Group, Outbox, User, UserId};
+use bevy_bouncer::{Group, Outbox, User, UserId};
 
 /// Members of one message, so that it fits any queue.
 pub(super) const MEMBERS_SHOWN: usize = 500;

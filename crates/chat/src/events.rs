@@ -3,13 +3,13 @@
 use bevy_ecs::prelude::*;
 
 use super::people::MutedIn;
-use crate::{User, UserId};
+use bevy_bouncer::{User, UserId};
 
 /// Somebody is about to say something in a room: it has passed all rules. Observe it to change the words,
 /// or to stop them.
 ///
 /// ```
-/// use bevy_bouncer::chat::Speaking;
+/// use bevy_bouncer_chat::Speaking;
 /// use bevy_ecs::prelude::*;
 ///
 /// fn be_nice(mut speaking: On<Speaking>) {
@@ -75,7 +75,7 @@ pub struct Spoken {
 /// Has the game itself, or somebody who is no player, say something in a room.
 ///
 /// ```
-/// use bevy_bouncer::chat::{Announcement, Room};
+/// use bevy_bouncer_chat::{Announcement, Room};
 /// use bevy_ecs::prelude::*;
 ///
 /// fn dawn(rooms: Query<Entity, With<Room>>, mut announcements: MessageWriter<Announcement>) {

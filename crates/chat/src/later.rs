@@ -12,7 +12,7 @@ use super::{
     relay::Whisper,
     told::Ack,
 };
-use crate::UserId;
+use bevy_bouncer::UserId;
 
 /// Answers that wait for the frame. Tasks wait for room.
 const ROOM: usize = 1024;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::filter::FilterFailure;
-use crate::ConfigError;
+use bevy_bouncer::ConfigError;
 
 /// Every limit of the chat, with its default.
 ///
 /// ```
-/// use bevy_bouncer::chat::ChatOptions;
+/// use bevy_bouncer_chat::ChatOptions;
 ///
 /// let options = ChatOptions { text_length: 200, ..Default::default() };
 /// # assert!(options.validate().is_ok());

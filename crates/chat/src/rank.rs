@@ -1,6 +1,6 @@
 //! Who is above whom.
 
-use crate::User;
+use bevy_bouncer::User;
 
 /// The highest rank.
 pub(super) const ADMIN: u8 = 2;

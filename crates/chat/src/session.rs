@@ -17,7 +17,7 @@ use super::{
     room::Room,
     told::{Ack, Limits, Reconnect, SelfUser, Told, milliseconds},
 };
-use crate::{
+use bevy_bouncer::{
     Bouncer, Connection, Credential, LinkRestored, Outbox, Players, Refusal, RefusalKind,
     TokenExpiring, User, UserId,
 };

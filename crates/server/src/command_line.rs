@@ -29,7 +29,7 @@ pub enum Command {
     Serve,
     /// Prints a token for trying things out. Needs `auth.secret_env` in the configuration.
     Token(Token),
-    /// Checks the configuration with its files, keys, secrets and addresses, without serving.
+    /// Checks the configuration with its files, keys and secrets. Nothing is served, fetched or written.
     CheckConfig,
     /// Prints a configuration file with all keys and their defaults.
     DefaultConfig,

@@ -85,3 +85,20 @@ fn the_defaults_that_it_shows_are_true() {
     assert_eq!(cluster.key_prefix.as_deref(), Some("bevy_bouncer:"));
     assert!(!shown.admin.unwrap().allow_plaintext);
 }
+
+#[test]
+fn the_guide_shows_what_is_in_force() {
+    let guide = include_str!("../../../../docs/server.md");
+    let (_, block) = guide.split_once("```toml\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let in_force = |text: &str| -> Vec<String> {
+        let lines = text
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines.map(str::to_owned).collect()
+    };
+    let mut file = in_force(DEFAULT);
+    // Sections that only show defaults are left out.
+    file.retain(|line| line != "[drain]" && line != "[limits]");
+    assert_eq!(in_force(block), file);
+}

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use bevy_bouncer::{ClusterOptions, Drain, Limits};
+use bevy_bouncer::{ClusterOptions, Drain, Limits, RemoteKeyOptions};
 
-use crate::{accepted::parse, keys};
+use crate::{accepted::parse, config::tokens::KeySource, keys};
 
 const PAGE: &str = include_str!("../../../../docs/configuration.md");
 
@@ -85,6 +85,13 @@ fn its_defaults_are_true() {
     assert_eq!(limits.door.limits, Limits::default());
     let drain = parse(&format!("{LEAST}{}", section("drain"))).unwrap();
     assert_eq!(drain.drain, Drain::default());
+    let by_url = "jwks_url = \"https://a.example\"";
+    let auth = format!("[auth]\n{by_url}\n{}", section("auth.remote_keys"));
+    let keys = LEAST.replace("auth = { secret_env = \"A\" }\n", "");
+    let KeySource::JwksUrl(_, options) = parse(&format!("{keys}{auth}")).unwrap().tokens.key else {
+        panic!("a key set by its URL")
+    };
+    assert_eq!(options, RemoteKeyOptions::default());
     let redis = "redis_url = \"redis://a\"\nnode = \"a\"\n";
     let cluster = parse(&format!("{LEAST}{}{redis}", section("cluster"))).unwrap();
     assert_eq!(cluster.cluster.unwrap().options, ClusterOptions::named("a"));

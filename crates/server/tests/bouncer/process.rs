@@ -107,7 +107,7 @@ impl Folder {
         self.start_with(level, &[])
     }
 
-    /// The same with these environment variables.
+    /// Starts the server with these environment variables as well.
     pub fn start_with(&self, level: &str, variables: &[(&str, &str)]) -> Bouncer {
         let file = self.path("server.toml");
         let arguments = ["--config", file.to_str().unwrap()];
@@ -115,7 +115,7 @@ impl Folder {
         self.start_by(&arguments, &variables)
     }
 
-    /// The same with just these arguments.
+    /// Starts the server with just these arguments.
     pub fn start_by(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Bouncer {
         let mut child = self
             .command()
@@ -184,7 +184,7 @@ impl Bouncer {
         self.join_as_requested(&format!("Bearer {token}"), Some("game.v1"))
     }
 
-    /// The same with these header values.
+    /// Comes in with these header values, or says with which status that was refused.
     pub fn join_as_requested(
         &self,
         authorization: &str,

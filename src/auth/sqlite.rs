@@ -140,7 +140,7 @@ impl UserDirectory for SqliteDirectory {
 
 impl From<sqlx::Error> for DirectoryError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(sqlite::words(&error))
     }
 }
 

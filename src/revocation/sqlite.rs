@@ -184,7 +184,7 @@ fn entry(
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(sqlite::words(&error))
     }
 }
 

@@ -185,7 +185,7 @@ fn entry(
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(SqliteFile::describe(&error))
     }
 }
 

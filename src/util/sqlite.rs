@@ -4,7 +4,7 @@
 use std::{fs::OpenOptions, future::Future, io, path::Path, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, SqlitePool,
+    AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use thiserror::Error;
@@ -29,7 +29,7 @@ pub enum SqliteError {
     },
     /// The file cannot be opened, is locked by another process, is not a database, or has tables of another
     /// shape.
-    #[error("cannot open {path}: {cause}")]
+    #[error("cannot open {path}: {}", SqliteFile::describe(.cause))]
     Open {
         /// The file.
         path: String,
@@ -101,6 +101,21 @@ impl SqliteFile {
     pub fn pool(&self) -> &SqlitePool {
         &self.pool
     }
+
+    /// Puts an error into words for the operator. A lock that another process holds shows itself in two ways:
+    /// SQLite gives up, or all connections of the pool wait for it. Both read as a locked file.
+    pub fn describe(error: &sqlx::Error) -> String {
+        match error {
+            sqlx::Error::Database(cause) if is_busy(cause.code().as_deref()) => {
+                "the file is locked by another process".to_owned()
+            }
+            sqlx::Error::PoolTimedOut => format!(
+                "the file is locked by another process, or its disk is too slow: nothing was done for {} s",
+                ACQUIRE_TIMEOUT.as_secs()
+            ),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// Creates the file when it is missing, so that only its owner can read it.
@@ -135,30 +150,43 @@ async fn connect(
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT);
-    let pool = SqlitePoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options)
+    // Without the pool, whose time-out can be over before SQLite says that the file is locked: SQLite counts
+    // the naps that it meant to take, and on a busy machine each of them takes longer.
+    let mut connection = options.connect().await.map_err(failed)?;
+    prepare(&mut connection, schema, needed)
         .await
         .map_err(failed)?;
-    sqlx::query(schema).execute(&pool).await.map_err(failed)?;
+    connection.close().await.map_err(failed)?;
+    Ok(SqlitePoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options))
+}
+
+async fn prepare(
+    connection: &mut SqliteConnection,
+    schema: &'static str,
+    needed: &[&'static str],
+) -> Result<(), sqlx::Error> {
+    sqlx::query(schema).execute(&mut *connection).await?;
     for statement in needed {
         // Safe: every one is a constant of the program, and explaining does not run it.
         sqlx::query(AssertSqlSafe(format!("EXPLAIN {statement}")))
-            .execute(&pool)
-            .await
-            .map_err(failed)?;
+            .execute(&mut *connection)
+            .await?;
     }
     // Taking the lock for a moment tells now, and not at the first write, that somebody else has it.
-    let mut connection = pool.acquire().await.map_err(failed)?;
     for statement in ["BEGIN IMMEDIATE", "ROLLBACK"] {
-        sqlx::query(statement)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+        sqlx::query(statement).execute(&mut *connection).await?;
     }
-    drop(connection);
-    Ok(pool)
+    Ok(())
+}
+
+/// Whether this is SQLite's `SQLITE_BUSY`, or one of its extended codes, which have it in their lowest byte.
+fn is_busy(code: Option<&str>) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    let code = code.and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 /// Waits for `future` on a short-lived runtime, for callers that are not async.

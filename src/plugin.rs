@@ -22,7 +22,7 @@ use crate::{
     auth::{AuthLimiter, Authenticator, Tickets},
     bridge::{Command, GameEnd, NetworkEnd, Notice, bridge},
     cluster::{self, Backplane, BackplaneError, ClusterFrame, ClusterOptions, ControlLog, Node},
-    config::{BouncerConfig, ConfigError},
+    config::{BouncerConfig, Checked, ConfigError},
     door::{Door, listener},
     registry::Registry,
     revocation::{JournalWriter, MemoryRevocations, RevocationStore, StoreError},
@@ -104,6 +104,7 @@ pub struct BouncerPlugin {
 
 /// What only one app can have.
 struct Opening {
+    checked: Checked,
     listener: TcpListener,
     network: NetworkEnd,
     game: GameEnd,
@@ -121,7 +122,8 @@ impl BouncerPlugin {
         config: BouncerConfig,
         authenticator: impl Authenticator,
     ) -> Result<Self, BouncerError> {
-        let address = config.validate()?;
+        let checked = config.checked()?;
+        let address = checked.address;
         #[cfg(feature = "tls")]
         let tls = config
             .tls
@@ -152,6 +154,7 @@ impl BouncerPlugin {
             server: Arc::new(server),
             writer: Arc::new(MemoryRevocations),
             opening: Mutex::new(Some(Opening {
+                checked,
                 listener,
                 network,
                 game,
@@ -244,6 +247,7 @@ impl Plugin for BouncerPlugin {
             });
         }
         let Opening {
+            checked,
             listener,
             network,
             game,
@@ -289,12 +293,11 @@ impl Plugin for BouncerPlugin {
             let cluster = Cluster::new(node.clone(), self.bouncer());
             (cluster, Arrived { frames, per_tick })
         });
-        let door = Door::new(self.server.clone(), network);
-        let (listener, door) = match (opened, door) {
-            (Ok(listener), Ok(door)) => (listener, door),
-            (Err(error), _) => return fail(app, error),
-            (_, Err(error)) => return fail(app, error),
+        let listener = match opened {
+            Ok(listener) => listener,
+            Err(error) => return fail(app, error),
         };
+        let door = Door::new(self.server.clone(), network, checked);
         runtime.spawn(recheck::run(self.server.clone()));
         runtime.spawn(drain::run(self.server.clone()));
         runtime.spawn(fanout::run(ticks, limits.fan_out_shards));

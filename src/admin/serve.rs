@@ -27,7 +27,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// For the rest of a request that was answered before its end.
 const LINGER_TIMEOUT: Duration = Duration::from_millis(250);
-/// The same in bytes.
+/// Most bytes of such a rest.
 const LINGER_BYTES: u64 = 256 * 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(1);

@@ -10,6 +10,8 @@ use jsonwebtoken::{AlgorithmFamily, crypto};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+#[cfg(feature = "jwks-url")]
+use super::remote_keys::RemoteKeys;
 use super::request::HandshakeRequest;
 use super::{
     Authenticator,
@@ -19,6 +21,8 @@ use super::{
     refused_tokens::RefusedTokens,
     rules::{Rejected, TokenRules, Unverified},
 };
+#[cfg(feature = "jwks-url")]
+use crate::config::ConfigError;
 use crate::{
     config::Limits,
     identity::{Admission, DisconnectReason, Refusal, User},
@@ -108,8 +112,8 @@ impl JwtAuthenticator {
     /// # Errors
     /// [`ConfigError`](crate::ConfigError) about `jwks_url`.
     #[cfg(feature = "jwks-url")]
-    pub fn jwks_url(url: &str) -> Result<Self, crate::config::ConfigError> {
-        crate::auth::RemoteKeys::jwks_url(url, Default::default()).map(Self::remote)
+    pub fn jwks_url(url: &str) -> Result<Self, ConfigError> {
+        RemoteKeys::jwks_url(url, Default::default()).map(Self::remote)
     }
 
     /// Tokens of this OpenID provider, whose keys are found by OpenID Connect Discovery and fetched again
@@ -118,14 +122,14 @@ impl JwtAuthenticator {
     /// # Errors
     /// [`ConfigError`](crate::ConfigError) about `issuer`.
     #[cfg(feature = "jwks-url")]
-    pub fn discover(issuer: &str) -> Result<Self, crate::config::ConfigError> {
-        crate::auth::RemoteKeys::discover(issuer, Default::default()).map(Self::remote)
+    pub fn discover(issuer: &str) -> Result<Self, ConfigError> {
+        RemoteKeys::discover(issuer, Default::default()).map(Self::remote)
     }
 
     /// Tokens that are signed with keys from elsewhere. Keys that were found by discovery require `iss`
     /// to be their issuer.
     #[cfg(feature = "jwks-url")]
-    pub fn remote(keys: crate::auth::RemoteKeys) -> Self {
+    pub fn remote(keys: RemoteKeys) -> Self {
         let issuer = keys.issuer().map(str::to_owned);
         let mut tokens = Self::with_keys(KeySource::Remote(keys));
         tokens.rules.issuers.extend(issuer);
@@ -198,7 +202,7 @@ impl<D> JwtAuthenticator<D> {
         self.verify_at(token, unix_now()).await
     }
 
-    /// The same at this time in unix seconds.
+    /// Verifies a token as if it were this time in unix seconds.
     pub(crate) async fn verify_at(&self, token: &str, now: u64) -> Result<Claims, Refusal> {
         let unverified = self.rules.read(token).map_err(Refusal::unauthorized)?;
         let key = self.keys.find(unverified.key_id()).await?;
@@ -229,7 +233,7 @@ impl<D> JwtAuthenticator<D> {
         self.refused = RefusedTokens::new(limits);
     }
 
-    /// Verifies a signature with a public key. That is thousands of times dearer than an HMAC: off
+    /// Verifies a signature with a public key. That costs thousands of times as much as an HMAC: off
     /// the threads that serve connections, only so many at once, and not again and again for a token
     /// that was refused a moment ago.
     async fn verify_signature(
@@ -333,8 +337,8 @@ impl<D: UserDirectory> JwtAuthenticator<D> {
             Standing::Barred => return Err(Refusal::banned("this account is disabled")),
         };
         if user.id() != &claims.subject {
-            tracing::error!(asked = %claims.subject, found = %user.id(), "the directory found somebody else");
-            return Err(Refusal::unavailable("the directory found somebody else"));
+            tracing::error!(asked = %claims.subject, found = %user.id(), "the directory found another user");
+            return Err(Refusal::unavailable("the directory found another user"));
         }
         Ok(user)
     }
@@ -422,7 +426,7 @@ mod tests {
             "the signature is wrong"
         );
         assert_eq!(cause(tokens.verify(&expired).await), "expired");
-        // Whoever verifies now would wait.
+        // Another verification would wait now.
         let _turn = tokens.signatures.clone().acquire_owned().await.unwrap();
         for token in [&forged, &expired] {
             let refused = timeout(MOMENT, tokens.verify(token)).await.unwrap();

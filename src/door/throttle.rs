@@ -11,7 +11,7 @@ use crate::{
     util::{Mutex, lock},
 };
 
-/// Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, which one customer has
+/// What is counted as one client: an IPv4 address, or the /64 of an IPv6 address, which one customer has
 /// to itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct AddressKey(IpAddr);
@@ -32,6 +32,9 @@ impl From<IpAddr> for AddressKey {
 ///
 /// A bucket is kept as the time at which it will be full again. Taking a token moves that time
 /// away, and when it would be more than a minute ahead, the bucket is empty.
+///
+/// With 6 tokens a minute, one takes 10 s. A full bucket that gives four at once will be full again in
+/// 40 s, so it holds two; 15 s later that is 25 s ahead, and it holds three and a half.
 pub(crate) struct Throttle {
     /// The name of its limit, for the operator.
     limit: &'static str,
@@ -45,7 +48,7 @@ pub(crate) struct Throttle {
 struct Table {
     full_at: HashMap<AddressKey, Instant>,
     max_addresses: usize,
-    /// The one bucket of all who came when the table was full.
+    /// The one bucket of all addresses that came when the table was full.
     others: Instant,
     next_sweep: Instant,
 }
@@ -85,10 +88,10 @@ impl Throttle {
         })
     }
 
-    /// Takes this many tokens for something that is over, or as many as there are: a bucket never
+    /// Takes this many tokens for what is already done, or as many as there are: a bucket never
     /// owes.
-    pub fn fine(&self, address: AddressKey, tokens: usize) {
-        self.fine_at(address, tokens, Instant::now());
+    pub fn penalize(&self, address: AddressKey, tokens: usize) {
+        self.penalize_at(address, tokens, Instant::now());
     }
 
     /// Puts one token back.
@@ -110,7 +113,7 @@ impl Throttle {
         Ok(())
     }
 
-    fn fine_at(&self, address: AddressKey, tokens: usize, now: Instant) {
+    fn penalize_at(&self, address: AddressKey, tokens: usize, now: Instant) {
         let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
         let mut table = lock(&self.table);
         let full_at = table.bucket(address, now);
@@ -183,13 +186,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fine_takes_what_is_there_and_leaves_no_debt() {
+    fn a_penalty_takes_what_is_there_and_leaves_no_debt() {
         let (throttle, start) = (Throttle::new("limit", 6, 10), Instant::now());
         let ann = key("192.0.2.1");
-        throttle.fine_at(ann, 4, start);
+        throttle.penalize_at(ann, 4, start);
         assert_eq!(throttle.charge_at(ann, start), Ok(()));
         for tokens in [4, usize::MAX] {
-            throttle.fine_at(ann, tokens, start);
+            throttle.penalize_at(ann, tokens, start);
             assert_eq!(throttle.charge_at(ann, start), Err(10 * SECOND));
         }
         assert_eq!(throttle.charge_at(ann, start + 10 * SECOND), Ok(()));

@@ -210,16 +210,14 @@ impl<D> JwtAuthenticator<D> {
             .check_algorithm(&key)
             .map_err(Refusal::unauthorized)?;
         if key.algorithm.family() == AlgorithmFamily::Hmac {
-            let genuine = is_genuine(&key, unverified.message, unverified.signature);
-            return self
-                .judge(&unverified, &key, genuine, now)
+            return check_signature(&key, unverified.message, unverified.signature)
+                .and_then(|()| self.rules.check_claims(&unverified, &key, now))
                 .map_err(|rejected| Refusal::unauthorized(rejected.cause));
         }
         let digest = self.refused.digest(token);
-        let genuine = self
-            .verify_signature(&unverified, &key, digest.as_ref())
-            .await?;
-        self.judge(&unverified, &key, genuine, now)
+        self.check_costly_signature(&unverified, &key, digest.as_ref())
+            .await?
+            .and_then(|()| self.rules.check_claims(&unverified, &key, now))
             .map_err(|rejected| {
                 if let Some(digest) = digest.filter(|_| rejected.for_good) {
                     self.refused.insert(digest);
@@ -236,12 +234,12 @@ impl<D> JwtAuthenticator<D> {
     /// Verifies a signature with a public key. That costs thousands of times as much as an HMAC: off
     /// the threads that serve connections, only so many at once, and not again and again for a token
     /// that was refused a moment ago.
-    async fn verify_signature(
+    async fn check_costly_signature(
         &self,
         token: &Unverified<'_>,
         key: &Arc<VerifyingKey>,
         digest: Option<&Digest>,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<Result<(), Rejected>, Refusal> {
         let check_refused = || match digest {
             Some(digest) if self.refused.contains(digest) => {
                 Err(Refusal::unauthorized("it was refused a moment ago"))
@@ -257,23 +255,10 @@ impl<D> JwtAuthenticator<D> {
         tokio::task::spawn_blocking(move || {
             // Held to the end, also when nobody waits for the answer any more.
             let _permit = permit;
-            is_genuine(&key, &message, &signature)
+            check_signature(&key, &message, &signature)
         })
         .await
         .map_err(|_| Refusal::unavailable("the verification of a signature failed"))
-    }
-
-    fn judge(
-        &self,
-        token: &Unverified<'_>,
-        key: &VerifyingKey,
-        genuine: bool,
-        now: u64,
-    ) -> Result<Claims, Rejected> {
-        if !genuine {
-            return Err("the signature is wrong".into());
-        }
-        self.rules.check_claims(token, key, now)
     }
 }
 
@@ -354,9 +339,11 @@ impl<D> fmt::Debug for JwtAuthenticator<D> {
 }
 
 /// A signature that cannot be read is as wrong as one that does not fit.
-fn is_genuine(key: &VerifyingKey, message: &str, signature: &str) -> bool {
-    let verified = crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm);
-    matches!(verified, Ok(true))
+fn check_signature(key: &VerifyingKey, message: &str, signature: &str) -> Result<(), Rejected> {
+    match crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err("the signature is wrong".into()),
+    }
 }
 
 /// The provider is one for the whole process. Another crate may have installed one already; then that

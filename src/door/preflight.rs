@@ -18,8 +18,9 @@ pub(super) async fn answer(
     head: Head,
 ) -> Result<Answer, Refusal> {
     let origin = caller.origin.as_deref();
-    if head.method == Method::Options {
-        return Ok(Answer::preflight_options(origin));
+    match head.method {
+        Method::Options => return Ok(Answer::preflight_options(origin)),
+        Method::Get => {}
     }
     door.server.check_room()?;
     let (_, admission) = authenticate(door, caller.address, head, TicketUse::Peek).await?;

@@ -11,7 +11,7 @@ use crate::{
     util::{Mutex, lock},
 };
 
-/// What is counted as one client: an IPv4 address, or the /64 of an IPv6 address, which one customer has
+/// Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, which one customer has
 /// to itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct AddressKey(IpAddr);
@@ -32,9 +32,6 @@ impl From<IpAddr> for AddressKey {
 ///
 /// A bucket is kept as the time at which it will be full again. Taking a token moves that time
 /// away, and when it would be more than a minute ahead, the bucket is empty.
-///
-/// With 6 tokens a minute, one takes 10 s. A full bucket that gives four at once will be full again in
-/// 40 s, so it holds two; 15 s later that is 25 s ahead, and it holds three and a half.
 pub(crate) struct Throttle {
     /// The name of its limit, for the operator.
     limit: &'static str,
@@ -88,7 +85,7 @@ impl Throttle {
         })
     }
 
-    /// Takes this many tokens for what is already done, or as many as there are: a bucket never
+    /// Takes this many tokens for something that is over, or as many as there are: a bucket never
     /// owes.
     pub fn penalize(&self, address: AddressKey, tokens: usize) {
         self.penalize_at(address, tokens, Instant::now());

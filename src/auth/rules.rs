@@ -62,7 +62,7 @@ pub(super) struct Unverified<'a> {
 
 type Broken = &'static str;
 
-/// Why the claims of a genuine token are refused.
+/// Why a token with its header in order is refused.
 pub(super) struct Rejected {
     /// For the operator.
     pub cause: Broken,

@@ -112,12 +112,15 @@ test("waits when the preflight passes and the upgrade does not", async (t) => {
 
 test("takes a silent line for dead", async (t) => {
   const { server, client, told, online } = await start(t);
-  server.hello = { heartbeat_ms: 20 };
+  // Silent for 2.5 times this long.
+  server.hello = { heartbeat_ms: 400 };
   client.connect();
   await online();
   // Signs of life keep it.
   const beats = setInterval(() => server.connections[0].send({ op: "beat" }), 10);
-  const end = performance.now() + 200;
+  // Also when this test fails, which would never end otherwise.
+  t.after(() => clearInterval(beats));
+  const end = performance.now() + 2_000;
   await until(() => performance.now() > end);
   assert.equal(server.connections.length, 1);
   clearInterval(beats);

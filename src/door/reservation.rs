@@ -116,8 +116,12 @@ async fn reserve_seat(door: &Door, handle: &Handle, deadline: Instant) -> Result
         .unwrap_or_else(|_| Err(Refusal::unavailable("the backplane took too long")))
 }
 
-/// Who wins decides: the game that lets the player in, or a deadline, a hang-up, a revocation or the
-/// end of the app, which abandon the place.
+/// Waits for the first to decide: the game, which lets the player in or not, or a deadline, a hang-up, a
+/// revocation or the end of the app, which abandon the place.
+///
+/// When the game lets the player in at the moment of the deadline, the registry says who was first: either
+/// the place can be abandoned and the game's answer counts for nothing, or it cannot and the answer is
+/// waited for.
 async fn wait_for_game<S: Transport>(
     door: &Door,
     stream: &mut S,
@@ -125,13 +129,14 @@ async fn wait_for_game<S: Transport>(
     mut answered: oneshot::Receiver<Result<(), Refusal>>,
     deadline: Instant,
 ) -> Result<(), Refusal> {
+    let handle = reservation.handle();
     let mut stopping = door.server.stopping.subscribe();
     let given_up: Refusal = tokio::select! {
         biased;
         answer = &mut answered => {
-            return answer.unwrap_or_else(|_| Err(abandoned(reservation.handle())));
+            return answer.unwrap_or_else(|_| Err(abandoned(handle)));
         }
-        refusal = abandoned_elsewhere(reservation.handle()) => refusal,
+        refusal = abandoned_elsewhere(handle) => refusal,
         _ = stopping.wait_for(|stopping| *stopping) => RefusalKind::Draining.into(),
         refusal = reservation.registry.drain.turns_away() => refusal,
         () = poll_fn(|context| stream.poll_hung_up(context)) => RefusalKind::Timeout.into(),
@@ -139,17 +144,12 @@ async fn wait_for_game<S: Transport>(
             Refusal::unavailable("the game did not take the player in")
         }
     };
-    if reservation
-        .registry
-        .abandon(reservation.handle(), given_up.clone())
-        || !reservation.handle().is_entered()
-    {
+    let is_abandoned = reservation.registry.abandon(handle, given_up.clone());
+    if is_abandoned || !handle.is_entered() {
         return Err(given_up);
     }
     // The game was first, and its answer is on the way.
-    answered
-        .await
-        .unwrap_or_else(|_| Err(abandoned(reservation.handle())))
+    answered.await.unwrap_or_else(|_| Err(abandoned(handle)))
 }
 
 async fn abandoned_elsewhere(handle: &Handle) -> Refusal {

@@ -1,9 +1,24 @@
 //! Every limit of the chat.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::filter::FilterFailure;
 use bevy_bouncer::ConfigError;
+use bevy_ecs::prelude::*;
+
+/// What happens to a message that the filter did not answer within [`ChatOptions::filter_deadline`], or because
+/// of which it panicked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FilterFailure {
+    /// It is not said; the client gets `unavailable`.
+    #[default]
+    Refuse,
+    /// It is said.
+    Allow,
+}
+
+/// The options that the plugin was given.
+#[derive(Resource, Clone)]
+pub(crate) struct SharedOptions(pub Arc<ChatOptions>);
 
 /// Every limit of the chat, with its default.
 ///

@@ -54,7 +54,7 @@ mod publish;
 mod requests;
 
 #[cfg(feature = "sqlite")]
-pub use archive::SqliteChat;
+pub use archive::sqlite::SqliteChat;
 pub use archive::{ArchiveError, ArchiveFuture, ChatArchive, ChatRecord, LoadedArchive};
 pub use bevy_bouncer_protocol::{BOUNCER_V1 as SUBPROTOCOL, ErrorCode};
 pub use events::{Announcement, Moderated, Moderation, Speaking, Spoken};

@@ -8,7 +8,7 @@ use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::TokioTasksRuntime;
 
 use crate::{
-    archive::{self, ArchiveError, ChatArchive, LoadedArchive},
+    archive::{ArchiveError, ChatArchive, LoadedArchive, writer},
     cluster_in,
     deferred::DeferredReplies,
     dispatch,
@@ -118,9 +118,9 @@ impl Plugin for ChatPlugin {
                 return;
             };
             let queue = self.options.0.archive_queue;
-            let writer = archive::start(runtime.runtime(), archive.clone(), queue);
+            let writer = writer::start(runtime.runtime(), archive.clone(), queue);
             app.insert_resource(writer)
-                .add_systems(Last, archive::flush.after(BouncerSystems::Shutdown));
+                .add_systems(Last, writer::flush.after(BouncerSystems::Shutdown));
         }
         if let Some(filter) = &self.filter {
             app.insert_resource(filter.clone());

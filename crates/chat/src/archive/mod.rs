@@ -1,17 +1,13 @@
 //! What outlasts the server: messages and mutes.
 
 #[cfg(feature = "sqlite")]
-mod sqlite;
-mod writer;
+pub(crate) mod sqlite;
+pub(crate) mod writer;
 
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use bevy_bouncer::UserId;
 use thiserror::Error;
-
-#[cfg(feature = "sqlite")]
-pub use sqlite::SqliteChat;
-pub(crate) use writer::{ArchiveWriter, flush, start};
 
 use crate::{
     model::{

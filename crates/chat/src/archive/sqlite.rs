@@ -12,8 +12,8 @@ use std::{
 use bevy_bouncer::{SqliteError, SqliteFile, UserId};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
-use super::{ArchiveError, ArchiveFuture, ChatArchive, ChatRecord, LoadedArchive};
 use crate::{
+    archive::{ArchiveError, ArchiveFuture, ChatArchive, ChatRecord, LoadedArchive},
     model::{history::StoredMessage, users::StoredMute},
     protocol::unix_milliseconds,
 };

@@ -13,7 +13,7 @@ use bevy_ecs::{message::Messages, prelude::*};
 use bevy_tokio_tasks::TokioTasksRuntime;
 use tokio::{runtime::Runtime, sync::mpsc, task::JoinHandle};
 
-use super::{ChatArchive, ChatRecord};
+use crate::archive::{ChatArchive, ChatRecord};
 
 /// Records that are stored together.
 const BATCH: usize = 512;

@@ -8,7 +8,7 @@ use bevy_bouncer_protocol::{Ack, ErrorCode, ServerMessage};
 use bevy_ecs::prelude::*;
 
 use crate::{
-    archive::ArchiveWriter,
+    archive::writer::ArchiveWriter,
     context::ChatContext,
     events::Spoken,
     model::{

@@ -8,42 +8,40 @@
     reason = "only a part of these modules is measured"
 )]
 
-#[path = "../src/session/frame.rs"]
-mod frame;
-#[path = "../src/goodbye.rs"]
-mod goodbye;
-#[path = "../src/registry/handle.rs"]
-mod handle;
-#[path = "../src/registry/ledger.rs"]
-mod ledger;
-#[path = "../src/revocation/list.rs"]
-mod list;
-#[path = "../src/sync.rs"]
-mod sync;
-#[path = "../src/token.rs"]
-mod token;
-
 mod config {
     pub use bevy_bouncer::{DuplicateLogin, Limits};
 }
+#[path = "../src/connection"]
+mod connection {
+    pub mod frame;
+    mod handle;
+    pub(crate) use handle::{Handle, Left};
+}
+#[path = "../src/identity"]
 mod identity {
-    pub use bevy_bouncer::{ConnectionId, User, UserId};
+    mod close_reason;
+    mod token_facts;
+    pub use bevy_bouncer::{ConnectionId, Payload, Refusal, RefusalKind, User, UserId};
+    pub(crate) use close_reason::{CloseReason, DisconnectReason};
+    pub(crate) use token_facts::TokenFacts;
 }
-mod payload {
-    pub use bevy_bouncer::Payload;
-}
-mod refusal {
-    pub use bevy_bouncer::{Refusal, RefusalKind};
-}
+#[path = "../src/registry"]
 mod registry {
-    pub(crate) use crate::{
-        handle::{Handle, Left},
-        ledger::Ledger,
-    };
+    mod session_index;
+    pub(crate) use session_index::SessionIndex;
 }
+#[path = "../src/revocation"]
 mod revocation {
-    pub(crate) use crate::list::BarredList;
+    mod list;
     pub use bevy_bouncer::{Revocation, RevocationKind, StoreError, Subject};
+    pub(crate) use list::BarredList;
+}
+#[path = "../src/util"]
+mod util {
+    mod clock;
+    mod lock;
+    pub(crate) use clock::microseconds;
+    pub(crate) use lock::{Mutex, MutexGuard, lock};
 }
 
 use std::{
@@ -54,11 +52,12 @@ use std::{
 };
 
 use bevy_bouncer::{JwtAuthenticator, Limits, Payload, Revocation, Subject, User};
+use connection::Handle;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use identity::TokenFacts;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use registry::{Handle, Ledger};
+use registry::SessionIndex;
 use serde_json::json;
-use token::TokenFacts;
 
 const PLAYERS: usize = 5000;
 const SECRET: &[u8] = b"a secret of the benchmark, 32 bytes or longer";
@@ -124,7 +123,7 @@ fn encoding(criterion: &mut Criterion) {
     for length in [64, 1024, 65_536] {
         let payload = Payload::from("x".repeat(length));
         group.bench_function(format!("{length} bytes"), |bencher| {
-            bencher.iter(|| frame::encode(black_box(&payload)));
+            bencher.iter(|| connection::frame::encode(black_box(&payload)));
         });
     }
 }
@@ -138,26 +137,24 @@ fn player(number: usize) -> (User, TokenFacts) {
     (user, token)
 }
 
-fn admit(ledger: &mut Ledger, number: usize) -> Arc<Handle> {
+fn admit(index: &mut SessionIndex, number: usize) -> Arc<Handle> {
     let (user, token) = player(number);
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
-    let handle = ledger
-        .admit(user, token, address, None, unix_now())
-        .unwrap();
-    ledger.enter(&handle).unwrap();
+    let handle = index.admit(user, token, address, None, unix_now()).unwrap();
+    index.enter(&handle).unwrap();
     handle
 }
 
 fn registry_work(criterion: &mut Criterion) {
-    let mut ledger = Ledger::new(&Limits::default());
+    let mut index = SessionIndex::new(&Limits::default());
     for number in 0..PLAYERS {
-        admit(&mut ledger, number);
+        admit(&mut index, number);
     }
     let mut group = criterion.benchmark_group(format!("registry of {PLAYERS}"));
     group.bench_function("admit, enter and forget", |bencher| {
         bencher.iter(|| {
-            let handle = admit(&mut ledger, PLAYERS);
-            ledger.forget(&handle);
+            let handle = admit(&mut index, PLAYERS);
+            index.forget(&handle);
         });
     });
     let (user, token) = player(7);
@@ -165,9 +162,9 @@ fn registry_work(criterion: &mut Criterion) {
         bencher.iter_batched(
             || Revocation::user(user.id().clone()),
             |entry| {
-                let (cut, listed) = ledger.revoke(entry, unix_now());
+                let (cut, listed) = index.revoke(entry, unix_now());
                 listed.unwrap();
-                ledger.restore(&Subject::User(user.id().clone()));
+                index.restore(&Subject::User(user.id().clone()));
                 cut.len()
             },
             BatchSize::SmallInput,
@@ -175,10 +172,10 @@ fn registry_work(criterion: &mut Criterion) {
     });
     for number in 0..PLAYERS {
         let entry = Revocation::user(player(number + 2 * PLAYERS).0.id().clone());
-        ledger.revoke(entry, unix_now()).1.unwrap();
+        index.revoke(entry, unix_now()).1.unwrap();
     }
     group.bench_function(format!("check against {PLAYERS} entries"), |bencher| {
-        bencher.iter(|| ledger.check(user.id(), &token, unix_now()));
+        bencher.iter(|| index.check(user.id(), &token, unix_now()));
     });
 }
 

@@ -7,37 +7,37 @@
     reason = "only a part of these modules is modelled"
 )]
 
-#[path = "../src/goodbye.rs"]
-mod goodbye;
-#[path = "../src/registry/handle.rs"]
-mod handle;
-#[path = "../src/registry/ledger.rs"]
-mod ledger;
-#[path = "../src/revocation/list.rs"]
-mod list;
-#[path = "../src/token.rs"]
-mod token;
-
 mod config {
     pub use bevy_bouncer::{DuplicateLogin, Limits};
 }
+#[path = "../src/connection"]
+mod connection {
+    mod handle;
+    pub(crate) use handle::{Handle, Left};
+}
+#[path = "../src/identity"]
 mod identity {
-    pub use bevy_bouncer::{ConnectionId, User, UserId};
+    mod close_reason;
+    mod token_facts;
+    pub use bevy_bouncer::{ConnectionId, Refusal, RefusalKind, User, UserId};
+    pub(crate) use close_reason::{CloseReason, DisconnectReason};
+    pub(crate) use token_facts::TokenFacts;
 }
-mod refusal {
-    pub use bevy_bouncer::{Refusal, RefusalKind};
-}
-mod revocation {
-    pub(crate) use crate::list::BarredList;
-    pub use bevy_bouncer::{Revocation, RevocationKind, StoreError, Subject};
-}
+#[path = "../src/registry"]
 mod registry {
-    pub(crate) use crate::{
-        handle::{Handle, Left},
-        ledger::Ledger,
-    };
+    mod session_index;
+    pub(crate) use session_index::SessionIndex;
 }
-mod sync {
+#[path = "../src/revocation"]
+mod revocation {
+    mod list;
+    pub use bevy_bouncer::{Revocation, RevocationKind, StoreError, Subject};
+    pub(crate) use list::BarredList;
+}
+#[path = "../src/util"]
+mod util {
+    mod clock;
+    pub(crate) use clock::microseconds;
     pub(crate) use loom::sync::{Mutex, MutexGuard};
     use std::sync::PoisonError;
 
@@ -55,11 +55,11 @@ use std::{
 };
 
 use bevy_bouncer::{Limits, Refusal, RefusalKind, Revocation, User};
-use goodbye::{DisconnectReason, Goodbye};
+use connection::{Handle, Left};
+use identity::{CloseReason, DisconnectReason, TokenFacts};
 use loom::thread;
-use registry::{Handle, Ledger, Left};
-use sync::{Mutex, lock};
-use token::TokenFacts;
+use registry::SessionIndex;
+use util::{Mutex, lock};
 
 fn limits() -> Limits {
     Limits::default()
@@ -69,14 +69,14 @@ fn ann() -> User {
     User::new("ann", "Ann").unwrap()
 }
 
-fn admit(ledger: &Mutex<Ledger>) -> Result<Arc<Handle>, Refusal> {
+fn admit(index: &Mutex<SessionIndex>) -> Result<Arc<Handle>, Refusal> {
     let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-    lock(ledger).admit(ann(), TokenFacts::default(), peer, None, 0)
+    lock(index).admit(ann(), TokenFacts::default(), peer, None, 0)
 }
 
 /// What the library's registry does: bar and collect under the lock, then fence.
-fn revoke(ledger: &Mutex<Ledger>) {
-    let (found, listed) = lock(ledger).revoke(Revocation::user(ann().id().clone()), 0);
+fn revoke(index: &Mutex<SessionIndex>) {
+    let (found, listed) = lock(index).revoke(Revocation::user(ann().id().clone()), 0);
     listed.unwrap();
     for handle in found {
         handle.leave(DisconnectReason::Revoked.into(), true, || ());
@@ -96,18 +96,18 @@ fn assert_out(admitted: &Result<Arc<Handle>, Refusal>) {
 #[test]
 fn p06_model_an_admission_sees_the_revocation_or_the_revocation_sees_the_handle() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
         let revoker = thread::spawn({
-            let ledger = ledger.clone();
-            move || revoke(&ledger)
+            let index = index.clone();
+            move || revoke(&index)
         });
-        let admitted = admit(&ledger);
+        let admitted = admit(&index);
         if let Ok(handle) = &admitted {
-            lock(&ledger).enter(handle);
+            lock(&index).enter(handle);
         }
         revoker.join().unwrap();
         assert_out(&admitted);
-        assert!(admit(&ledger).is_err(), "and stays out");
+        assert!(admit(&index).is_err(), "and stays out");
     });
 }
 
@@ -120,21 +120,21 @@ fn p06_model_a_refresh_and_a_revocation_of_its_token_leave_nobody() {
     };
     for (revoked, stays) in [("old", false), ("new", false), ("other", true)] {
         loom::model(move || {
-            let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+            let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
             let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-            let admitted = lock(&ledger).admit(ann(), token("old"), peer, None, 0);
+            let admitted = lock(&index).admit(ann(), token("old"), peer, None, 0);
             let handle = admitted.unwrap();
-            lock(&ledger).enter(&handle).unwrap();
+            lock(&index).enter(&handle).unwrap();
             let revoker = thread::spawn({
-                let ledger = ledger.clone();
+                let index = index.clone();
                 move || {
-                    let (found, _) = lock(&ledger).revoke(Revocation::token(revoked), 0);
+                    let (found, _) = lock(&index).revoke(Revocation::token(revoked), 0);
                     for handle in found {
                         handle.leave(DisconnectReason::Revoked.into(), true, || ());
                     }
                 }
             });
-            let renewed = lock(&ledger).renew(&handle, token("new"), 0);
+            let renewed = lock(&index).renew(&handle, token("new"), 0);
             revoker.join().unwrap();
             let lasts_on = handle.token().id.unwrap();
             assert_eq!(&*lasts_on, if renewed.is_ok() { "new" } else { "old" });
@@ -145,7 +145,7 @@ fn p06_model_a_refresh_and_a_revocation_of_its_token_leave_nobody() {
                 assert!(renewed.is_ok() && handle.is_live());
             }
             // Whichever came first, a later revocation finds the token that counts, and no other.
-            let later = lock(&ledger).revoke(Revocation::token(&*lasts_on), 0).0;
+            let later = lock(&index).revoke(Revocation::token(&*lasts_on), 0).0;
             assert_eq!(later.iter().any(|found| found.is_live()), handle.is_live());
         });
     }
@@ -155,15 +155,15 @@ fn p06_model_a_refresh_and_a_revocation_of_its_token_leave_nobody() {
 #[test]
 fn p06_model_a_return_during_a_revocation_leaves_nobody_and_ends_once() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let lost = admit(&ledger).unwrap();
-        lock(&ledger).enter(&lost).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let lost = admit(&index).unwrap();
+        lock(&index).enter(&lost).unwrap();
         assert!(lost.lose(|| ()));
         let ended = Arc::new(AtomicUsize::new(0));
         let revoker = thread::spawn({
-            let (ledger, ended) = (ledger.clone(), ended.clone());
+            let (index, ended) = (index.clone(), ended.clone());
             move || {
-                let (found, _) = lock(&ledger).revoke(Revocation::user(ann().id().clone()), 0);
+                let (found, _) = lock(&index).revoke(Revocation::user(ann().id().clone()), 0);
                 for handle in found {
                     handle.leave(DisconnectReason::Revoked.into(), true, || {
                         ended.fetch_add(1, Ordering::SeqCst);
@@ -171,10 +171,10 @@ fn p06_model_a_return_during_a_revocation_leaves_nobody_and_ends_once() {
                 }
             }
         });
-        let back = admit(&ledger);
+        let back = admit(&index);
         let mut players = 1;
         if let Ok(back) = &back
-            && let Some(entered) = lock(&ledger).enter(back)
+            && let Some(entered) = lock(&index).enter(back)
             && entered.resumed.is_none()
         {
             // The one who was away is out of the indexes already.
@@ -191,9 +191,9 @@ fn p06_model_a_return_during_a_revocation_leaves_nobody_and_ends_once() {
 #[test]
 fn p04_model_a_lost_link_and_a_kick_end_the_player_once_and_leave_nothing() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let handle = admit(&ledger).unwrap();
-        lock(&ledger).enter(&handle).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let handle = admit(&index).unwrap();
+        lock(&index).enter(&handle).unwrap();
         let task = thread::spawn({
             let handle = handle.clone();
             move || match handle.lose(|| ()) {
@@ -215,8 +215,8 @@ fn p04_model_a_lost_link_and_a_kick_end_the_player_once_and_leave_nothing() {
 #[should_panic(expected = "a player survived")]
 fn p06_model_the_naive_order_fails() {
     loom::model(|| {
-        let barred = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let sessions = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let barred = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let sessions = Arc::new(Mutex::new(SessionIndex::new(&limits())));
         let revoker = thread::spawn({
             let (barred, sessions) = (barred.clone(), sessions.clone());
             move || {
@@ -243,9 +243,9 @@ fn p06_model_the_naive_order_fails() {
 #[test]
 fn p05_model_no_write_begins_after_a_fence() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let handle = admit(&ledger).unwrap();
-        lock(&ledger).enter(&handle).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let handle = admit(&index).unwrap();
+        lock(&index).enter(&handle).unwrap();
         let returned = Arc::new(loom::sync::atomic::AtomicBool::new(false));
         let writer = thread::spawn({
             let (handle, returned) = (handle.clone(), returned.clone());
@@ -263,7 +263,7 @@ fn p05_model_no_write_begins_after_a_fence() {
                 }
             }
         });
-        revoke(&ledger);
+        revoke(&index);
         returned.store(true, Ordering::SeqCst);
         writer.join().unwrap();
         assert!(handle.write(|| ()).is_none());
@@ -273,9 +273,9 @@ fn p05_model_no_write_begins_after_a_fence() {
 #[test]
 fn p04_model_a_session_that_ends_in_three_ways_is_reported_once() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let handle = admit(&ledger).unwrap();
-        lock(&ledger).enter(&handle).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let handle = admit(&index).unwrap();
+        lock(&index).enter(&handle).unwrap();
         let reports = Arc::new(AtomicUsize::new(0));
         let end = |reason: DisconnectReason, fence: bool| {
             let (handle, reports) = (handle.clone(), reports.clone());
@@ -298,13 +298,13 @@ fn p04_model_a_session_that_ends_in_three_ways_is_reported_once() {
 #[test]
 fn p02_model_a_deadline_and_the_game_never_both_win() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let handle = admit(&ledger).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let handle = admit(&index).unwrap();
         let deadline = thread::spawn({
             let handle = handle.clone();
             move || handle.abandon(RefusalKind::Timeout.into())
         });
-        let entered = lock(&ledger).enter(&handle).is_some();
+        let entered = lock(&index).enter(&handle).is_some();
         let abandoned = deadline.join().unwrap();
         assert!(entered != abandoned);
         assert_eq!(handle.is_live(), entered);
@@ -314,17 +314,17 @@ fn p02_model_a_deadline_and_the_game_never_both_win() {
 #[test]
 fn p06_model_a_replacement_during_a_revocation_leaves_nobody() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let old = admit(&ledger).unwrap();
-        lock(&ledger).enter(&old).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let old = admit(&index).unwrap();
+        lock(&index).enter(&old).unwrap();
         let revoker = thread::spawn({
-            let ledger = ledger.clone();
-            move || revoke(&ledger)
+            let index = index.clone();
+            move || revoke(&index)
         });
-        let new = admit(&ledger);
+        let new = admit(&index);
         let mut ended = 0;
         if let Ok(new) = &new {
-            for replaced in lock(&ledger).enter(new).unwrap_or_default().replaced {
+            for replaced in lock(&index).enter(new).unwrap_or_default().replaced {
                 let left = replaced.leave(DisconnectReason::Replaced.into(), false, || ());
                 ended += usize::from(left == Left::Now);
             }
@@ -339,14 +339,14 @@ fn p06_model_a_replacement_during_a_revocation_leaves_nobody() {
 #[test]
 fn p04_model_two_sessions_of_one_user_are_never_live_together() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let first = admit(&ledger).unwrap();
-        let second = admit(&ledger).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let first = admit(&index).unwrap();
+        let second = admit(&index).unwrap();
         let enter = |handle: Arc<Handle>| {
-            let ledger = ledger.clone();
+            let index = index.clone();
             move || {
-                let mut ledger = lock(&ledger);
-                for replaced in ledger.enter(&handle).unwrap_or_default().replaced {
+                let mut index = lock(&index);
+                for replaced in index.enter(&handle).unwrap_or_default().replaced {
                     replaced.leave(DisconnectReason::Replaced.into(), false, || ());
                 }
             }

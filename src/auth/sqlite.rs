@@ -7,7 +7,7 @@ use sqlx::SqlitePool;
 use super::directory::{Claims, DirectoryError, Standing, UserDirectory};
 use crate::{
     identity::{User, UserId},
-    sqlite::{self, SqliteError, SqliteFile},
+    util::{SqliteError, SqliteFile, sqlite},
 };
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS users (
@@ -141,7 +141,7 @@ impl UserDirectory for SqliteDirectory {
 
 impl From<sqlx::Error> for DirectoryError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(SqliteFile::describe(&error))
     }
 }
 

@@ -15,10 +15,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BackplaneError, LogPosition, backoff::Backoff, node::Node};
+use super::{
+    backplane::{BackplaneError, LogPosition},
+    node::Node,
+};
 use crate::{
     registry::Registry,
     revocation::{Decision, Subject},
+    util::Backoff,
 };
 
 /// Longest wait for a new entry. Shorter than `max_lag`, because nothing is proved meanwhile.
@@ -148,7 +152,7 @@ impl Follower {
         }
     }
 
-    /// Makes the local list the same as the shared one.
+    /// Makes the local list the same as the server one.
     async fn compare(&mut self) -> Result<(), BackplaneError> {
         let asked = Instant::now();
         let tail = self.node.ask(|backplane| backplane.tail()).await?;

@@ -7,21 +7,19 @@
 //! ```
 //!
 //! - [`backplane`] is what the nodes share; [`in_process`] and `redis` are two of them.
-//! - [`keeper`] appends to the control log, [`follower`] reads it and compares the lists.
+//! - [`writer`] appends to the control log, [`follower`] reads it and compares the lists.
 //! - [`node`] answers the door: is this node current, is somebody barred; [`seats`] has the logins of the
 //!   fleet, [`ticket`] its tickets.
 //! - [`frames`] go between nodes, and [`game`] is what the game sees.
 //!
-//! A handshake first has its handle in the registry and then reads the shared list. So either it sees a
+//! A handshake first has its handle in the registry and then reads the server list. So either it sees a
 //! revocation there, or the revocation comes later in the log and finds the handle.
 
-mod backoff;
 mod backplane;
+mod control_log;
 mod follower;
 mod frames;
-mod game;
 mod in_process;
-mod keeper;
 mod node;
 mod options;
 #[cfg(feature = "redis")]
@@ -33,11 +31,10 @@ pub use backplane::{
     Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
     LogPosition, NodeId, Seat,
 };
+pub(crate) use control_log::ControlLog;
+pub(crate) use frames::Frames;
 pub use frames::{Audience, ClusterCounters, ClusterFrame};
-pub(crate) use game::{Arrived, receive as receive_frames};
-pub use game::{Cluster, ClusterOutbox};
 pub use in_process::{Faults, InProcessBackplane};
-pub(crate) use keeper::ControlLog;
 pub(crate) use node::Node;
 pub use options::ClusterOptions;
 #[cfg(feature = "redis")]
@@ -46,9 +43,9 @@ pub use redis::RedisBackplane;
 use std::sync::Arc;
 
 use crate::{
-    bridge::Line,
     registry::Registry,
     revocation::{BarredList, Decision, Revocation},
+    util::Line,
 };
 
 /// Most entries that one subject has: revoke and ban, each with and without `issued_before`.

@@ -8,17 +8,16 @@ use std::{
 use tokio::{sync::watch, time::timeout};
 
 use super::{
-    Backplane, BackplaneError, BackplaneFuture, ClusterOptions, LogPosition, NodeId,
-    frames::Frames, seats::Seats,
+    backplane::{Backplane, BackplaneError, BackplaneFuture, LogPosition, NodeId},
+    frames::Frames,
+    options::ClusterOptions,
+    seats::Seats,
 };
 use crate::{
     config::Limits,
-    identity::unix_now,
-    refusal::{Refusal, RefusalKind},
-    registry::refusal_of,
+    identity::{Refusal, RefusalKind, TokenFacts},
     revocation::{BarredList, Subject},
-    sync::{Mutex, lock},
-    token::TokenFacts,
+    util::{Mutex, lock, unix_now},
 };
 
 /// When to come back after a 503 that has to do with the backplane.
@@ -125,13 +124,13 @@ impl Node {
         let _ = applied.wait_for(|applied| *applied >= position).await;
     }
 
-    /// Asks the shared list whether this identity is barred now.
+    /// Asks the server list whether this identity is barred now.
     ///
     /// # Errors
     /// What the barred are told, or 503 when the list cannot be read.
     pub async fn check_barred(
         &self,
-        user: &crate::UserId,
+        user: &crate::identity::UserId,
         token: &TokenFacts,
     ) -> Result<(), Refusal> {
         self.check_current()?;
@@ -148,7 +147,7 @@ impl Node {
                 .map_err(|error| unavailable(error.to_string()))?;
         }
         match list.verdict(user, token, now) {
-            Some(entry) => Err(refusal_of(entry, now)),
+            Some(entry) => Err(entry.refusal(now)),
             None => Ok(()),
         }
     }

@@ -24,6 +24,20 @@
 //! Each step is a small function that answers with a [`Refusal`](crate::Refusal) when it is not
 //! content; [`response`] writes it.
 
+pub(crate) mod credential;
+mod gate;
+mod handshake;
+pub(crate) mod listener;
+mod occupancy;
+mod pending;
+mod response;
+mod subprotocol;
+mod throttle;
+mod upgrade;
+
+#[cfg(fuzzing)]
+pub(crate) use credential::Carrier;
+
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -31,37 +45,16 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::{
     bridge::NetworkEnd,
     config::{ConfigError, Limits},
-    world::Shared,
+    http::AllowedOrigins,
+    server::Server,
+    transport::{Acceptor, PlainAcceptor},
 };
 
-mod acceptor;
-mod authority;
-pub(crate) mod credential;
-pub(crate) mod forwarded;
-mod gate;
-mod handshake;
-pub(crate) mod head;
-pub(crate) mod listener;
-mod occupancy;
-pub(crate) mod origin;
-mod pending;
-pub(crate) mod proxies;
-mod request;
-mod response;
-mod subprotocol;
-mod throttle;
-#[cfg(feature = "tls")]
-pub(crate) mod tls;
-mod upgrade;
-
-use acceptor::{Acceptor, PlainAcceptor};
 use gate::{Gate, Permits};
-use origin::AllowedOrigins;
-pub use request::{Credential, HandshakeRequest};
 
 /// Everything that the steps need.
 pub(crate) struct Door {
-    shared: Arc<Shared>,
+    server: Arc<Server>,
     limits: Arc<Limits>,
     network: NetworkEnd,
     origins: AllowedOrigins,
@@ -70,30 +63,30 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    pub fn new(shared: Arc<Shared>, network: NetworkEnd) -> Result<Self, ConfigError> {
-        let limits = &shared.config.limits;
+    pub fn new(server: Arc<Server>, network: NetworkEnd) -> Result<Self, ConfigError> {
+        let limits = &server.config.limits;
         Ok(Self {
             limits: Arc::new(limits.clone()),
             network,
-            origins: AllowedOrigins::new(&shared.config.origins)?,
-            gate: Arc::new(Gate::new(&shared.config)?),
-            preflight_path: format!("{}/preflight", shared.config.path.trim_end_matches('/')),
-            shared,
+            origins: AllowedOrigins::new(&server.config.origins)?,
+            gate: Arc::new(Gate::new(&server.config)?),
+            preflight_path: format!("{}/preflight", server.config.path.trim_end_matches('/')),
+            server,
         })
     }
 
     /// Accepts and serves connections until the listener has to close.
     pub async fn open(self, listener: TcpListener) {
-        self.shared.examiner.start();
+        self.server.auth.start();
         #[cfg(feature = "tls")]
-        if let Some(tls) = self.shared.tls.clone() {
+        if let Some(tls) = self.server.tls.clone() {
             return self.serve(listener, tls).await;
         }
         self.serve(listener, PlainAcceptor).await;
     }
 
     async fn serve<A: Acceptor>(self, listener: TcpListener, acceptor: A) {
-        let closing = self.shared.closing.subscribe();
+        let closing = self.server.closing.subscribe();
         let gate = self.gate.clone();
         let door = Arc::new(self);
         let serve = |acceptor: A, socket: TcpStream, permits: Permits| {

@@ -6,8 +6,8 @@ use sqlx::SqlitePool;
 
 use super::{Revocation, RevocationKind, RevocationStore, StoreError, StoreFuture, Subject};
 use crate::{
-    identity::{UserId, unix_now},
-    sqlite::{self, SqliteError, SqliteFile},
+    identity::UserId,
+    util::{SqliteError, SqliteFile, sqlite, unix_now},
 };
 
 /// One row for each shape of entry that a subject can have.
@@ -185,7 +185,7 @@ fn entry(
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(SqliteFile::describe(&error))
     }
 }
 

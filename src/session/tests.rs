@@ -12,12 +12,15 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{
-    Outlet, Plain, Session, Transport, backlog::Run, frame::encode, transport::DirectWrite,
-};
+use super::Session;
 use crate::{
-    bridge::bridge, config::Limits, identity::User, payload::Payload, registry::Registry,
-    revocation::Revocation, token::TokenFacts,
+    bridge::bridge,
+    config::Limits,
+    connection::{FrameBatch, Outbound, frame::encode},
+    identity::{Payload, TokenFacts, User},
+    registry::Registry,
+    revocation::Revocation,
+    transport::{DirectWrite, Plain, Transport},
 };
 
 struct Indirect(Plain);
@@ -95,11 +98,11 @@ async fn p10_without_direct_writes_the_task_writes_everything_in_order_up_to_the
         .admit(user.clone(), TokenFacts::default(), peer)
         .unwrap();
     registry.enter(&handle).unwrap();
-    let outlet = Arc::new(Outlet::new(handle.clone(), &limits));
+    let outbound = Arc::new(Outbound::new(handle.clone(), &limits));
     let session = Session::new(
         Indirect(server.into()),
-        network.inlet(handle),
-        outlet.clone(),
+        network.inbound(handle),
+        outbound.clone(),
         registry.clone(),
         limits,
     );
@@ -109,7 +112,7 @@ async fn p10_without_direct_writes_the_task_writes_everything_in_order_up_to_the
         .map(|number| encode(&Payload::from(format!("message {number}"))))
         .collect();
     for frame in &frames {
-        outlet.deliver(&[Run::from(frame.clone())]);
+        outbound.deliver(&[FrameBatch::from(frame.clone())]);
     }
     let expected = frames.concat();
     let mut heard = vec![0; expected.len()];
@@ -117,7 +120,7 @@ async fn p10_without_direct_writes_the_task_writes_everything_in_order_up_to_the
     assert_eq!(heard, expected);
 
     drop(registry.revoke(Revocation::user(user.id().clone())));
-    outlet.deliver(&[Run::from(frames[0].clone())]);
+    outbound.deliver(&[FrameBatch::from(frames[0].clone())]);
     let mut close = [0; 4];
     client.read_exact(&mut close).await.unwrap();
     assert_eq!((close[0], &close[2..]), (0x88, &4101_u16.to_be_bytes()[..]));

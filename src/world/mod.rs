@@ -1,8 +1,10 @@
 //! What the game sees. Nothing in here touches a socket.
 
 mod bouncer;
+mod cluster;
+mod commands;
 mod components;
-pub(crate) mod drain;
+mod drain;
 mod events;
 mod group;
 mod link;
@@ -11,11 +13,15 @@ pub(crate) mod receive;
 mod refresh;
 mod roster;
 pub(crate) mod send;
+pub(crate) mod shutdown;
 mod waking_runner;
 
-pub(crate) use bouncer::{AUDIT, Shared};
-pub use bouncer::{Bouncer, BouncerCommands, Counters, PlayerInfo};
+pub use bouncer::{Bouncer, Counters, PlayerInfo};
+pub(crate) use cluster::{Arrived, receive as receive_cluster_frames};
+pub use cluster::{Cluster, ClusterOutbox};
+pub use commands::BouncerCommands;
 pub use components::{Connection, Players};
+pub(crate) use drain::exit_when_over;
 pub use drain::is_draining;
 pub use events::{
     Arriving, ClientFrame, Disconnect, Disconnected, DrainStarted, LinkLost, LinkRestored,

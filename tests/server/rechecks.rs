@@ -139,7 +139,7 @@ fn an_authenticator_of_ones_own_says_how_a_session_ends() {
         (Refusal::banned("be nice"), 4403),
         (Refusal::forbidden("not in this match"), 4004),
         (
-            Refusal::forbidden("no").goodbye(DisconnectReason::BadProtocol),
+            Refusal::forbidden("no").close_reason(DisconnectReason::BadProtocol),
             4400,
         ),
     ] {
@@ -199,9 +199,7 @@ fn thirty(takes: Duration, change: impl FnOnce(&mut Limits)) -> Arc<Looks> {
         limits.recheck_interval = Duration::from_secs(2);
         change(limits);
     });
-    let _players: Vec<_> = (0..30)
-        .map(|number| game.join(&format!("player-{number}")))
-        .collect();
+    let _players = game.join_together(30);
     game.until("everybody was looked up again", |_| {
         looks.times.lock().unwrap().len() >= 30
     });

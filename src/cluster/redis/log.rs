@@ -10,15 +10,14 @@ use redis::{
     aio::MultiplexedConnection, cmd, pipe, streams::StreamRangeReply, streams::StreamReadReply,
 };
 
-use super::{
-    super::{BackplaneError, Issue, ListPage, LogBatch, LogPosition, decide},
-    Keys, RedisBackplane,
-    link::connect,
-};
+use super::{Keys, RedisBackplane, link::connect};
 use crate::{
-    identity::unix_now,
+    cluster::{
+        backplane::{BackplaneError, Issue, ListPage, LogBatch, LogPosition},
+        decide,
+    },
     revocation::{Revocation, Subject},
-    sync::lock,
+    util::{lock, unix_now},
 };
 
 /// Entries of the log, and subjects of the list, that are read with one question.

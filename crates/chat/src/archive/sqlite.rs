@@ -277,7 +277,7 @@ fn unsigned(number: i64) -> Result<u64, ArchiveError> {
 
 impl From<sqlx::Error> for ArchiveError {
     fn from(error: sqlx::Error) -> Self {
-        Self(error.to_string())
+        Self(SqliteFile::describe(&error))
     }
 }
 

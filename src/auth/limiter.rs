@@ -1,0 +1,108 @@
+//! The authenticator, within limits: so many at once, and none for long.
+
+use std::time::Duration;
+
+use tokio::{sync::Semaphore, time::timeout};
+
+use super::request::HandshakeRequest;
+use super::{Authenticator, ErasedAuthenticator};
+use crate::{
+    config::Limits,
+    identity::{Admission, Refusal},
+};
+
+/// See the module's documentation.
+pub(crate) struct AuthLimiter {
+    authenticator: Box<dyn ErasedAuthenticator>,
+    lookups: Semaphore,
+    patience: Duration,
+    /// See [`Authenticator::tokens_end_within`].
+    pub tokens_end_within: Option<Duration>,
+}
+
+impl AuthLimiter {
+    /// With the limits `lookups_at_once` and `lookup_timeout`.
+    pub fn new(mut authenticator: impl Authenticator, limits: &Limits) -> Self {
+        authenticator.configure(limits);
+        Self {
+            tokens_end_within: authenticator.tokens_end_within(),
+            authenticator: Box::new(authenticator),
+            lookups: Semaphore::new(limits.lookups_at_once),
+            patience: limits.lookup_timeout,
+        }
+    }
+
+    /// The door opens.
+    pub fn start(&self) {
+        self.authenticator.start();
+    }
+
+    /// Checks one request. Waiting for its turn counts.
+    ///
+    /// # Errors
+    /// What the authenticator says, or 503 when that takes too long.
+    pub async fn authenticate(&self, request: &HandshakeRequest) -> Result<Admission, Refusal> {
+        self.in_turn(self.authenticator.authenticate(request)).await
+    }
+
+    /// Checks somebody again who comes with a ticket.
+    ///
+    /// # Errors
+    /// As [`authenticate`](Self::authenticate).
+    pub async fn readmit(&self, admission: Admission) -> Result<Admission, Refusal> {
+        self.in_turn(self.authenticator.readmit(admission)).await
+    }
+
+    async fn in_turn(
+        &self,
+        check: impl Future<Output = Result<Admission, Refusal>>,
+    ) -> Result<Admission, Refusal> {
+        let in_turn = async {
+            // Only a closed semaphore is an error, and nobody closes this one.
+            let _turn = self.lookups.acquire().await;
+            check.await
+        };
+        timeout(self.patience, in_turn)
+            .await
+            .unwrap_or_else(|_| Err(Refusal::unavailable("the authenticator took too long")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+    use crate::identity::RefusalKind;
+
+    /// Never answers, and tells what it was configured with.
+    struct Stuck(Arc<AtomicUsize>);
+
+    impl Authenticator for Stuck {
+        async fn authenticate(&self, _: &HandshakeRequest) -> Result<Admission, Refusal> {
+            std::future::pending().await
+        }
+
+        fn configure(&mut self, limits: &Limits) {
+            self.0.store(limits.signatures_at_once, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_authenticator_is_told_its_limits_and_not_waited_for_longer() {
+        let limits = Limits {
+            signatures_at_once: 3,
+            lookup_timeout: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        let told = Arc::new(AtomicUsize::new(0));
+        let auth = AuthLimiter::new(Stuck(told.clone()), &limits);
+        assert_eq!(told.load(Ordering::SeqCst), 3);
+        let request = HandshakeRequest::for_test(None);
+        let refusal = auth.authenticate(&request).await.unwrap_err();
+        assert_eq!(refusal.kind(), RefusalKind::Unavailable);
+    }
+}

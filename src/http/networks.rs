@@ -1,0 +1,157 @@
+//! Whose word about the client's address is believed.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use tokio_tungstenite::tungstenite::http::{HeaderMap, header::FORWARDED};
+
+use super::forwarded::{X_FORWARDED_FOR, hops};
+use crate::{config::ConfigError, identity::Refusal};
+
+/// The networks of our own proxies.
+#[derive(Debug, Default)]
+pub(crate) struct TrustedProxies(Vec<IpNet>);
+
+impl TrustedProxies {
+    /// Reads addresses and networks, as `10.0.0.7` or `10.0.0.0/8`.
+    ///
+    /// # Errors
+    /// A text that is neither, a network with bits behind its prefix, and one that is everybody.
+    pub fn new(networks: &[String]) -> Result<Self, ConfigError> {
+        networks
+            .iter()
+            .map(|text| parse(text))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Whether this is one of them.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+
+    /// For whom a trusted proxy speaks: the right-most hop that is not trusted, because everything
+    /// left of it is only what that one has said; or the first hop when all are trusted; or the proxy
+    /// itself when it names nobody.
+    ///
+    /// # Errors
+    /// 400 when the header is malformed.
+    pub fn client(&self, proxy: SocketAddr, headers: &HeaderMap) -> Result<SocketAddr, Refusal> {
+        let hops = hops(headers)?;
+        let client = hops.iter().rev().find(|hop| !self.trusts(hop.ip()));
+        Ok(client.or(hops.first()).copied().unwrap_or(proxy))
+    }
+}
+
+/// Takes away what proxies say, so that nobody believes it again.
+pub(crate) fn remove_hops(headers: &mut HeaderMap) {
+    headers.remove(X_FORWARDED_FOR);
+    headers.remove(FORWARDED);
+}
+
+/// An address of an IPv6 socket that speaks IPv4 is that of IPv4.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        IpAddr::V6(_) => address,
+    }
+}
+
+fn parse(text: &str) -> Result<IpNet, ConfigError> {
+    let refuse = |reason: &str| {
+        let reason = format!("{text:?} {reason}");
+        ConfigError::new("trusted_proxies", reason)
+    };
+    let network = match text.parse::<IpAddr>() {
+        Ok(address) => IpNet::from(address),
+        Err(_) => text
+            .parse::<IpNet>()
+            .map_err(|_| refuse("is not a network like 10.0.0.0/8"))?,
+    };
+    if network.addr() != network.network() {
+        return Err(refuse("has bits behind its prefix"));
+    }
+    if network.prefix_len() == 0 {
+        return Err(refuse("is everybody"));
+    }
+    if network.addr().to_canonical() != network.addr() {
+        return Err(refuse("must be written as IPv4"));
+    }
+    Ok(network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::head::Head;
+
+    fn proxies(networks: &[&str]) -> TrustedProxies {
+        let networks: Vec<String> = networks.iter().map(|&text| text.to_owned()).collect();
+        TrustedProxies::new(&networks).unwrap()
+    }
+
+    fn client(hops: &str) -> String {
+        let head = Head::get("/ws", &[("x-forwarded-for", hops)]);
+        let proxies = proxies(&["10.0.0.0/8", "2001:db8::/32"]);
+        let proxy = "10.0.0.1:5000".parse().unwrap();
+        let client = proxies.client(proxy, &head.headers).unwrap();
+        client.ip().to_string()
+    }
+
+    #[test]
+    fn networks_and_addresses_are_trusted() {
+        let proxies = proxies(&["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"]);
+        for trusted in [
+            "10.255.0.1",
+            "192.0.2.7",
+            "2001:db8:1::9",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(proxies.trusts(trusted.parse().unwrap()), "{trusted}");
+        }
+        for other in ["11.0.0.1", "192.0.2.8", "2001:db9::1", "::10.0.0.1"] {
+            assert!(!proxies.trusts(other.parse().unwrap()), "{other}");
+        }
+        assert!(!TrustedProxies::default().trusts([127, 0, 0, 1].into()));
+    }
+
+    #[test]
+    fn a_network_that_cannot_be_meant_is_refused() {
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "10/8",
+            "10.0.0.1/8",
+            "0.0.0.0/0",
+            "::/0",
+            "::ffff:10.0.0.0/104",
+            "localhost",
+            "10.0.0.0/8 ",
+        ] {
+            let error = TrustedProxies::new(&[text.to_owned()]).unwrap_err();
+            assert_eq!(error.field, "trusted_proxies", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_right_most_hop_that_is_not_trusted_is_the_client() {
+        assert_eq!(client("192.0.2.1"), "192.0.2.1");
+        assert_eq!(client("6.6.6.6, 192.0.2.1"), "192.0.2.1");
+        assert_eq!(
+            client("6.6.6.6, 192.0.2.1, 10.0.0.2, 2001:db8::3"),
+            "192.0.2.1"
+        );
+        assert_eq!(client("10.6.6.6, 192.0.2.1"), "192.0.2.1");
+        assert_eq!(client("6.6.6.6, ::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(client("10.0.0.3, 10.0.0.2"), "10.0.0.3", "one of our own");
+    }
+
+    #[test]
+    fn a_proxy_that_names_nobody_speaks_for_itself() {
+        let proxy = "10.0.0.1:5000".parse().unwrap();
+        let client = proxies(&["10.0.0.0/8"]).client(proxy, &HeaderMap::new());
+        assert_eq!(client, Ok(proxy));
+    }
+}

@@ -1,0 +1,168 @@
+//! Why a session ended, and the close code that says so to the client.
+
+use std::{fmt, sync::Arc};
+
+use bevy_bouncer_protocol::CloseCode;
+use bevy_reflect::prelude::*;
+
+use super::{Refusal, RefusalKind};
+
+/// Why a player left. Each reason has one close code (RFC 6455 §7.4).
+///
+/// 4000–4099 ask the client to back off and reconnect, 4100–4199 to get a new token first, 4400–4499
+/// to stop until the user acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Reflect)]
+#[reflect(Debug, Clone, PartialEq, Hash)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The client closed the connection in order.
+    ClientClosed,
+    /// The connection broke without a Close.
+    ConnectionLost,
+    /// 1001: the app exits.
+    Shutdown,
+    /// 1002: the client broke the WebSocket protocol.
+    ProtocolError,
+    /// 1007: a text message was not UTF-8.
+    InvalidText,
+    /// 1009: a frame or message was too long.
+    MessageTooBig,
+    /// 1011: a fault of the server.
+    InternalError,
+    /// 4000: the server is about to stop.
+    Draining,
+    /// 4001: the client read too slowly.
+    SlowConsumer,
+    /// 4002: the client did not answer pings.
+    HeartbeatTimeout,
+    /// 4003: the client sent too much for too long.
+    RateLimited,
+    /// 4004: the game or the operator sent the player away, or the entity was despawned.
+    Kicked,
+    /// 4006: the server is overloaded.
+    Overloaded,
+    /// 4100: the token expired.
+    TokenExpired,
+    /// 4101: the token or its user was revoked.
+    Revoked,
+    /// 4400: the client broke the application's protocol.
+    BadProtocol,
+    /// 4403: the user was banned.
+    Banned,
+    /// 4404: the user does not exist any more.
+    UserGone,
+    /// 4409: the same user connected again.
+    Replaced,
+    /// 4410: a refresh token of another user.
+    RefreshUserMismatch,
+}
+
+impl DisconnectReason {
+    /// The close code that the client gets.
+    pub const fn close_code(self) -> u16 {
+        self.shared().number()
+    }
+
+    /// The word at the start of the close frame's reason, and in logs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            // No client reads it: the connection is gone.
+            Self::ConnectionLost => "connection_lost",
+            _ => self.shared().as_str(),
+        }
+    }
+
+    /// What both ends call it.
+    const fn shared(self) -> CloseCode {
+        match self {
+            Self::ClientClosed => CloseCode::ClientClosed,
+            Self::Shutdown => CloseCode::Shutdown,
+            Self::ProtocolError => CloseCode::ProtocolError,
+            Self::InvalidText => CloseCode::InvalidText,
+            Self::MessageTooBig => CloseCode::MessageTooBig,
+            Self::InternalError | Self::ConnectionLost => CloseCode::InternalError,
+            Self::Draining => CloseCode::Draining,
+            Self::SlowConsumer => CloseCode::SlowConsumer,
+            Self::HeartbeatTimeout => CloseCode::HeartbeatTimeout,
+            Self::RateLimited => CloseCode::RateLimited,
+            Self::Kicked => CloseCode::Kicked,
+            Self::Overloaded => CloseCode::Overloaded,
+            Self::TokenExpired => CloseCode::TokenExpired,
+            Self::Revoked => CloseCode::Revoked,
+            Self::BadProtocol => CloseCode::BadProtocol,
+            Self::Banned => CloseCode::Banned,
+            Self::UserGone => CloseCode::UserGone,
+            Self::Replaced => CloseCode::Replaced,
+            Self::RefreshUserMismatch => CloseCode::RefreshUserMismatch,
+        }
+    }
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// Longest reason in a close frame in bytes (RFC 6455 §5.5: 125 less the code).
+const CLOSE_REASON_MAX_BYTES: usize = 123;
+
+/// A reason together with the operator's words for the player.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CloseReason {
+    pub reason: DisconnectReason,
+    pub message: Option<Arc<str>>,
+}
+
+impl CloseReason {
+    /// The text of the close frame: `kicked`, or `kicked: be nice` when there are words.
+    pub fn close_text(&self) -> String {
+        let mut text = self.reason.code().to_owned();
+        if let Some(message) = &self.message {
+            text.push_str(": ");
+            text.push_str(message);
+        }
+        text.truncate(text.floor_char_boundary(CLOSE_REASON_MAX_BYTES));
+        text
+    }
+
+    /// The answer to a handshake that is ended for this before its player is in.
+    pub fn refusal(&self) -> Refusal {
+        match self.reason {
+            DisconnectReason::Banned => {
+                let refusal = Refusal::from(RefusalKind::Banned);
+                match &self.message {
+                    Some(words) => refusal.saying(words.to_string()),
+                    None => refusal,
+                }
+            }
+            DisconnectReason::Shutdown | DisconnectReason::Draining => RefusalKind::Draining.into(),
+            reason => Refusal::unauthorized(reason.code()),
+        }
+    }
+}
+
+impl From<DisconnectReason> for CloseReason {
+    fn from(reason: DisconnectReason) -> Self {
+        Self {
+            reason,
+            message: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_close_text_fits_a_control_frame_and_stays_utf8() {
+        let close_reason = CloseReason {
+            reason: DisconnectReason::Banned,
+            message: Some("ü".repeat(200).into()),
+        };
+        let text = close_reason.close_text();
+        assert!(text.starts_with("banned: ü"));
+        assert!(text.len() <= CLOSE_REASON_MAX_BYTES);
+    }
+}

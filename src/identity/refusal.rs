@@ -1,0 +1,152 @@
+//! Why somebody stays outside: what the client is told, and what only the operator learns.
+
+use std::{borrow::Cow, time::Duration};
+
+use bevy_bouncer_protocol::RefusalBody;
+pub use bevy_bouncer_protocol::RefusalKind;
+use thiserror::Error;
+
+use super::close_reason::DisconnectReason;
+
+/// An answer other than `101`: an HTTP status with a JSON body for the client, and a cause for the
+/// operator's log.
+///
+/// ```
+/// use bevy_bouncer::{Refusal, RefusalKind};
+///
+/// let full = Refusal::forbidden("this match is full");
+/// assert_eq!(full.kind(), RefusalKind::Forbidden);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}: {}", .kind.code(), .cause.as_deref().unwrap_or(.message))]
+pub struct Refusal {
+    kind: RefusalKind,
+    message: Cow<'static, str>,
+    retry_after: Option<Duration>,
+    cause: Option<Cow<'static, str>>,
+    close_reason: Option<DisconnectReason>,
+}
+
+impl From<RefusalKind> for Refusal {
+    fn from(kind: RefusalKind) -> Self {
+        Self {
+            kind,
+            message: Cow::Borrowed(kind.message()),
+            retry_after: None,
+            cause: None,
+            close_reason: None,
+        }
+    }
+}
+
+impl Refusal {
+    /// Status 401. The client reads the same answer for every cause; `cause` is for the operator's log
+    /// and must not contain any part of a credential.
+    pub fn unauthorized(cause: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(RefusalKind::Unauthorized).because(cause)
+    }
+
+    /// 400 with the rule that was broken, which the client may know.
+    pub fn bad_request(rule: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(RefusalKind::BadRequest).saying(rule)
+    }
+
+    /// 403 with the game's own words for the player.
+    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(RefusalKind::Forbidden).saying(message)
+    }
+
+    /// 403 `banned`, with the operator's words for the player.
+    pub fn banned(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(RefusalKind::Banned).saying(message)
+    }
+
+    /// 503: the check could not be made. `cause` is for the operator's log.
+    pub fn unavailable(cause: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(RefusalKind::Unavailable).because(cause)
+    }
+
+    /// Replaces the message that the client reads. Longer than 512 bytes is cut. A 401 keeps its one
+    /// message, so that nobody learns why a guess failed.
+    pub fn saying(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        if self.kind == RefusalKind::Unauthorized {
+            return self;
+        }
+        self.message = message.into();
+        if self.message.len() > 512 {
+            let end = self.message.floor_char_boundary(512);
+            self.message.to_mut().truncate(end);
+        }
+        self
+    }
+
+    /// Sets the cause that only the operator's log shows.
+    pub fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Tells the client when to try again: `Retry-After` (whole seconds, rounded up) and
+    /// `retry_after_ms`.
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// How a session ends whose player is refused when it is checked again. Without this word: a 401 is
+    /// 4101 `token_revoked`, so that the client tries another token; a banned user 4403 `banned`; anything
+    /// else 4004 `kicked`.
+    pub fn close_reason(mut self, reason: DisconnectReason) -> Self {
+        self.close_reason = Some(reason);
+        self
+    }
+
+    /// Whether a session ends whose new token is refused like this: when it says so, or the user is barred.
+    pub(crate) fn ends_a_session(&self) -> Option<DisconnectReason> {
+        let is_banned = self.kind == RefusalKind::Banned;
+        (is_banned || self.close_reason.is_some()).then(|| self.disconnect_reason())
+    }
+
+    /// How a session ends for this.
+    pub(crate) fn disconnect_reason(&self) -> DisconnectReason {
+        self.close_reason.unwrap_or(match self.kind {
+            RefusalKind::Unauthorized => DisconnectReason::Revoked,
+            RefusalKind::Banned => DisconnectReason::Banned,
+            _ => DisconnectReason::Kicked,
+        })
+    }
+
+    /// The class of the refusal.
+    pub fn kind(&self) -> RefusalKind {
+        self.kind
+    }
+
+    /// What the client reads.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What only the operator reads.
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// When the client may try again.
+    pub fn retry_delay(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The JSON body of the answer.
+    pub(crate) fn body(&self) -> String {
+        let body = RefusalBody {
+            error: self.kind.code().into(),
+            message: self.message.as_ref().into(),
+            retry_after_ms: self
+                .retry_after
+                .map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
+        };
+        // Serialising two strings and a number into memory cannot fail; an empty body would still
+        // be a valid answer.
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+}

@@ -1,0 +1,165 @@
+//! The rounds: everybody who is in is checked again, now and then, for what changed behind our back: a
+//! user who was disabled or deleted, a key that was withdrawn.
+//!
+//! Each session has its own time, so that those who came together are not looked up together. A check
+//! that fails by itself (a database that does not answer) ends nobody's session.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use tokio::{task::JoinSet, time::sleep};
+
+use super::{AUDIT, Server};
+use crate::{
+    connection::Handle,
+    identity::{Admission, CloseReason, ConnectionId, Refusal, RefusalKind},
+};
+
+/// Sessions that are looked at in one go.
+const STRIDE: usize = 64;
+/// How much of the interval passes until a check that failed by itself is made again.
+const RETRY_PARTS: u32 = 10;
+
+/// Walks around until the app is about to end.
+pub(crate) async fn run(server: Arc<Server>) {
+    if server.config.limits.recheck_interval.is_zero() {
+        return;
+    }
+    let mut stopping = server.stopping.subscribe();
+    tokio::select! {
+        biased;
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+        () = walk(&server) => {}
+    }
+}
+
+async fn walk(server: &Arc<Server>) {
+    let limits = &server.config.limits;
+    let interval = limits.recheck_interval;
+    let pause = (interval / 100).clamp(Duration::from_millis(5), Duration::from_secs(1));
+    let clock = Clock::new();
+    let mut checks = JoinSet::new();
+    let mut failed = Failures::default();
+    loop {
+        sleep(pause).await;
+        let mut last = ConnectionId::from_u64(0);
+        loop {
+            let found = server.registry.after(last, STRIDE);
+            let Some(furthest) = found.last() else {
+                break;
+            };
+            last = furthest.id;
+            for handle in found {
+                if !clock.is_due(&handle, interval) {
+                    continue;
+                }
+                if checks.len() >= limits.rechecks_at_once {
+                    failed.count(checks.join_next().await);
+                }
+                checks.spawn(check(server.clone(), handle, clock, interval));
+            }
+            tokio::task::yield_now().await;
+        }
+        while let Some(done) = checks.try_join_next() {
+            failed.count(Some(done));
+        }
+        failed.report();
+    }
+}
+
+/// Checks one player. An error is a check that could not be made.
+async fn check(
+    server: Arc<Server>,
+    handle: Arc<Handle>,
+    clock: Clock,
+    interval: Duration,
+) -> Result<(), Refusal> {
+    let token = handle.token();
+    let mut admission = Admission::new(handle.user.clone());
+    admission.token = token.clone();
+    let Err(refusal) = server.auth.readmit(admission).await else {
+        return Ok(());
+    };
+    if refusal.kind() == RefusalKind::Unavailable {
+        clock.plan(&handle, interval / RETRY_PARTS);
+        return Err(refusal);
+    }
+    if handle.token() != token {
+        // The session has another token since: that one is looked at soon.
+        clock.plan(&handle, interval / RETRY_PARTS);
+        return Ok(());
+    }
+    let close_reason = CloseReason {
+        reason: refusal.disconnect_reason(),
+        message: None,
+    };
+    tracing::info!(
+        target: AUDIT,
+        user = %handle.user.id(), connection = %handle.id, reason = %close_reason.reason,
+        cause = refusal.cause(), "a player does not pass the check any more"
+    );
+    server.registry.leave(&handle, close_reason, true);
+    Ok(())
+}
+
+/// Milliseconds since the rounds began, as [`Handle::recheck_at`] has them.
+#[derive(Debug, Clone, Copy)]
+struct Clock(Instant);
+
+impl Clock {
+    fn new() -> Self {
+        Self(Instant::now())
+    }
+
+    fn now(self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the session's time has come; then it gets another one. A new session gets its first.
+    fn is_due(self, handle: &Handle, interval: Duration) -> bool {
+        let at = handle.recheck_at.load(Ordering::Relaxed);
+        let due = at != 0 && at <= self.now();
+        if at == 0 || due {
+            self.plan(handle, interval);
+        }
+        due && handle.is_live()
+    }
+
+    /// In this time, give or take a fifth.
+    fn plan(self, handle: &Handle, wait: Duration) {
+        // Without random numbers everybody is checked at the same pace.
+        let chance = getrandom::u32().unwrap_or(u32::MAX / 2);
+        let share = 0.8 + 0.4 * f64::from(chance) / f64::from(u32::MAX);
+        let wait = u64::try_from(wait.mul_f64(share).as_millis()).unwrap_or(u64::MAX);
+        let at = self.now().saturating_add(wait).max(1);
+        handle.recheck_at.store(at, Ordering::Relaxed);
+    }
+}
+
+/// Checks that could not be made: one line in the log for each walk.
+#[derive(Default)]
+struct Failures {
+    count: usize,
+    last: Option<String>,
+}
+
+impl Failures {
+    fn count(&mut self, check: Option<Result<Result<(), Refusal>, tokio::task::JoinError>>) {
+        let error = match check {
+            None | Some(Ok(Ok(()))) => return,
+            Some(Ok(Err(refusal))) => refusal.to_string(),
+            Some(Err(panicked)) => panicked.to_string(),
+        };
+        self.count += 1;
+        self.last = Some(error);
+    }
+
+    fn report(&mut self) {
+        if let Some(error) = self.last.take() {
+            tracing::warn!(players = self.count, %error, "players could not be checked again");
+            self.count = 0;
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! What other nodes have told, at the start of a tick.
+//! The start of a tick: what other nodes have told.
 
 use bevy_bouncer::{ClusterFrame, Outbox};
 use bevy_ecs::{prelude::*, system::SystemState};
@@ -8,7 +8,7 @@ use crate::{
     publish::{self, ChatEvent},
 };
 
-/// Takes what the other nodes have told.
+/// Carries out what other nodes have told.
 pub(crate) fn receive(
     world: &mut World,
     frames: &mut SystemState<MessageReader<ClusterFrame>>,

@@ -1,7 +1,7 @@
 //! `assets/PROTOCOL.md` and the code say the same: each example is read and written with the server's own
 //! types, and has every member that these have.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path, sync::LazyLock};
 
 use bevy_bouncer_protocol::{ErrorCode, OPS, ServerMessage};
 use serde_json::Value;
@@ -11,7 +11,12 @@ use crate::{
     protocol::{Content, Request, parse},
 };
 
-const DOCUMENT: &str = include_str!("../../../assets/PROTOCOL.md");
+/// Where the document is, from this crate.
+const PATH: &str = "../../assets/PROTOCOL.md";
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PATH);
+    std::fs::read_to_string(path).unwrap()
+});
 /// Every message of the server, as serde names them.
 const SERVER_MESSAGES: &[&str] = &[
     "hello",
@@ -99,14 +104,14 @@ fn every_message_of_the_server_is_described_with_all_its_fields() {
     );
     for (name, example) in examples {
         assert_eq!(example["op"], name.as_str());
-        let told: ServerMessage = serde_json::from_value(example.clone()).unwrap();
-        let written = serde_json::to_value(&told).unwrap();
+        let message: ServerMessage = serde_json::from_value(example.clone()).unwrap();
+        let written = serde_json::to_value(&message).unwrap();
         assert_eq!(written, example);
         for (field, value) in written.as_object().unwrap() {
             assert!(!value.is_null(), "{name}.{field}");
         }
         // Every optional member is shown: what is left out is not in the code either.
-        let shown = format!("{told:?}");
+        let shown = format!("{message:?}");
         assert!(!shown.contains("None"), "{name} has more members: {shown}");
     }
 }

@@ -19,7 +19,8 @@ use crate::model::users::MutedIn;
 ///     }
 /// }
 /// ```
-#[derive(Event, Debug)]
+#[derive(Event, Debug, Reflect)]
+#[reflect(Debug)]
 pub struct Speaking {
     pub(crate) player: Entity,
     pub(crate) user: User,

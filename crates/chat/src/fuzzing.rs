@@ -30,7 +30,7 @@ pub fn read(text: &str) -> Request {
     }
 }
 
-/// Checks what somebody wrote, of at most so many characters.
+/// Checks what a user wrote, of at most so many characters.
 pub fn check(text: &str, most: usize) -> Result<&str, &'static str> {
     text::check(text, most).map_err(|code| code.as_str())
 }

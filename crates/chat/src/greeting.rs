@@ -18,6 +18,7 @@ use crate::{
     protocol::{json, milliseconds},
 };
 
+/// The first message to a player.
 pub(crate) fn hello(
     joined: On<Add<User>>,
     players: Query<(&User, &Connection)>,
@@ -30,7 +31,7 @@ pub(crate) fn hello(
     }
 }
 
-/// The connection is another one, and what was sent meanwhile is lost.
+/// The first message to a player whose connection is another one. What was sent meanwhile is lost.
 pub(crate) fn hello_again(
     restored: On<LinkRestored>,
     players: Query<(&User, &Connection, Option<&InRooms>)>,
@@ -110,6 +111,7 @@ fn limits(options: &ChatOptions) -> MessageLimits {
     }
 }
 
+/// Asks a player for a new token.
 pub(crate) fn ask_for_token(expiring: On<TokenExpiring>, mut outbox: Outbox) {
     let message = ServerMessage::Expiring {
         ends_at: expiring.ends_at,
@@ -117,7 +119,7 @@ pub(crate) fn ask_for_token(expiring: On<TokenExpiring>, mut outbox: Outbox) {
     outbox.send(expiring.entity, json(&message));
 }
 
-/// A sign of life for those pages that cannot see a ping.
+/// Sends a sign of life, for pages, which cannot see a ping.
 pub(crate) fn beat(
     options: Res<SharedOptions>,
     mut last: Local<Option<Instant>>,

@@ -1,12 +1,12 @@
 //! Chat: rooms, whispers, history, presence and moderation, in the subprotocol [`SUBPROTOCOL`].
 //!
-//! Everything in here is built on what any game can use. [`ChatPlugin`] joins the parts; clients in
+//! The chat is a crate of its own and uses nothing of [`bevy_bouncer`] that a game could not use. [`ChatPlugin`] joins the parts; clients in
 //! browsers use `assets/bouncer.js`, and `assets/PROTOCOL.md` describes what they say.
 //!
 //! # Rooms are entities
 //!
 //! Spawn a [`Room`] to open one, despawn it to close it. [`RoomMembers`] has who is in it, [`InRooms`] on a
-//! player has where that one is, and [`RoomRules`] what holds: change it, and members are told.
+//! player the rooms that this player is in, and [`RoomRules`] what holds in a room: change them, and members are told.
 //!
 //! # What a game can do
 //!
@@ -21,11 +21,17 @@
 //! messages, deletions, whispers, mutes and rules reach the others. Presence and the number of members are those of
 //! the own node, and a node that starts knows what its own archive has.
 //!
+//! # Messages, step by step
+//!
+//! A request goes from `dispatch` to one of `requests`, which asks the `ChatContext` whether it may be done. What
+//! happens then is a `ChatEvent`, and `ChatContext::apply` changes the state, keeps the event in the archive, relays it to
+//! the other nodes and tells the clients. What other nodes relay comes through `cluster_in` to the same place.
+//!
 //! # Who may what
 //!
 //! Each room has a [`RoomAccess`]. Users with the role `moderator` moderate everybody below them, those with
-//! the role `admin` also moderators. Nobody touches a peer, nor shortens an admin's mute who is none. Two things
-//! are left to trust: moderators let anybody in again who is below them, and admins may decide about users of
+//! the role `admin` also moderators. Nobody touches a peer, and only admins end or replace an admin's mute. Two
+//! things are left to trust: moderators may restore every user below them, and admins may decide about users of
 //! whom the server knows nothing.
 
 #![forbid(unsafe_code)]

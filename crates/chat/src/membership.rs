@@ -66,7 +66,7 @@ pub(crate) fn on_player_left(
     }
 }
 
-/// Another name or other roles: some rooms may not be for this player any more.
+/// A user has another name or other roles: some rooms may not be for the player any more.
 pub(crate) fn on_user_changed(
     changed: On<Insert<User>>,
     mut players: Query<(&User, &mut InRooms)>,
@@ -99,7 +99,7 @@ pub(crate) fn on_user_changed(
     });
 }
 
-/// A room is no more.
+/// A room is closed: its members leave it, and what was said is kept for the next time.
 pub(crate) fn on_room_closed(
     removed: On<Remove<Room>>,
     mut rooms: Query<(&Room, &mut RoomMembers, &mut RoomHistory)>,

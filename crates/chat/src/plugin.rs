@@ -12,7 +12,7 @@ use crate::{
     cluster_in,
     deferred::DeferredReplies,
     dispatch,
-    events::{Announcement, Moderated, Spoken},
+    events::{Announcement, Moderated, Speaking, Spoken},
     filter::{ActiveFilter, ChatFilter, PendingFilter},
     greeting, membership,
     model::{
@@ -160,6 +160,7 @@ fn add_types(app: &mut App) {
         .register_type::<InRooms>()
         .register_type::<Moderated>()
         .register_type::<RoomRules>()
+        .register_type::<Speaking>()
         .register_type::<Spoken>();
 }
 

@@ -72,11 +72,8 @@ fn tell_presence(context: &mut ChatContext, entity: Entity) {
     };
     let is_due = |at: Instant| now.duration_since(at) >= interval;
     if !members.told_at.is_none_or(is_due) {
-        context
-            .world
-            .resource_mut::<ChangedRooms>()
-            .0
-            .insert(entity);
+        let mut changed = context.world.resource_mut::<ChangedRooms>();
+        changed.0.insert(entity);
         return;
     }
     members.told_at = Some(now);

@@ -28,7 +28,7 @@ pub type ArchiveFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, ArchiveErr
 
 /// Where messages and mutes outlive the process. Called beside the frame.
 pub trait ChatArchive: Send + Sync + 'static {
-    /// The mutes that hold, and the last messages of the rooms in which somebody spoke last: of at most
+    /// The mutes that hold, and the last messages of the rooms with the youngest messages: of at most
     /// `rooms`, at most `messages` each. What is older may be forgotten. Called once, before the app runs.
     fn load(&self, rooms: usize, messages: usize) -> ArchiveFuture<'_, LoadedArchive>;
     /// Keeps what happened, all of it or nothing. After an error it is called again with the same.
@@ -59,7 +59,7 @@ pub struct LoadedArchive {
 }
 
 impl LoadedArchive {
-    /// Brings everything back.
+    /// Fills what the chat remembers.
     pub(crate) fn restore(
         self,
         options: &ChatOptions,

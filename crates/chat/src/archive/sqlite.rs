@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS chat_mutes (
     reason TEXT,
     PRIMARY KEY (user, room)
 ) STRICT, WITHOUT ROWID";
-/// All but the youngest messages of all but the rooms where somebody spoke last.
+/// All but the youngest messages of all but the rooms with the youngest messages.
 const FORGET: &str = "DELETE FROM chat_messages WHERE room NOT IN (
         SELECT room FROM chat_messages GROUP BY room ORDER BY max(id) DESC LIMIT ?1
     ) OR id IN (
@@ -116,7 +116,7 @@ impl SqliteChat {
     /// Opens the file, or creates it. Blocks; not to be called in async code.
     ///
     /// # Errors
-    /// [`ArchiveError`] when the file cannot be opened, is locked by somebody else, is not a database, or has
+    /// [`ArchiveError`] when the file cannot be opened, is locked by another process, is not a database, or has
     /// tables of these names and another shape.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ArchiveError> {
         let needed = &[

@@ -1,12 +1,13 @@
-//! Where requests are answered: the world of one tick, and what it tells the clients.
+//! Where requests are answered: the world of one tick, and the messages to clients that come of it.
 
 pub(crate) mod apply;
 mod look_up;
+mod tell;
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
-use bevy_bouncer::{Connection, Disconnect, DisconnectReason, Group, Outbox, User, UserId};
-use bevy_bouncer_protocol::{Ack, ServerMessage};
+use bevy_bouncer::{Disconnect, DisconnectReason, Group, Outbox, User, UserId};
+use bevy_bouncer_protocol::Ack;
 use bevy_ecs::{prelude::*, system::SystemState};
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
         role::rank_of,
     },
     options::{ChatOptions, SharedOptions},
-    protocol::{Denied, json, unix_milliseconds},
+    protocol::{Denied, unix_milliseconds},
 };
 
 /// The world while requests are answered, and the messages to clients that come of it, in their order.
@@ -61,13 +62,15 @@ impl Asker {
     }
 }
 
-/// What a request comes to.
+/// When a request that was done is answered.
 pub(crate) enum Reply {
+    /// Now, with this.
     Now(Box<Ack>),
     /// The answer comes in a later tick, or it has been given.
     Deferred,
 }
 
+/// What a request comes to.
 pub(crate) type Answer = Result<Reply, Denied>;
 
 impl From<Ack> for Reply {
@@ -123,97 +126,6 @@ impl<'w> ChatContext<'w> {
     /// Whether what this player says still counts.
     pub fn accepts(&self, player: Entity, user: &User) -> bool {
         !self.sent_away.contains(user.id()) && !self.closing.contains(&player)
-    }
-
-    pub fn tell_players(
-        &mut self,
-        players: impl IntoIterator<Item = Entity>,
-        message: &ServerMessage,
-    ) {
-        let connections = players
-            .into_iter()
-            .filter_map(|player| self.world.get::<Connection>(player));
-        self.send(connections.collect(), message, None);
-    }
-
-    /// Returns how many bytes the message has; nothing is written for nobody.
-    fn send(&mut self, group: Group, message: &ServerMessage, asked_by: Option<Entity>) -> usize {
-        if group.is_empty() {
-            return 0;
-        }
-        let text = json(message);
-        let bytes = text.len();
-        self.queue.push(QueuedMessage {
-            group,
-            text,
-            asked_by,
-        });
-        bytes
-    }
-
-    /// Tells all sessions of a user.
-    pub fn tell_user(&mut self, user: &UserId, message: &ServerMessage) {
-        let players = self.players_of(user);
-        self.tell_players(players, message);
-    }
-
-    /// Tells everybody who is in a room now.
-    pub fn tell_room(&mut self, room: Entity, message: &ServerMessage) {
-        let group = self.group(room);
-        self.send(group, message, None);
-    }
-
-    fn group(&mut self, room: Entity) -> Group {
-        let Some(members) = self.world.get::<RoomMembers>(room) else {
-            return Group::default();
-        };
-        if let Some(group) = &members.group {
-            return group.clone();
-        }
-        let connection = |player| self.world.get::<Connection>(player);
-        let connections = members.iter().filter_map(|(player, _)| connection(player));
-        let group: Group = connections.collect();
-        if let Some(mut members) = self.world.get_mut::<RoomMembers>(room) {
-            members.group = Some(group.clone());
-        }
-        group
-    }
-
-    /// Tells a player what came of a request.
-    pub fn answer(&mut self, player: Entity, id: Option<String>, result: Result<Ack, Denied>) {
-        match (result, id) {
-            (Ok(mut ack), Some(id)) => {
-                ack.re = id;
-                self.reply(player, &ServerMessage::Ack(Box::new(ack)));
-            }
-            (Ok(_), None) => {}
-            (Err(denied), id) => self.deny(player, id, &denied),
-        }
-    }
-
-    /// Answers a player, whose budget of answers pays for it.
-    pub fn reply(&mut self, player: Entity, message: &ServerMessage) {
-        let connection = self.world.get::<Connection>(player);
-        let group: Group = connection.into_iter().collect();
-        let bytes = self.send(group, message, Some(player));
-        if let Some(user) = self.world.get::<User>(player).cloned()
-            && let Ok(mut record) = self.record_of(&user)
-        {
-            record.answers.spend(bytes);
-        }
-    }
-
-    /// Too many errors end the connection.
-    fn deny(&mut self, player: Entity, id: Option<String>, denied: &Denied) {
-        self.reply(player, &denied.message(id));
-        let (options, now) = (self.options.clone(), self.now);
-        let Some(user) = self.world.get::<User>(player).cloned() else {
-            return;
-        };
-        let record = self.record_of(&user);
-        if record.is_ok_and(|mut record| record.count_error(&options, now)) {
-            self.closing.insert(player);
-        }
     }
 
     /// A player comes into a room.

@@ -15,7 +15,7 @@ const FIRST_PENALTY: Duration = Duration::from_secs(1);
 /// A room hears at most once in this time that a user is writing.
 const TYPING_PAUSE: Duration = Duration::from_secs(2);
 
-/// A number at once, and so many a second in the long run.
+/// Allows a number at once, and so many a second in the long run.
 pub(crate) struct TokenBucket {
     tokens: f64,
     filled_at: Instant,
@@ -128,8 +128,8 @@ impl SpeakingLimit {
         }
     }
 
-    /// The user speaks in this room, which may have slow mode.
-    pub fn spoke(&mut self, room: Entity, pause: Option<Duration>, now: Instant) {
+    /// Notes that the user speaks in this room, which may have slow mode.
+    pub fn record_message(&mut self, room: Entity, pause: Option<Duration>, now: Instant) {
         if let Some(pause) = pause {
             self.spoke_at.insert(room, (now, now + pause));
         }
@@ -195,11 +195,11 @@ mod tests {
         let is_free = |limit: &mut SpeakingLimit, index, now| {
             limit.check_slow_mode(room(index), pause, 2, now).is_ok()
         };
-        limit.spoke(room(1), Some(pause), now);
+        limit.record_message(room(1), Some(pause), now);
         assert!(!is_free(&mut limit, 1, now));
         assert!(is_free(&mut limit, 2, now));
-        limit.spoke(room(2), Some(pause), now + Duration::from_secs(1));
-        limit.spoke(room(3), None, now);
+        limit.record_message(room(2), Some(pause), now + Duration::from_secs(1));
+        limit.record_message(room(3), None, now);
         // Nobody is forgotten to make room for another one.
         assert!(!is_free(&mut limit, 3, now));
         assert!(is_free(&mut limit, 1, now + pause));

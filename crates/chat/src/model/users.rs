@@ -94,7 +94,7 @@ impl Mute {
     }
 }
 
-/// Everything that the chat remembers of users: it survives that they leave.
+/// Everything that the chat remembers of users, connected or not.
 #[derive(Resource, Default)]
 pub struct Users {
     records: HashMap<UserId, UserRecord>,
@@ -106,9 +106,9 @@ pub(crate) struct UserRecord {
     /// As it was when the user was last heard of; `None` when that is not known.
     pub rank: Option<u8>,
     pub speaking: SpeakingLimit,
-    /// For what is no message.
+    /// For requests other than messages.
     pub requests: TokenBucket,
-    /// The bytes of the answers.
+    /// For the bytes of the answers.
     pub answers: TokenBucket,
     answered: VecDeque<Answered>,
     mutes: HashMap<MutedIn, Mute>,

@@ -38,7 +38,8 @@ fn check_above(context: &ChatContext, asker: &Asker, user: &UserId) -> Result<()
     context.check_is_above(asker, user)
 }
 
-fn note(context: &mut ChatContext, asker: &Asker, action: Moderation, reason: Option<String>) {
+/// Tells the game and the log what a moderator did.
+fn report(context: &mut ChatContext, asker: &Asker, action: Moderation, reason: Option<String>) {
     let by = asker.user.id().clone();
     tracing::info!(target: AUDIT, %by, ?action, reason, "moderated");
     context
@@ -85,7 +86,7 @@ pub(crate) fn mute(
     };
     let ack = context.apply(ChatEvent::Muted(mute), Origin::ThisNode)?;
     let action = Moderation::Mute(user, place, length.as_secs());
-    note(context, asker, action, reason);
+    report(context, asker, action, reason);
     Ok(ack.unwrap_or_default().into())
 }
 
@@ -103,7 +104,7 @@ pub(crate) fn unmute(
         return Err(ErrorCode::Forbidden.into());
     }
     context.apply(ChatEvent::Unmuted(user.clone(), room), Origin::ThisNode)?;
-    note(context, asker, Moderation::Unmute(user, place), None);
+    report(context, asker, Moderation::Unmute(user, place), None);
     done()
 }
 
@@ -153,7 +154,7 @@ pub(crate) fn kick(
         _ = bouncer.kick(&user, reason.as_deref());
     }
     context.ignore(user.clone());
-    note(context, asker, Moderation::Kick(user), reason);
+    report(context, asker, Moderation::Kick(user), reason);
     done()
 }
 
@@ -190,6 +191,7 @@ pub(crate) fn revoke(
     bar(context, asker, revocation, Moderation::Revoke(user), reason)
 }
 
+/// Ends the sessions of a user and keeps new ones out.
 fn bar(
     context: &mut ChatContext,
     asker: &Asker,
@@ -206,7 +208,7 @@ fn bar(
         revocation = revocation.reason(reason.clone());
     }
     let receipt = context.world.resource::<Bouncer>().revoke(revocation);
-    note(context, asker, action, reason);
+    report(context, asker, action, reason);
     Ok(when_stored(context, asker, receipt))
 }
 
@@ -219,10 +221,11 @@ pub(crate) fn restore(context: &mut ChatContext, asker: &Asker, user: UserId) ->
     }
     let subject = Subject::User(user.clone());
     let receipt = context.world.resource::<Bouncer>().restore(subject);
-    note(context, asker, Moderation::Restore(user), None);
+    report(context, asker, Moderation::Restore(user), None);
     Ok(when_stored(context, asker, receipt))
 }
 
+/// Answers once a revocation, or its end, is stored.
 fn when_stored(context: &ChatContext, asker: &Asker, receipt: Receipt) -> Reply {
     let (player, id) = (asker.player, asker.id.clone());
     defer(context.world, receipt, move |context, stored| {
@@ -242,20 +245,20 @@ pub(crate) fn slow(context: &mut ChatContext, asker: &Asker, room: &str, seconds
         return Err(ErrorCode::BadRequest.into());
     }
     let slow_ms = milliseconds(pause);
-    let entity = rule(context, asker, room, |rules| rules.slow_ms = slow_ms)?;
-    note(context, asker, Moderation::SlowMode(entity, seconds), None);
+    let entity = change_rules(context, asker, room, |rules| rules.slow_ms = slow_ms)?;
+    report(context, asker, Moderation::SlowMode(entity, seconds), None);
     done()
 }
 
 /// `mod.freeze`
 pub(crate) fn freeze(context: &mut ChatContext, asker: &Asker, room: &str, on: bool) -> Answer {
-    let entity = rule(context, asker, room, |rules| rules.frozen = on)?;
-    note(context, asker, Moderation::Freeze(entity, on), None);
+    let entity = change_rules(context, asker, room, |rules| rules.frozen = on)?;
+    report(context, asker, Moderation::Freeze(entity, on), None);
     done()
 }
 
 /// Changes a room's rules. Its members are told at the end of the tick.
-fn rule(
+fn change_rules(
     context: &mut ChatContext,
     asker: &Asker,
     room: &str,
@@ -275,7 +278,7 @@ fn rule(
     Ok(entity)
 }
 
-/// `chat.delete`: one's own words, and those of users below.
+/// `chat.delete`: for the author, and for moderators above the author.
 pub(crate) fn delete(context: &mut ChatContext, asker: &Asker, room: &str, mid: &str) -> Answer {
     let (entity, _) = if asker.rank >= MODERATOR {
         context.room_for(&asker.user, room)?
@@ -301,7 +304,7 @@ pub(crate) fn delete(context: &mut ChatContext, asker: &Asker, room: &str, mid: 
     // It may have been deleted before.
     let is_deleted_now = context.apply(event, Origin::ThisNode)?.is_some();
     if is_deleted_now && !is_own {
-        note(context, asker, Moderation::Delete(entity, seq), None);
+        report(context, asker, Moderation::Delete(entity, seq), None);
     }
     done()
 }

@@ -61,13 +61,13 @@ pub(crate) fn join(context: &mut ChatContext, asker: &Asker, name: &str) -> Answ
         (ack.epoch, ack.seq) = (Some(history.epoch.clone()), Some(history.last_seq()));
         if room.access.may_read(&asker.user) {
             let page = history.page(None, None, context.options.history_page);
-            put(page, &mut ack);
+            add_page(&mut ack, page);
         }
     }
     Ok(ack.into())
 }
 
-fn put(page: Page, ack: &mut Ack) {
+fn add_page(ack: &mut Ack, page: Page) {
     ack.messages = Some(page.messages);
     ack.more = Some(page.more);
 }
@@ -97,10 +97,8 @@ pub(crate) fn history(
     };
     if let Some(history) = context.world.get::<RoomHistory>(entity) {
         ack.epoch = Some(history.epoch.clone());
-        put(
-            history.page(after, before, context.options.history_page),
-            &mut ack,
-        );
+        let page = history.page(after, before, context.options.history_page);
+        add_page(&mut ack, page);
     }
     Ok(ack.into())
 }

@@ -50,7 +50,7 @@ pub(crate) fn send(context: &mut ChatContext, asker: &Asker, room: &str, text: &
         limit.check_slow_mode(entity, pause, most, now)?;
     }
     record.speaking.check_rate(&options, now)?;
-    record.speaking.spoke(entity, pause, now);
+    record.speaking.record_message(entity, pause, now);
     let mut speaking = Speaking {
         player: asker.player,
         user: asker.user.clone(),

@@ -27,6 +27,10 @@
 //! the role `admin` also moderators. Nobody touches a peer, and only admins end or replace an admin's mute. Two
 //! things are left to trust: moderators may restore every user below them, and admins may decide about users of
 //! whom the server knows nothing.
+//!
+//! # Features
+//!
+//! - `sqlite`: `SqliteChat`, which keeps messages and mutes in a file.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -42,7 +42,7 @@ pub(crate) enum Author<'a> {
 
 /// What an event has changed.
 struct Change {
-    /// Members of a room whose rules change are told at the end of the tick, whoever changed them.
+    /// `None` for rules: members are told at the end of the tick, also when the game has changed them.
     told: Option<(Hearers, ServerMessage)>,
     ack: Ack,
 }

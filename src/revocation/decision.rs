@@ -1,4 +1,4 @@
-//! What was decided about somebody, for stores and for the other nodes.
+//! What was decided about players, for stores and for the other nodes.
 
 use std::sync::Arc;
 

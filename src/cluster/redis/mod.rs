@@ -79,14 +79,14 @@ impl RedisBackplane {
         })
     }
 
-    /// The same with this at the start of all keys, which all nodes of a fleet have in common. Default
+    /// Sets what all keys begin with, which all nodes of a fleet have in common. Default
     /// `bevy_bouncer:`.
     pub fn key_prefix(mut self, prefix: &str) -> Self {
         self.keys = Keys::new(prefix);
         self
     }
 
-    /// The same with about so many entries kept in the log. A node that was behind by more reads the
+    /// Keeps about so many entries in the log. A node that was behind by more reads the
     /// whole list again. Default 100 000, at least 1000.
     pub fn log_length(mut self, entries: usize) -> Self {
         self.log_length = entries.max(1000);

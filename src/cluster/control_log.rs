@@ -59,7 +59,7 @@ impl JournalWriter for ControlLogWriter {
                 }
             };
             if matches!(decision, Decision::Restore(_)) {
-                // Until our own earlier revocations have come back from the log, and gone.
+                // Until earlier revocations of this node have come back from the log, and gone.
                 let patience = self.node.options.command_timeout;
                 let _ = timeout(patience, self.node.has_applied(position)).await;
             }

@@ -1,7 +1,7 @@
 //! What other nodes decided, applied here and not passed on again.
 //!
 //! The list is always what the log says, in its order, and over it what was decided here and is not in
-//! the log yet: a remote restoration does not undo a revocation of ours that still waits.
+//! the log yet: a remote restoration does not undo a revocation of this node that still waits.
 
 use super::{Registry, session_index::SessionIndex};
 use crate::{

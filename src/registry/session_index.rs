@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Connections for which there is room from the start, as far as they are allowed: a map that grows
-/// holds everybody up. Room that is not used takes no memory from the system.
+/// holds all logins up. Room that is not used takes no memory from the system.
 const ROOM_MAX: usize = 65_536;
 
 /// See the module's documentation.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 const DRAIN_BYTES: usize = 1024;
-/// What a client may send after our Close before it is reset.
+/// What a client may send after the Close before it is reset.
 const DRAIN_LIMIT_BYTES: usize = 1024 * 1024;
 
 impl<S: Transport> Session<S> {

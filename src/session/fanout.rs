@@ -43,7 +43,7 @@ pub(crate) async fn run(mut ticks: mpsc::Receiver<Vec<Command>>, shards: usize) 
 struct Shard {
     index: u64,
     shards: u64,
-    /// In the order in which they came, which is about their order in memory, ours and the kernel's.
+    /// In the order in which they came, which is about their order in memory, here and in the kernel.
     members: BTreeMap<ConnectionId, Arc<Outbound>>,
 }
 
@@ -171,7 +171,7 @@ enum Key {
 /// of the groups, each counted once, not with the number of connections.
 #[derive(Default)]
 struct Plan {
-    /// What everybody gets who is not named.
+    /// What every connection gets that is not named.
     common: Vec<usize>,
     sets: Vec<Set>,
     /// The sets in which a connection is.

@@ -265,7 +265,7 @@ impl<S: Transport> Session<S> {
 
     fn check_clocks(&mut self, paused: bool, now: Instant) -> Option<Ending> {
         if paused || self.stalled.is_some() {
-            // We do not listen: neither silence nor an unfinished message is the client's fault.
+            // Nothing is read now: neither silence nor an unfinished message is the client's fault.
             self.timers.heard();
             self.timers.unfinished(false, now);
         }

@@ -8,7 +8,7 @@ use crate::{
     util::{jitter, unix_now},
 };
 
-/// How long a look at the wall clock may be away: it can be set while we sleep.
+/// How long a look at the wall clock may be away: it can be set meanwhile.
 const WALL_CLOCK_CHECK: Duration = Duration::from_secs(30);
 
 /// The clocks of one session.

@@ -7,7 +7,7 @@
 //!    └─abandon──► Abandoned
 //! ```
 //!
-//! Whoever makes a transition does what follows from it; everybody else finds it made. This is what
+//! The caller that makes a transition does what follows from it; every other caller finds it made. This is what
 //! makes "exactly once" true without a central authority. Frames are written under the same lock
 //! ([`Handle::write`]), so after [`Handle::leave`] has fenced a connection no frame can be on its way.
 
@@ -123,7 +123,7 @@ impl Handle {
         drop(lock(&self.kept).take());
     }
 
-    /// Pending → Live. False when somebody abandoned the handshake first.
+    /// Pending → Live. False when the handshake was abandoned first.
     pub fn enter(&self) -> bool {
         let mut phase = lock(&self.phase);
         let pending = matches!(*phase, Phase::Pending);
@@ -133,7 +133,7 @@ impl Handle {
         pending
     }
 
-    /// Pending → Abandoned. False when the player has entered, or somebody was first.
+    /// Pending → Abandoned. False when the player has entered, or another call was first.
     pub fn abandon(&self, refusal: Refusal) -> bool {
         let mut phase = lock(&self.phase);
         let pending = matches!(*phase, Phase::Pending);
@@ -233,7 +233,7 @@ impl Handle {
         }
     }
 
-    /// The close reason, once somebody has ended the session, also politely.
+    /// The close reason, once the session was ended, also politely.
     pub fn leaving(&self) -> Option<CloseReason> {
         match &*lock(&self.phase) {
             Phase::Leaving { close_reason, .. } => Some(close_reason.clone()),
@@ -249,7 +249,7 @@ impl Handle {
         }
     }
 
-    /// Whether the player is in and nobody has ended it.
+    /// Whether the player is in, with a connection, and the session was not ended.
     pub fn is_live(&self) -> bool {
         matches!(*lock(&self.phase), Phase::Live)
     }

@@ -207,7 +207,7 @@ impl Outbound {
                     progress = true;
                 }
                 Some(Poll::Ready(_)) => return Written::Lost,
-                // Counted after the attempt: what a tick sends cuts nobody who reads.
+                // Counted after the attempt: what a tick sends cuts no client that reads.
                 Some(Poll::Pending) if self.is_over(backlog, (1, 1)) => return Written::TooSlow,
                 Some(Poll::Pending) => return Written::Blocked { progress },
             }

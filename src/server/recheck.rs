@@ -1,8 +1,8 @@
-//! The recheck: every player is checked again, now and then, for what has changed elsewhere: a user who was
-//! disabled or deleted, a key that was withdrawn.
+//! The recheck: every player is checked again, now and then, for what changed outside of this process: a
+//! user who was disabled or deleted, a key that was withdrawn.
 //!
 //! Each session has its own time, so that those who came together are not looked up together. A check
-//! that fails by itself (a database that does not answer) ends nobody's session.
+//! that fails by itself (a database that does not answer) ends no session.
 
 use std::{
     sync::{Arc, atomic::Ordering},

@@ -37,6 +37,7 @@ pub(crate) enum Verdict {
 }
 
 impl DuplicateLoginRules {
+    /// The policy of these limits.
     pub fn new(limits: &Limits) -> Self {
         Self {
             policy: limits.duplicate_login,
@@ -128,11 +129,15 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn rules(policy: DuplicateLogin) -> DuplicateLoginRules {
-        let mut limits = Limits::default();
-        limits.duplicate_login = policy;
-        limits.connections_per_user = 3;
-        limits.replacements_per_minute = 2;
-        DuplicateLoginRules::new(&limits)
+        DuplicateLoginRules {
+            policy,
+            sessions: if policy == DuplicateLogin::Allow {
+                3
+            } else {
+                1
+            },
+            replacements_per_minute: 2,
+        }
     }
 
     fn user(name: &str) -> UserId {

@@ -78,7 +78,7 @@ pub struct LogPosition {
 pub struct Issue {
     /// Unique within the node. The same number again is the same decision, tried again.
     pub number: u64,
-    /// Who decided.
+    /// The node that decided.
     pub node: NodeId,
     /// What was decided.
     pub decision: Decision,
@@ -111,7 +111,7 @@ pub struct Seat {
     pub node: NodeId,
     /// Its number there.
     pub connection: ConnectionId,
-    /// Whose it is.
+    /// The user whose session it is.
     pub user: UserId,
 }
 

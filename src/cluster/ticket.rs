@@ -12,7 +12,7 @@ use crate::{
     util::Digest,
 };
 
-/// Whom a ticket lets in, as the backplane keeps it: everything that is known but for components.
+/// The admission that a ticket stands for, as the backplane keeps it: everything that is known but for components.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     id: UserId,

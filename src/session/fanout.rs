@@ -167,7 +167,7 @@ enum Key {
     Group(*const ConnectionId),
 }
 
-/// Who gets what of a tick, as places in its list of frames. It grows with the list and with the sizes
+/// Which connection gets which frames of a tick, as places in its list of frames. It grows with the list and with the sizes
 /// of the groups, each counted once, not with the number of connections.
 #[derive(Default)]
 struct Plan {

@@ -21,7 +21,9 @@ use crate::transport::TlsAcceptor;
 use crate::{
     auth::{AuthLimiter, Authenticator, Tickets},
     bridge::{Command, GameEnd, NetworkEnd, Notice, bridge},
-    cluster::{self, Backplane, BackplaneError, ClusterFrame, ClusterOptions, ControlLog, Node},
+    cluster::{
+        self, Backplane, BackplaneError, ClusterFrame, ClusterOptions, ControlLogWriter, Node,
+    },
     config::{BouncerConfig, Checked, ConfigError},
     door::{Door, listener},
     registry::Registry,
@@ -213,7 +215,7 @@ impl BouncerPlugin {
         if self.server.cluster.set(node.clone()).is_err() {
             return Err(ConfigError::new("cluster", "can be given once").into());
         }
-        self.writer = Arc::new(ControlLog::new(node));
+        self.writer = Arc::new(ControlLogWriter::new(node));
         Ok(self)
     }
 

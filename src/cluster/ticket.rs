@@ -12,7 +12,7 @@ use crate::{
     util::Digest,
 };
 
-/// Whom a ticket lets in, as the backplane keeps it: everything that is known but for components.
+/// The admission that a ticket stands for, as the backplane keeps it: everything that is known but for components.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     id: UserId,
@@ -44,7 +44,8 @@ impl Node {
             claims: admission.token.claims.clone(),
         })
         .map_err(|error| unavailable(error.to_string()))?;
-        self.ask(|backplane| backplane.put_ticket(hash, stored.into(), lifetime))
+        self.client
+            .ask(|backplane| backplane.put_ticket(hash, stored.into(), lifetime))
             .await
             .map_err(|error| unavailable(error.to_string()))
     }
@@ -56,6 +57,7 @@ impl Node {
     /// backplane cannot tell.
     pub async fn ticket(&self, hash: &Digest, ticket_use: TicketUse) -> Result<Admission, Refusal> {
         let found = self
+            .client
             .ask(|backplane| match ticket_use {
                 TicketUse::Peek => backplane.look_at_ticket(hash),
                 TicketUse::Take => backplane.take_ticket(hash),

@@ -14,7 +14,7 @@ pub enum DuplicateLogin {
     TakeOver,
     /// One session per user: the new one gets 409.
     RejectNew,
-    /// Up to [`Limits::connections_per_user`] sessions per user; one more gets 409.
+    /// Up to [`Limits::connections_per_user`](super::Limits::connections_per_user) sessions per user; one more gets 409.
     Allow,
 }
 

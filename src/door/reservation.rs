@@ -10,7 +10,7 @@ use tokio::{
 use super::Door;
 use crate::{
     bridge::Arrival,
-    connection::{Handle, Inbound, Outbound},
+    connection::{Fence, Handle, Inbound, Outbound},
     identity::{Admission, DisconnectReason, Refusal, RefusalKind},
     registry::Registry,
     session::Session,
@@ -53,7 +53,7 @@ impl Drop for Reservation {
         if !self.registry.abandon(handle, RefusalKind::Timeout.into()) {
             // Does nothing when the end was reported already.
             let close_reason = DisconnectReason::ConnectionLost.into();
-            self.registry.leave(handle, close_reason, true);
+            self.registry.leave(handle, close_reason, Fence::Now);
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{bouncer::Bouncer, components::Connection};
 use crate::{
     auth::Credential,
     bridge::Notice,
+    connection::Fence,
     identity::{ConnectionId, DisconnectReason, Refusal, RefusalKind},
 };
 
@@ -96,7 +97,7 @@ impl Bouncer {
         let attempt = handle
             .may_refresh(pause)
             .map_err(|wait| too_many().retry_after(wait))?;
-        let end = |reason: DisconnectReason| registry.leave(&handle, reason.into(), true);
+        let end = |reason: DisconnectReason| registry.leave(&handle, reason.into(), Fence::Now);
         let admission = match server.authenticate(token, handle.peer).await {
             Ok(admission) => admission,
             Err(refusal) => {

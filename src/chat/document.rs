@@ -1,4 +1,4 @@
-//! `assets/PROTOCOL.md` and the code say the same: each example is read and written with the server's own
+//! `docs/protocol.md` and the code say the same: each example is read and written with the server's own
 //! types, and has every member that these have.
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use super::{
     told::Told,
 };
 
-const DOCUMENT: &str = include_str!("../../assets/PROTOCOL.md");
+const DOCUMENT: &str = include_str!("../../docs/protocol.md");
 /// Every message of the server, as serde names them.
 const TOLD: &[&str] = &[
     "hello",

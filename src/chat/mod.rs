@@ -1,7 +1,7 @@
 //! Chat: rooms, whispers, history, presence and moderation, in the subprotocol [`SUBPROTOCOL`].
 //!
 //! Everything in here is built on what any game can use. [`ChatPlugin`] joins the parts; clients in
-//! browsers use `assets/bouncer.js`, and `assets/PROTOCOL.md` describes what they say.
+//! browsers use `assets/bouncer.js`, and `docs/protocol.md` describes what they say.
 //!
 //! # Rooms are entities
 //!

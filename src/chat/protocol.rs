@@ -1,4 +1,4 @@
-//! `bouncer.v1`: what clients ask for. `assets/PROTOCOL.md` describes it.
+//! `bouncer.v1`: what clients ask for. `docs/protocol.md` describes it.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! `bouncer.v1`: what the server says. `assets/PROTOCOL.md` describes it.
+//! `bouncer.v1`: what the server says. `docs/protocol.md` describes it.
 
 use std::{
     sync::Arc,

@@ -8,42 +8,38 @@
     reason = "only a part of these modules is measured"
 )]
 
-#[path = "../src/session/frame.rs"]
-mod frame;
-#[path = "../src/goodbye.rs"]
-mod goodbye;
-#[path = "../src/registry/handle.rs"]
-mod handle;
-#[path = "../src/registry/ledger.rs"]
-mod ledger;
-#[path = "../src/revocation/list.rs"]
-mod list;
-#[path = "../src/sync.rs"]
-mod sync;
-#[path = "../src/token.rs"]
-mod token;
-
 mod config {
     pub use bevy_bouncer::{DuplicateLogin, Limits};
 }
+#[path = "../src/connection"]
+mod connection {
+    pub mod frame;
+    mod handle;
+    pub(crate) use handle::{Handle, Left};
+}
+#[path = "../src/identity"]
 mod identity {
-    pub use bevy_bouncer::{ConnectionId, User, UserId};
+    mod close_reason;
+    mod token_facts;
+    pub use bevy_bouncer::{ConnectionId, Payload, Refusal, RefusalKind, User, UserId};
+    pub(crate) use close_reason::{DisconnectReason, Goodbye};
+    pub(crate) use token_facts::TokenFacts;
 }
-mod payload {
-    pub use bevy_bouncer::Payload;
-}
-mod refusal {
-    pub use bevy_bouncer::{Refusal, RefusalKind};
-}
+#[path = "../src/registry"]
 mod registry {
-    pub(crate) use crate::{
-        handle::{Handle, Left},
-        ledger::Ledger,
-    };
+    mod session_index;
+    pub(crate) use session_index::Ledger;
 }
+#[path = "../src/revocation"]
 mod revocation {
-    pub(crate) use crate::list::BarredList;
+    mod list;
     pub use bevy_bouncer::{Revocation, RevocationKind, StoreError, Subject};
+    pub(crate) use list::BarredList;
+}
+#[path = "../src/util"]
+mod util {
+    mod lock;
+    pub(crate) use lock::{Mutex, MutexGuard, lock};
 }
 
 use std::{
@@ -54,11 +50,12 @@ use std::{
 };
 
 use bevy_bouncer::{JwtAuthenticator, Limits, Payload, Revocation, Subject, User};
+use connection::Handle;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use identity::TokenFacts;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use registry::{Handle, Ledger};
+use registry::Ledger;
 use serde_json::json;
-use token::TokenFacts;
 
 const PLAYERS: usize = 5000;
 const SECRET: &[u8] = b"a secret of the benchmark, 32 bytes or longer";
@@ -124,7 +121,7 @@ fn encoding(criterion: &mut Criterion) {
     for length in [64, 1024, 65_536] {
         let payload = Payload::from("x".repeat(length));
         group.bench_function(format!("{length} bytes"), |bencher| {
-            bencher.iter(|| frame::encode(black_box(&payload)));
+            bencher.iter(|| connection::frame::encode(black_box(&payload)));
         });
     }
 }

@@ -152,24 +152,21 @@ mod bridge;
 pub mod chat;
 mod cluster;
 mod config;
+mod connection;
 mod door;
 mod drain;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-mod goodbye;
+mod http;
 mod identity;
-mod payload;
 mod plugin;
-mod refusal;
 mod registry;
 mod revocation;
+mod server;
 mod session;
-mod short_lived;
-#[cfg(feature = "sqlite")]
-mod sqlite;
-mod sync;
-mod token;
+mod transport;
+mod util;
 mod world;
 
 #[cfg(feature = "admin")]
@@ -177,31 +174,25 @@ pub use admin::{AdminError, AdminPlugin};
 #[cfg(feature = "sqlite")]
 pub use auth::SqliteDirectory;
 pub use auth::{
-    Algorithm, Authenticator, Claims, DirectoryError, IssueError, JwtAuthenticator, KeyError,
-    KeySet, MapDirectory, Standing, Ticket, TokenIssuer, UserDirectory,
+    Algorithm, Authenticator, Claims, Credential, DirectoryError, HandshakeRequest, IssueError,
+    JwtAuthenticator, KeyError, KeySet, MapDirectory, Standing, Ticket, TokenIssuer, UserDirectory,
 };
 #[cfg(feature = "jwks-url")]
 pub use auth::{RemoteKeyOptions, RemoteKeys};
 #[cfg(feature = "redis")]
 pub use cluster::RedisBackplane;
 pub use cluster::{
-    Audience, Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Cluster, ClusterCounters,
-    ClusterFrame, ClusterOptions, ClusterOutbox, Faults, InProcessBackplane, Issue, ListPage,
-    LogBatch, LogPosition, NodeId, Seat,
+    Audience, Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, ClusterCounters,
+    ClusterFrame, ClusterOptions, Faults, InProcessBackplane, Issue, ListPage, LogBatch,
+    LogPosition, NodeId, Seat,
 };
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
-#[cfg(feature = "tls")]
-pub use door::tls::TlsConfig;
-pub use door::{Credential, HandshakeRequest};
 pub use drain::{Drain, DrainReport, Draining};
-pub use goodbye::DisconnectReason;
 pub use identity::{
-    Admission, ConnectionId, InvalidIdentity, USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES,
-    USER_ROLE_MAX_BYTES, USER_ROLES_MAX, User, UserId,
+    Admission, ConnectionId, DisconnectReason, InvalidIdentity, Payload, Refusal, RefusalKind,
+    USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES, USER_ROLE_MAX_BYTES, USER_ROLES_MAX, User, UserId,
 };
-pub use payload::Payload;
 pub use plugin::{BouncerError, BouncerPlugin, BouncerSystems};
-pub use refusal::{Refusal, RefusalKind};
 pub use registry::Receipt;
 #[cfg(feature = "sqlite")]
 pub use revocation::SqliteRevocations;
@@ -209,10 +200,13 @@ pub use revocation::{
     Decision, MemoryRevocations, Revocation, RevocationKind, RevocationStore, StoreError,
     StoreFuture, Subject,
 };
+#[cfg(feature = "tls")]
+pub use transport::TlsConfig;
 pub use world::{
-    Arriving, Bouncer, BouncerCommands, ClientFrame, Connection, Counters, Disconnect,
-    Disconnected, DrainStarted, Group, LinkLost, LinkRestored, Outbox, PlayerInfo, Players,
-    Refresh, Refreshed, RevocationNotStored, TokenExpiring, WakingRunnerPlugin, is_draining,
+    Arriving, Bouncer, BouncerCommands, ClientFrame, Cluster, ClusterOutbox, Connection, Counters,
+    Disconnect, Disconnected, DrainStarted, Group, LinkLost, LinkRestored, Outbox, PlayerInfo,
+    Players, Refresh, Refreshed, RevocationNotStored, TokenExpiring, WakingRunnerPlugin,
+    is_draining,
 };
 
 /// What most servers need.

@@ -17,24 +17,21 @@ use tokio::{
 };
 
 #[cfg(feature = "tls")]
-use crate::door::tls::TlsAcceptor;
+use crate::transport::TlsAcceptor;
 use crate::{
     auth::{Authenticator, Examiner, Tickets},
     bridge::{Command, GameEnd, NetworkEnd, Notice, bridge},
-    cluster::{
-        self, Arrived, Backplane, BackplaneError, Cluster, ClusterFrame, ClusterOptions,
-        ControlLog, Node, receive_frames,
-    },
+    cluster::{self, Backplane, BackplaneError, ClusterFrame, ClusterOptions, ControlLog, Node},
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
-    drain::pace,
-    registry::{Registry, rounds},
+    registry::Registry,
     revocation::{Keeper, MemoryRevocations, RevocationStore, StoreError},
+    server::{drain, recheck},
     session::fanout,
     world::{
-        Bouncer, ClientFrame, Connection, Disconnected, Outgoing, Players, RegistryRef,
-        RevocationNotStored, Roster, Shared, drain, on_disconnect, on_refresh, on_remove, receive,
-        send,
+        Arrived, Bouncer, ClientFrame, Cluster, Connection, Disconnected, Outgoing, Players,
+        RegistryRef, RevocationNotStored, Roster, Shared, exit_when_over, on_disconnect,
+        on_refresh, on_remove, receive, receive_cluster_frames, send,
     },
 };
 
@@ -261,7 +258,7 @@ impl Plugin for BouncerPlugin {
         let limits = &self.shared.config.limits;
         let room = limits.connections.min(ROOM_MAX);
         app.register_type::<Connection>()
-            .register_type::<crate::User>()
+            .register_type::<crate::identity::User>()
             .add_message::<ClientFrame>()
             .add_message::<RevocationNotStored>()
             .insert_resource(Players::new(room))
@@ -276,7 +273,7 @@ impl Plugin for BouncerPlugin {
             .add_systems(PreUpdate, receive::receive.in_set(BouncerSystems::Receive))
             .add_systems(
                 PostUpdate,
-                (drain::exit_when_over, receive::cut, send::send)
+                (exit_when_over, receive::cut, send::send)
                     .chain()
                     .in_set(BouncerSystems::Send),
             )
@@ -303,8 +300,8 @@ impl Plugin for BouncerPlugin {
             (Err(error), _) => return fail(app, error),
             (_, Err(error)) => return fail(app, error),
         };
-        runtime.spawn(rounds::run(self.shared.clone()));
-        runtime.spawn(pace::run(self.shared.clone()));
+        runtime.spawn(recheck::run(self.shared.clone()));
+        runtime.spawn(drain::run(self.shared.clone()));
         runtime.spawn(fanout::run(ticks, limits.fan_out_shards));
         let (shared, keeper) = (self.shared.clone(), self.keeper.clone());
         runtime.spawn(async move {
@@ -314,7 +311,7 @@ impl Plugin for BouncerPlugin {
         });
         runtime.spawn(door.open(listener));
         if let Some((cluster, arrived)) = joined {
-            let receive_frames = receive_frames
+            let receive_frames = receive_cluster_frames
                 .in_set(BouncerSystems::Receive)
                 .after(receive::receive);
             app.add_message::<ClusterFrame>()

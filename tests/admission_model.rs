@@ -7,37 +7,34 @@
     reason = "only a part of these modules is modelled"
 )]
 
-#[path = "../src/goodbye.rs"]
-mod goodbye;
-#[path = "../src/registry/handle.rs"]
-mod handle;
-#[path = "../src/registry/ledger.rs"]
-mod ledger;
-#[path = "../src/revocation/list.rs"]
-mod list;
-#[path = "../src/token.rs"]
-mod token;
-
 mod config {
     pub use bevy_bouncer::{DuplicateLogin, Limits};
 }
+#[path = "../src/connection"]
+mod connection {
+    mod handle;
+    pub(crate) use handle::{Handle, Left};
+}
+#[path = "../src/identity"]
 mod identity {
-    pub use bevy_bouncer::{ConnectionId, User, UserId};
+    mod close_reason;
+    mod token_facts;
+    pub use bevy_bouncer::{ConnectionId, Refusal, RefusalKind, User, UserId};
+    pub(crate) use close_reason::{DisconnectReason, Goodbye};
+    pub(crate) use token_facts::TokenFacts;
 }
-mod refusal {
-    pub use bevy_bouncer::{Refusal, RefusalKind};
-}
-mod revocation {
-    pub(crate) use crate::list::BarredList;
-    pub use bevy_bouncer::{Revocation, RevocationKind, StoreError, Subject};
-}
+#[path = "../src/registry"]
 mod registry {
-    pub(crate) use crate::{
-        handle::{Handle, Left},
-        ledger::Ledger,
-    };
+    mod session_index;
+    pub(crate) use session_index::Ledger;
 }
-mod sync {
+#[path = "../src/revocation"]
+mod revocation {
+    mod list;
+    pub use bevy_bouncer::{Revocation, RevocationKind, StoreError, Subject};
+    pub(crate) use list::BarredList;
+}
+mod util {
     pub(crate) use loom::sync::{Mutex, MutexGuard};
     use std::sync::PoisonError;
 
@@ -55,11 +52,11 @@ use std::{
 };
 
 use bevy_bouncer::{Limits, Refusal, RefusalKind, Revocation, User};
-use goodbye::{DisconnectReason, Goodbye};
+use connection::{Handle, Left};
+use identity::{DisconnectReason, Goodbye, TokenFacts};
 use loom::thread;
-use registry::{Handle, Ledger, Left};
-use sync::{Mutex, lock};
-use token::TokenFacts;
+use registry::Ledger;
+use util::{Mutex, lock};
 
 fn limits() -> Limits {
     Limits::default()

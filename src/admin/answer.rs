@@ -12,7 +12,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{Draining, Refusal, Ticket};
+use crate::{auth::Ticket, drain::Draining, identity::Refusal};
 
 /// It is done: fenced, stored, and this many sessions ended.
 #[derive(Serialize)]

@@ -1,5 +1,10 @@
 //! The operator's HTTP API: who is in, and who has to leave.
 
+mod answer;
+mod request;
+mod routes;
+mod serve;
+
 use std::{
     fmt, io,
     net::{SocketAddr, TcpListener},
@@ -10,12 +15,7 @@ use bevy_app::prelude::*;
 use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
 use thiserror::Error;
 
-use crate::{Bouncer, Credential, Drain, config::plaintext::is_local};
-
-mod answer;
-mod request;
-mod routes;
-mod serve;
+use crate::{auth::Credential, config::is_local, drain::Drain, world::Bouncer};
 
 /// Shortest token of the operator in bytes.
 const TOKEN_MIN_BYTES: usize = 16;

@@ -5,7 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::answer::Failure;
-use crate::{ConnectionId, Credential, Drain, Revocation, Subject, UserId};
+use crate::{
+    auth::Credential,
+    drain::Drain,
+    identity::{ConnectionId, UserId},
+    revocation::{Revocation, Subject},
+};
 
 /// Longest reason in characters.
 const REASON_MAX_CHARACTERS: usize = 200;

@@ -18,7 +18,13 @@ use super::{
     answer::{Done, Emptying, Failure, Issued},
     request,
 };
-use crate::{Credential, Drain, PlayerInfo, Receipt, RefusalKind, identity::unix_now};
+use crate::{
+    auth::Credential,
+    drain::Drain,
+    identity::{RefusalKind, unix_now},
+    registry::Receipt,
+    world::PlayerInfo,
+};
 
 const BODY_BYTES: usize = 16 * 1024;
 /// For the store to answer.

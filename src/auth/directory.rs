@@ -9,10 +9,7 @@ use std::{
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::{
-    identity::{InvalidIdentity, User, UserId},
-    token::TokenFacts,
-};
+use crate::identity::{InvalidIdentity, TokenFacts, User, UserId};
 
 /// The verified content of a token (RFC 7519 §4).
 #[derive(Clone)]

@@ -10,6 +10,7 @@ use jsonwebtoken::{AlgorithmFamily, crypto};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use super::request::HandshakeRequest;
 use super::{
     Authenticator,
     directory::{Claims, Standing, UserDirectory},
@@ -19,12 +20,9 @@ use super::{
     rules::{Rejected, TokenRules, Unverified},
 };
 use crate::{
-    Limits,
-    door::HandshakeRequest,
-    goodbye::DisconnectReason,
-    identity::{Admission, User, unix_now},
-    refusal::Refusal,
-    short_lived::Digest,
+    config::Limits,
+    identity::{Admission, DisconnectReason, Refusal, User, unix_now},
+    util::Digest,
 };
 
 /// Verifies JSON Web Tokens (RFC 7519) and looks their users up.
@@ -110,8 +108,8 @@ impl JwtAuthenticator {
     /// # Errors
     /// [`ConfigError`](crate::ConfigError) about `jwks_url`.
     #[cfg(feature = "jwks-url")]
-    pub fn jwks_url(url: &str) -> Result<Self, crate::ConfigError> {
-        crate::RemoteKeys::jwks_url(url, Default::default()).map(Self::remote)
+    pub fn jwks_url(url: &str) -> Result<Self, crate::config::ConfigError> {
+        crate::auth::RemoteKeys::jwks_url(url, Default::default()).map(Self::remote)
     }
 
     /// Tokens of this OpenID provider, whose keys are found by OpenID Connect Discovery and fetched again
@@ -120,14 +118,14 @@ impl JwtAuthenticator {
     /// # Errors
     /// [`ConfigError`](crate::ConfigError) about `issuer`.
     #[cfg(feature = "jwks-url")]
-    pub fn discover(issuer: &str) -> Result<Self, crate::ConfigError> {
-        crate::RemoteKeys::discover(issuer, Default::default()).map(Self::remote)
+    pub fn discover(issuer: &str) -> Result<Self, crate::config::ConfigError> {
+        crate::auth::RemoteKeys::discover(issuer, Default::default()).map(Self::remote)
     }
 
     /// Tokens that are signed with keys from elsewhere. Keys that were found by discovery require `iss`
     /// to be their issuer.
     #[cfg(feature = "jwks-url")]
-    pub fn remote(keys: crate::RemoteKeys) -> Self {
+    pub fn remote(keys: crate::auth::RemoteKeys) -> Self {
         let issuer = keys.issuer().map(str::to_owned);
         let mut tokens = Self::with_keys(KeySource::Remote(keys));
         tokens.rules.issuers.extend(issuer);

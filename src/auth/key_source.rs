@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::keys::{KeySet, VerifyingKey};
 #[cfg(feature = "jwks-url")]
 use super::remote_keys::RemoteKeys;
-use crate::refusal::Refusal;
+use crate::identity::Refusal;
 
 /// Keys that stay, or keys that live.
 #[derive(Debug)]

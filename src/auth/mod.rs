@@ -1,19 +1,16 @@
 //! Who are you? From a request to an [`Admission`] or a [`Refusal`](crate::Refusal).
 
-use std::{future::Future, pin::Pin, time::Duration};
-
-use crate::{Admission, Limits, Refusal, door::HandshakeRequest};
-
 mod directory;
-mod examiner;
 mod issuer;
 mod jwks;
 mod jwt;
 mod key_source;
 mod keys;
+mod limiter;
 mod refused_tokens;
 #[cfg(feature = "jwks-url")]
 mod remote_keys;
+mod request;
 mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -21,18 +18,29 @@ mod strict_json;
 mod ticket;
 
 pub use directory::{Claims, DirectoryError, MapDirectory, Standing, UserDirectory};
-pub(crate) use examiner::Examiner;
 pub use issuer::{IssueError, TokenIssuer};
-/// The algorithms of RFC 7518 §3 and RFC 8037 that tokens can be signed with.
-pub use jsonwebtoken::Algorithm;
 pub use jwt::JwtAuthenticator;
 pub use keys::{KeyError, KeySet};
+pub(crate) use limiter::Examiner;
 #[cfg(feature = "jwks-url")]
-pub use remote_keys::{RemoteKeyOptions, RemoteKeys};
+pub use remote_keys::RemoteKeyOptions;
+#[cfg(feature = "jwks-url")]
+pub use remote_keys::RemoteKeys;
+pub use request::{Credential, HandshakeRequest};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteDirectory;
 pub use ticket::Ticket;
 pub(crate) use ticket::{Tickets, hash_of, in_time};
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use crate::{
+    config::Limits,
+    identity::{Admission, Refusal},
+};
+
+/// The algorithms of RFC 7518 §3 and RFC 8037 that tokens can be signed with.
+pub use jsonwebtoken::Algorithm;
 
 /// Decides who comes in. [`JwtAuthenticator`](crate::JwtAuthenticator) is the ready-made one.
 ///

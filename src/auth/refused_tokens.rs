@@ -6,9 +6,8 @@ use std::{fmt, time::Instant};
 use aws_lc_rs::hmac;
 
 use crate::{
-    Limits,
-    short_lived::{Digest, ShortLived},
-    sync::{Mutex, lock},
+    config::Limits,
+    util::{Digest, Mutex, ShortLived, lock},
 };
 
 /// Remembers digests of tokens that cannot become good, by a key that nobody knows. They are

@@ -13,7 +13,7 @@ use super::{
     keys::{KEY_ID_MAX_BYTES, VerifyingKey},
     strict_json::parse_object,
 };
-use crate::{UserId, identity::USER_ID_MAX_BYTES, token::TokenFacts};
+use crate::identity::{TokenFacts, USER_ID_MAX_BYTES, UserId};
 
 /// Header parameters that would change what the token means or where its key comes from
 /// (RFC 7515 §4.1, RFC 7516 §4.1, RFC 7797).

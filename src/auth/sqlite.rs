@@ -7,7 +7,7 @@ use sqlx::SqlitePool;
 use super::directory::{Claims, DirectoryError, Standing, UserDirectory};
 use crate::{
     identity::{User, UserId},
-    sqlite::{self, OpenError},
+    util::{OpenError, sqlite},
 };
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS users (

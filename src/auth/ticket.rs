@@ -9,11 +9,11 @@ use std::{
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
+use super::request::Credential;
 use crate::{
-    Admission, Credential, Limits, Refusal, RefusalKind, UserId,
-    identity::unix_now,
-    short_lived::{Digest, ShortLived},
-    sync::{Mutex, lock},
+    config::Limits,
+    identity::{Admission, Refusal, RefusalKind, UserId, unix_now},
+    util::{Digest, Mutex, ShortLived, lock},
 };
 
 /// Random bytes of a ticket: nobody guesses one, so how it is looked up may take the time it takes.
@@ -162,7 +162,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::User;
+    use crate::identity::User;
 
     fn tickets(change: impl FnOnce(&mut Limits)) -> Tickets {
         let mut limits = Limits::default();

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    ConnectionId, DuplicateLogin, UserId,
+    config::DuplicateLogin,
+    identity::{ConnectionId, UserId},
     revocation::{Decision, Revocation, StoreError, Subject},
 };
 

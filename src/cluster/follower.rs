@@ -15,7 +15,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BackplaneError, LogPosition, backoff::Backoff, node::Node};
+use super::{
+    backplane::{BackplaneError, LogPosition},
+    node::Node,
+};
+use crate::util::Backoff;
 use crate::{
     registry::Registry,
     revocation::{Decision, Subject},

@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::{NodeId, backoff::Backoff, node::Node};
+use super::{backplane::NodeId, node::Node};
+use crate::util::Backoff;
 use crate::{
-    UserId,
     bridge::{Line, Tally},
-    payload::Payload,
-    sync::{Mutex, lock},
+    identity::{Payload, UserId},
+    util::{Mutex, lock},
 };
 
 /// Frames that are sent with one question to the backplane.

@@ -11,15 +11,16 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 
 use super::{
-    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
-    LogPosition, NodeId, Seat, decide,
+    backplane::{
+        Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
+        LogPosition, NodeId, Seat,
+    },
+    decide,
 };
 use crate::{
-    ConnectionId, UserId,
-    identity::unix_now,
+    identity::{ConnectionId, UserId, unix_now},
     revocation::{Decision, Revocation, Subject},
-    short_lived::Digest,
-    sync::{Mutex, lock},
+    util::{Digest, Mutex, lock},
 };
 
 /// Frames that wait for a listener; one more is lost.

@@ -15,13 +15,11 @@
 //! A handshake first has its handle in the registry and then reads the shared list. So either it sees a
 //! revocation there, or the revocation comes later in the log and finds the handle.
 
-mod backoff;
 mod backplane;
+mod control_log;
 mod follower;
 mod frames;
-mod game;
 mod in_process;
-mod keeper;
 mod node;
 mod options;
 #[cfg(feature = "redis")]
@@ -33,11 +31,10 @@ pub use backplane::{
     Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
     LogPosition, NodeId, Seat,
 };
+pub(crate) use control_log::ControlLog;
+pub(crate) use frames::Frames;
 pub use frames::{Audience, ClusterCounters, ClusterFrame};
-pub(crate) use game::{Arrived, receive as receive_frames};
-pub use game::{Cluster, ClusterOutbox};
 pub use in_process::{Faults, InProcessBackplane};
-pub(crate) use keeper::ControlLog;
 pub(crate) use node::Node;
 pub use options::ClusterOptions;
 #[cfg(feature = "redis")]

@@ -8,17 +8,17 @@ use std::{
 use tokio::{sync::watch, time::timeout};
 
 use super::{
-    Backplane, BackplaneError, BackplaneFuture, ClusterOptions, LogPosition, NodeId,
-    frames::Frames, seats::Seats,
+    backplane::{Backplane, BackplaneError, BackplaneFuture, LogPosition, NodeId},
+    frames::Frames,
+    options::ClusterOptions,
+    seats::Seats,
 };
 use crate::{
     config::Limits,
-    identity::unix_now,
-    refusal::{Refusal, RefusalKind},
+    identity::{Refusal, RefusalKind, TokenFacts, unix_now},
     registry::refusal_of,
     revocation::{BarredList, Subject},
-    sync::{Mutex, lock},
-    token::TokenFacts,
+    util::{Mutex, lock},
 };
 
 /// When to come back after a 503 that has to do with the backplane.
@@ -131,7 +131,7 @@ impl Node {
     /// What the barred are told, or 503 when the list cannot be read.
     pub async fn check_barred(
         &self,
-        user: &crate::UserId,
+        user: &crate::identity::UserId,
         token: &TokenFacts,
     ) -> Result<(), Refusal> {
         self.check_current()?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ConfigError;
+use crate::config::ConfigError;
 
 /// How a node takes part in a fleet, with every bound of it.
 ///

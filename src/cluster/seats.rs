@@ -8,12 +8,17 @@ use std::{
 
 use tokio::{sync::Notify, time::timeout};
 
-use super::{Claim, Claimed, Seat, backoff::Backoff, node::Node, node::unavailable};
+use super::{
+    backplane::{Claim, Claimed, Seat},
+    node::{Node, unavailable},
+};
+use crate::util::Backoff;
 use crate::{
-    ConnectionId, DuplicateLogin,
-    refusal::{Refusal, RefusalKind},
-    registry::{Handle, Registry},
-    sync::{Mutex, lock},
+    config::DuplicateLogin,
+    connection::Handle,
+    identity::{ConnectionId, Refusal, RefusalKind},
+    registry::Registry,
+    util::{Mutex, lock},
 };
 
 /// Seats that are renewed or given up with one question.

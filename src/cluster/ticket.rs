@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::node::{Node, unavailable};
 use crate::{
-    Admission, User, UserId, auth::in_time, refusal::Refusal, short_lived::Digest,
-    token::TokenFacts,
+    auth::in_time,
+    identity::{Admission, Refusal, TokenFacts, User, UserId},
+    util::Digest,
 };
 
 /// Whom a ticket lets in, as the backplane keeps it: everything that is known but for components.

@@ -50,7 +50,7 @@ mod tests {
             #[cfg(feature = "tls")]
             assert!(
                 config
-                    .tls(crate::TlsConfig::new("cert.pem", "key.pem"))
+                    .tls(crate::transport::TlsConfig::new("cert.pem", "key.pem"))
                     .validate()
                     .is_ok()
             );

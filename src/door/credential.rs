@@ -5,8 +5,9 @@ use tokio_tungstenite::tungstenite::http::{
     header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL},
 };
 
-use super::{head::Head, request::Credential, subprotocol::Offer};
-use crate::Refusal;
+use super::subprotocol::Offer;
+use crate::identity::Refusal;
+use crate::{auth::Credential, http::Head};
 
 /// The fields that may carry a secret. They do not go on to an
 /// [`Authenticator`](crate::Authenticator).

@@ -8,11 +8,14 @@ use tracing::debug;
 use super::{
     occupancy::{AddressPermit, Occupancy},
     pending::{PendingHandshake, PendingHandshakes},
-    proxies::{TrustedProxies, canonical},
     response,
     throttle::Throttle,
 };
-use crate::{BouncerConfig, ConfigError, Refusal, RefusalKind};
+use crate::http::{TrustedProxies, canonical};
+use crate::{
+    config::{BouncerConfig, ConfigError},
+    identity::{Refusal, RefusalKind},
+};
 
 /// Sockets that are being told that there is no room. One more is dropped without a word.
 const REFUSALS_AT_ONCE: usize = 64;

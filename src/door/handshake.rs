@@ -19,24 +19,26 @@ use tokio::{
 };
 
 use super::{
-    Credential, Door, HandshakeRequest,
-    acceptor::Acceptor,
+    Door,
     credential::{self, Carrier},
     gate::Visitor,
-    head::{self, Head, HeadError, Method},
     pending::PendingHandshake,
-    proxies::remove_hops,
     response::{self, Answer},
     upgrade,
 };
 use crate::{
     auth::hash_of,
     bridge::{Arrival, Inlet, Tally},
-    goodbye::DisconnectReason,
-    identity::Admission,
-    refusal::{Refusal, RefusalKind},
-    registry::{Handle, Registry, refusal_for},
-    session::{Outlet, Session, Transport},
+    connection::{Handle, Outlet, refusal_for},
+    identity::{Admission, DisconnectReason, Refusal, RefusalKind},
+    registry::Registry,
+    session::Session,
+    transport::Transport,
+};
+use crate::{
+    auth::{Credential, HandshakeRequest},
+    http::{Head, HeadError, Method, head, remove_hops},
+    transport::Acceptor,
 };
 
 /// How a health check starts, and how long it may take to.

@@ -15,11 +15,9 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use super::{
-    acceptor::Acceptor,
-    gate::{Gate, Permits},
-};
-use crate::Limits;
+use super::gate::{Gate, Permits};
+use crate::config::Limits;
+use crate::transport::Acceptor;
 
 /// Connections that the kernel keeps for us before we accept them.
 const BACKLOG: i32 = 1024;
@@ -139,7 +137,7 @@ mod tests {
     use tokio::{io::AsyncReadExt, sync::mpsc, task::JoinHandle, time::timeout};
 
     use super::*;
-    use crate::{BouncerConfig, door::acceptor::PlainAcceptor};
+    use crate::{config::BouncerConfig, transport::PlainAcceptor};
 
     const LOCAL: &str = "127.0.0.1:0";
 

@@ -24,6 +24,20 @@
 //! Each step is a small function that answers with a [`Refusal`](crate::Refusal) when it is not
 //! content; [`response`] writes it.
 
+pub(crate) mod credential;
+mod gate;
+mod handshake;
+pub(crate) mod listener;
+mod occupancy;
+mod pending;
+mod response;
+mod subprotocol;
+mod throttle;
+mod upgrade;
+
+#[cfg(fuzzing)]
+pub(crate) use credential::Carrier;
+
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -34,30 +48,9 @@ use crate::{
     world::Shared,
 };
 
-mod acceptor;
-mod authority;
-pub(crate) mod credential;
-pub(crate) mod forwarded;
-mod gate;
-mod handshake;
-pub(crate) mod head;
-pub(crate) mod listener;
-mod occupancy;
-pub(crate) mod origin;
-mod pending;
-pub(crate) mod proxies;
-mod request;
-mod response;
-mod subprotocol;
-mod throttle;
-#[cfg(feature = "tls")]
-pub(crate) mod tls;
-mod upgrade;
-
-use acceptor::{Acceptor, PlainAcceptor};
+use crate::http::AllowedOrigins;
+use crate::transport::{Acceptor, PlainAcceptor};
 use gate::{Gate, Permits};
-use origin::AllowedOrigins;
-pub use request::{Credential, HandshakeRequest};
 
 /// Everything that the steps need.
 pub(crate) struct Door {

@@ -4,8 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::throttle::AddressKey;
 use crate::{
-    Limits,
-    sync::{Mutex, lock},
+    config::Limits,
+    util::{Mutex, lock},
 };
 
 /// Connections and pending handshakes of each address.

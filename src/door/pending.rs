@@ -16,7 +16,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::sync::{Mutex, lock};
+use crate::util::{Mutex, lock};
 
 /// How long the door waits for a head before the place may go to somebody else.
 const PATIENCE: Duration = Duration::from_secs(1);

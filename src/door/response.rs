@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::{handshake::derive_accept_key, http::StatusCode};
 
-use crate::{Refusal, RefusalKind};
+use crate::identity::{Refusal, RefusalKind};
 
 /// Longest time for writing an answer. It fits into an empty send buffer, so this is for a network
 /// that does not move at all.

@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use crate::{Refusal, config::is_token};
+use crate::{config::is_token, identity::Refusal};
 
 /// What marks an element of the list as a token.
 const BEARER: &str = "bearer.";

@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    Refusal, RefusalKind,
-    sync::{Mutex, lock},
+    identity::{Refusal, RefusalKind},
+    util::{Mutex, lock},
 };
 
 /// Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, which one customer has

@@ -8,6 +8,10 @@
 //! What is decided stands in the [`Drainage`], which the door, the sessions, the game and every
 //! [`Draining`] look at; one task ([`pace`]) carries it out.
 
+mod state;
+
+pub(crate) use state::{Drainage, Order};
+
 use std::{
     fmt,
     future::IntoFuture,
@@ -18,11 +22,6 @@ use std::{
 };
 
 use crate::registry::Registry;
-
-mod drainage;
-pub(crate) mod pace;
-
-pub(crate) use drainage::Drainage;
 
 /// Longest deadline, and longest wait that players are told.
 const LONGEST: Duration = Duration::from_secs(3600);

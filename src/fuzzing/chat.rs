@@ -1,6 +1,6 @@
 //! What a client says to the chat, and what it writes.
 
-use crate::chat::fuzzing::{self as chat, Op};
+use crate::chat::{fuzzing as chat, fuzzing::Op};
 
 /// One message of a client, read.
 #[derive(Debug, Clone, PartialEq, Eq)]

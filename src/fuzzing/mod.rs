@@ -1,5 +1,8 @@
 //! What the fuzz targets in `fuzz/` need of this crate's inside, as plain data. Compiled for them only.
 
+mod chat;
+mod session;
+
 use std::{
     net::SocketAddr,
     pin::Pin,
@@ -10,16 +13,12 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue};
 
 use crate::{
-    Algorithm, Claims, JwtAuthenticator, KeySet, Limits, Refusal,
-    door::{
-        credential::{self, Carrier},
-        forwarded,
-        head::{self, Head, HeadError, Method},
-    },
+    auth::{Algorithm, Claims, JwtAuthenticator, KeySet},
+    config::Limits,
+    door::{Carrier, credential},
+    http::{Head, HeadError, Method, forwarded, head},
+    identity::Refusal,
 };
-
-pub mod chat;
-pub mod session;
 
 /// A request head that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

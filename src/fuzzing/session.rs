@@ -16,13 +16,15 @@ use tokio::{
 };
 
 use crate::{
-    DisconnectReason, Limits, Payload, Revocation, Subject, User,
     bridge::{GameEnd, Inlet, bridge},
-    goodbye::Goodbye,
-    registry::{Handle, Registry},
-    session::{DirectWrite, Outlet, Run, Session, Transport, frame},
-    sync::{Mutex, MutexGuard, lock},
-    token::TokenFacts,
+    config::Limits,
+    connection::{Handle, Outlet, Run, frame},
+    identity::{DisconnectReason, Goodbye, Payload, TokenFacts, User},
+    registry::Registry,
+    revocation::{Revocation, Subject},
+    session::Session,
+    transport::{DirectWrite, Transport},
+    util::{Mutex, MutexGuard, lock},
 };
 
 /// Most messages that the game reads in one step.

@@ -3,6 +3,13 @@
 //! All methods are synchronous and short: map operations under one lock, and for a revocation at most
 //! one non-blocking write of each connection that it cuts.
 
+#[cfg(test)]
+mod model;
+mod remote;
+mod session_index;
+
+pub(crate) use session_index::{Entered, refusal_of};
+
 use std::{
     net::SocketAddr,
     pin::Pin,
@@ -17,25 +24,17 @@ use crate::{
     bridge::{Departure, Departures, Notice, Notices},
     config::Limits,
     drain::Drainage,
-    goodbye::{DisconnectReason, Goodbye},
-    identity::{ConnectionId, User, UserId, unix_now},
-    refusal::{Refusal, RefusalKind},
+    identity::{
+        ConnectionId, DisconnectReason, Goodbye, Refusal, RefusalKind, TokenFacts, User, UserId,
+        unix_now,
+    },
     revocation::{Decision, Journal, Revocation, RevocationKind, StoreError, Storing, Subject},
-    sync::{Mutex, lock},
-    token::TokenFacts,
+    util::{Mutex, lock},
 };
 
-mod handle;
-mod ledger;
-#[cfg(test)]
-mod model;
-mod remote;
-pub(crate) mod rounds;
+use crate::connection::{Handle, Left};
 
-pub(crate) use handle::{Handle, Left, refusal_for};
-pub(crate) use ledger::Entered;
-use ledger::Ledger;
-pub(crate) use ledger::refusal_of;
+use session_index::Ledger;
 
 /// See the module's documentation.
 pub(crate) struct Registry {

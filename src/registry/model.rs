@@ -5,12 +5,13 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use proptest::{collection::vec, option, prelude::*};
 
-use super::{Handle, Registry};
+use super::Registry;
+use crate::connection::Handle;
 use crate::{
-    DisconnectReason, DuplicateLogin, Limits, RefusalKind, Revocation, RevocationKind, Subject,
-    User, UserId,
     bridge::{GameEnd, bridge},
-    token::TokenFacts,
+    config::{DuplicateLogin, Limits},
+    identity::{DisconnectReason, RefusalKind, TokenFacts, User, UserId},
+    revocation::{Revocation, RevocationKind, Subject},
 };
 
 #[derive(Debug, Clone)]

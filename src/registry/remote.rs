@@ -3,12 +3,11 @@
 //! The list is always what the log says, in its order, and over it what was decided here and is not in
 //! the log yet: a remote restoration does not undo a revocation of ours that still waits.
 
-use super::{Registry, goodbye_of, ledger::Ledger};
+use super::{Registry, goodbye_of, session_index::Ledger};
 use crate::{
-    goodbye::{DisconnectReason, Goodbye},
-    identity::unix_now,
+    identity::{DisconnectReason, Goodbye, unix_now},
     revocation::{Decision, Revocation, Subject},
-    sync::lock,
+    util::lock,
 };
 
 impl Registry {
@@ -67,7 +66,7 @@ impl Registry {
     }
 
     /// How many sessions of this user hold a place here.
-    pub fn held(&self, user: &crate::UserId) -> usize {
+    pub fn held(&self, user: &crate::identity::UserId) -> usize {
         lock(&self.ledger).held(user)
     }
 

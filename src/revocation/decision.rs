@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Revocation, Subject};
-use crate::{ConnectionId, UserId};
+use crate::identity::{ConnectionId, UserId};
 
 /// Something that was decided about players, on one node, for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

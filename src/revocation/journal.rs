@@ -13,8 +13,8 @@ use std::{
 
 use tokio::sync::{Notify, oneshot};
 
-use super::{Decision, RevocationStore, StoreError, StoreFuture, Subject};
-use crate::sync::{Mutex, lock};
+use super::{RevocationStore, StoreError, StoreFuture, Subject, decision::Decision};
+use crate::util::{Mutex, lock};
 
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LAST_RETRY: Duration = Duration::from_secs(5);
@@ -187,7 +187,8 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::{Revocation, UserId};
+    use crate::identity::UserId;
+    use crate::revocation::Revocation;
 
     #[derive(Default)]
     struct Flaky {

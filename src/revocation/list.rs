@@ -2,11 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::{
-    identity::UserId,
-    revocation::{Revocation, RevocationKind, StoreError, Subject},
-    token::TokenFacts,
-};
+use super::{Revocation, RevocationKind, StoreError, Subject};
+use crate::identity::{TokenFacts, UserId};
 
 /// All entries, by subject. A subject has at most four: revoke and ban, each with and without
 /// `issued_before`.

@@ -1,12 +1,5 @@
 //! Who is barred: the entries and where they are kept.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
-
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
-
-use crate::{ConnectionId, UserId};
-
 mod decision;
 mod journal;
 mod list;
@@ -20,6 +13,13 @@ pub(crate) use list::BarredList;
 pub use memory::MemoryRevocations;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteRevocations;
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::identity::{ConnectionId, UserId};
 
 /// Whom a [`Revocation`] is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

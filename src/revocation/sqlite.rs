@@ -7,7 +7,7 @@ use sqlx::SqlitePool;
 use super::{Revocation, RevocationKind, RevocationStore, StoreError, StoreFuture, Subject};
 use crate::{
     identity::{UserId, unix_now},
-    sqlite::{self, OpenError},
+    util::{OpenError, sqlite},
 };
 
 /// One row for each shape of entry that a subject can have.

@@ -11,11 +11,12 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use super::{Ending, Session, Transport, Written};
+use super::{Ending, Session};
 use crate::{
-    goodbye::{DisconnectReason, Goodbye},
-    registry::Handle,
+    connection::Handle,
+    identity::{DisconnectReason, Goodbye},
 };
+use crate::{connection::Written, transport::Transport};
 
 const DRAIN_BYTES: usize = 1024;
 /// What a client may send after our Close before it is reset.

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{Outlet, backlog::Run};
+use crate::connection::{Outlet, Run};
 use crate::{
     bridge::{Command, Recipients},
     identity::ConnectionId,
@@ -234,7 +234,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{config::Limits, identity::User, registry::Handle, token::TokenFacts};
+    use crate::{
+        config::Limits,
+        connection::Handle,
+        identity::{TokenFacts, User},
+    };
 
     const MEMBERS: u64 = 6;
 

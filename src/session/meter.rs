@@ -3,7 +3,7 @@
 //! [`rules`](super::rules).
 
 use super::rules::Rules;
-use crate::goodbye::DisconnectReason;
+use crate::identity::DisconnectReason;
 
 /// Longest header of a frame: two bytes, eight of length, four of mask.
 const HEADER_MAX: usize = 14;

@@ -6,6 +6,17 @@
 //! frames from the [`fanout`] into the [`Outlet`], which both of them write, together with the
 //! protocol's pongs and closes, under the fence of the [`Handle`].
 
+mod budget;
+mod closing;
+pub(crate) mod fanout;
+mod memory_stream;
+mod meter;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod utf8;
+
 use std::{
     mem::MaybeUninit,
     pin::Pin,
@@ -24,41 +35,19 @@ use tokio_tungstenite::tungstenite::{
 use crate::{
     bridge::{Inlet, Notice},
     config::Limits,
-    goodbye::{DisconnectReason, Goodbye},
-    payload::Payload,
-    registry::{Handle, Registry},
+    connection::Handle,
+    identity::{DisconnectReason, Goodbye, Payload},
+    registry::Registry,
 };
 
-mod backlog;
-mod budget;
-mod closing;
-pub(crate) mod fanout;
-pub(crate) mod frame;
-mod meter;
-mod outlet;
-mod rules;
-#[cfg(test)]
-mod tests;
-mod timers;
-#[cfg(feature = "tls")]
-mod tls;
-mod transport;
-mod utf8;
-mod wire;
-
-#[cfg(fuzzing)]
-pub(crate) use backlog::Run;
+use crate::connection::Outlet;
+use crate::connection::Written;
 use budget::Budget;
 use meter::FrameMeter;
-pub(crate) use outlet::Outlet;
-use outlet::Written;
 use timers::{Due, Timers};
-#[cfg(feature = "tls")]
-pub(crate) use tls::Tls;
-#[cfg(fuzzing)]
-pub(crate) use transport::DirectWrite;
-pub(crate) use transport::{Plain, Transport};
-use wire::Wire;
+
+use crate::transport::Transport;
+use memory_stream::Wire;
 
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.
 const READ_BYTES: usize = 8 * 1024;
@@ -284,7 +273,7 @@ impl<S: Transport> Session<S> {
         }
         match self.timers.due(&self.limits, now)? {
             Due::Ping => {
-                self.outlet.push_urgent(frame::PING);
+                self.outlet.push_urgent(crate::connection::frame::PING);
                 None
             }
             Due::Warning(ends_at) => {

@@ -5,7 +5,7 @@
 //! its header or the content so far is.
 
 use super::utf8::Utf8;
-use crate::goodbye::DisconnectReason;
+use crate::identity::DisconnectReason;
 
 const CONTINUATION: u8 = 0x0;
 const TEXT: u8 = 0x1;

@@ -12,12 +12,17 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{
-    Outlet, Plain, Session, Transport, backlog::Run, frame::encode, transport::DirectWrite,
+use super::Session;
+use crate::{
+    bridge::bridge,
+    config::Limits,
+    identity::{Payload, TokenFacts, User},
+    registry::Registry,
+    revocation::Revocation,
 };
 use crate::{
-    bridge::bridge, config::Limits, identity::User, payload::Payload, registry::Registry,
-    revocation::Revocation, token::TokenFacts,
+    connection::{Outlet, Run, frame::encode},
+    transport::{DirectWrite, Plain, Transport},
 };
 
 struct Indirect(Plain);

@@ -11,18 +11,18 @@ use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 
 use crate::{
-    auth::{Examiner, Ticket, Tickets},
+    auth::{Credential, Examiner, HandshakeRequest, Ticket, Tickets},
     bridge::Tally,
     cluster::Node,
     config::BouncerConfig,
-    door::{Credential, HandshakeRequest, credential},
+    door::credential,
     drain::{Drain, Draining},
-    goodbye::{DisconnectReason, Goodbye},
-    identity::{Admission, ConnectionId, User, UserId},
-    refusal::{Refusal, RefusalKind},
+    identity::{
+        Admission, ConnectionId, DisconnectReason, Goodbye, Refusal, RefusalKind, TokenFacts, User,
+        UserId,
+    },
     registry::{Receipt, Registry},
     revocation::{Decision, Revocation, Storing, Subject},
-    token::TokenFacts,
 };
 
 /// When to come back after a 503 that has to do with this server's state.
@@ -44,7 +44,7 @@ pub(crate) struct Shared {
     /// True once the app is about to end.
     pub stopping: watch::Sender<bool>,
     #[cfg(feature = "tls")]
-    pub tls: Option<Arc<crate::door::tls::TlsAcceptor>>,
+    pub tls: Option<Arc<crate::transport::TlsAcceptor>>,
     /// True once nobody is accepted any more.
     pub closing: watch::Sender<bool>,
 }
@@ -304,7 +304,7 @@ impl Bouncer {
 
     /// Everybody who is in. Takes time that grows with their number.
     pub fn players(&self) -> Vec<PlayerInfo> {
-        let info = |handle: Arc<crate::registry::Handle>| PlayerInfo {
+        let info = |handle: Arc<crate::connection::Handle>| PlayerInfo {
             connection: handle.id,
             user: handle.user.clone(),
             peer: handle.peer,
@@ -326,10 +326,10 @@ impl Bouncer {
     /// The file that cannot be used, by its field; or `tls` when there is none. The old certificate
     /// stays, and the log has it too.
     #[cfg(feature = "tls")]
-    pub fn reload_tls(&self) -> Result<(), crate::ConfigError> {
+    pub fn reload_tls(&self) -> Result<(), crate::config::ConfigError> {
         let reloaded = match &self.0.tls {
             Some(tls) => tls.reload(),
-            None => Err(crate::ConfigError::new("tls", "is not configured")),
+            None => Err(crate::config::ConfigError::new("tls", "is not configured")),
         };
         match &reloaded {
             Ok(()) => tracing::info!("the certificate is loaded anew"),

@@ -3,7 +3,7 @@
 use bevy_app::AppExit;
 use bevy_ecs::{message::Messages, prelude::*};
 
-use super::{Bouncer, DrainStarted, roster::RegistryRef};
+use super::{bouncer::Bouncer, events::DrainStarted, roster::RegistryRef};
 
 /// The run condition for systems that matter only while the server is being taken out of service.
 ///

@@ -6,10 +6,7 @@ use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
 
 use crate::{
-    goodbye::{DisconnectReason, Goodbye},
-    identity::User,
-    payload::Payload,
-    refusal::Refusal,
+    identity::{DisconnectReason, Goodbye, Payload, Refusal, User},
     revocation::StoreError,
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
-use super::Connection;
+use super::components::Connection;
 use crate::identity::ConnectionId;
 
 /// A set of players: a room, a team, everybody near a place. Made once and sent to many times, it costs

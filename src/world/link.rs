@@ -8,17 +8,16 @@ use std::{
 use bevy_ecs::{message::Messages, name::Name, prelude::*};
 
 use super::{
-    ClientFrame, Connection, LinkLost, LinkRestored,
+    components::Connection,
+    events::{ClientFrame, LinkLost, LinkRestored},
     outbox::Outgoing,
     receive::{Incoming, insert_all},
     roster::{RegistryRef, Roster},
 };
 use crate::{
-    User,
     bridge::{Arrival, Command},
-    goodbye::{DisconnectReason, Goodbye},
-    identity::unix_now,
-    registry::Handle,
+    connection::Handle,
+    identity::{DisconnectReason, Goodbye, User, unix_now},
 };
 
 /// The connection is lost. The player stays until the window closes, or its token ends.

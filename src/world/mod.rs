@@ -1,8 +1,9 @@
 //! What the game sees. Nothing in here touches a socket.
 
 mod bouncer;
+mod cluster;
 mod components;
-pub(crate) mod drain;
+mod drain;
 mod events;
 mod group;
 mod link;
@@ -15,7 +16,10 @@ mod waking_runner;
 
 pub(crate) use bouncer::{AUDIT, Shared};
 pub use bouncer::{Bouncer, BouncerCommands, Counters, PlayerInfo};
+pub(crate) use cluster::{Arrived, receive as receive_cluster_frames};
+pub use cluster::{Cluster, ClusterOutbox};
 pub use components::{Connection, Players};
+pub(crate) use drain::exit_when_over;
 pub use drain::is_draining;
 pub use events::{
     Arriving, ClientFrame, Disconnect, Disconnected, DrainStarted, LinkLost, LinkRestored,

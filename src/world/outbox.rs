@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bevy_ecs::{prelude::*, system::SystemParam};
 use bytes::Bytes;
 
-use super::{Connection, Group};
+use super::{components::Connection, group::Group};
 use crate::{
     bridge::{Command, Recipients, Tally},
     config::Limits,
-    payload::Payload,
-    session::frame,
+    connection::frame,
+    identity::Payload,
 };
 
 /// The tick's commands, in the order in which they were given.

@@ -12,18 +12,18 @@ use std::{
 use bevy_ecs::{message::Messages, name::Name, prelude::*};
 
 use super::{
-    Arriving, ClientFrame, Connection, Players, Refreshed, RevocationNotStored, TokenExpiring,
+    components::{Connection, Players},
     drain::announce,
+    events::{Arriving, ClientFrame, RevocationNotStored},
     link,
     outbox::Outgoing,
+    refresh::{Refreshed, TokenExpiring},
     roster::{RegistryRef, Roster, dismiss, farewell},
 };
 use crate::{
     bridge::{Arrival, Command, Departure, GameEnd, Notice},
     config::{DuplicateLogin, Limits},
-    goodbye::{DisconnectReason, Goodbye},
-    identity::{ConnectionId, Extra, UserId},
-    refusal::RefusalKind,
+    identity::{ConnectionId, DisconnectReason, Extra, Goodbye, RefusalKind, UserId},
     registry::Entered,
 };
 

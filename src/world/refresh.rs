@@ -3,13 +3,11 @@
 use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::TokioTasksRuntime;
 
-use super::{Bouncer, Connection};
+use super::{bouncer::Bouncer, components::Connection};
 use crate::{
+    auth::Credential,
     bridge::Notice,
-    door::Credential,
-    goodbye::DisconnectReason,
-    identity::ConnectionId,
-    refusal::{Refusal, RefusalKind},
+    identity::{ConnectionId, DisconnectReason, Refusal, RefusalKind},
 };
 
 /// A player's token will expire soon: [`Limits::expiry_warning`](crate::Limits::expiry_warning) before

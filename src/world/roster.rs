@@ -4,11 +4,14 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use bevy_ecs::{lifecycle::Remove, prelude::*};
 
-use super::{Connection, Disconnect, Disconnected, Players, outbox::Outgoing};
+use super::{
+    components::{Connection, Players},
+    events::{Disconnect, Disconnected},
+    outbox::Outgoing,
+};
 use crate::{
     bridge::{Command, Inlet},
-    goodbye::{DisconnectReason, Goodbye},
-    identity::ConnectionId,
+    identity::{ConnectionId, DisconnectReason, Goodbye},
     registry::Registry,
 };
 

@@ -6,14 +6,14 @@ use bevy_tokio_tasks::TokioTasksRuntime;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::{
-    Bouncer,
+    bouncer::Bouncer,
     outbox::Outgoing,
     receive::{Incoming, turn_away},
     roster::{RegistryRef, Roster, dismiss},
 };
 use crate::{
     bridge::{Command, Tally},
-    goodbye::{DisconnectReason, Goodbye},
+    identity::{DisconnectReason, Goodbye},
 };
 
 /// Hands the tick over. When the network is behind, the tick waits and goes with the next one.

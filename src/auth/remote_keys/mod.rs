@@ -10,6 +10,12 @@
 //! [`address`] says which URLs may be asked, [`fetch`] asks one of them, [`source`] finds the way from
 //! an issuer to its keys, and [`refresh`] decides when. What arrives is taken as a whole or not at all.
 
+mod address;
+mod fetch;
+mod options;
+mod refresh;
+mod source;
+
 use std::{
     fmt,
     sync::{Arc, Mutex},
@@ -18,13 +24,7 @@ use std::{
 use tokio::task::AbortHandle;
 
 use super::keys::VerifyingKey;
-use crate::{config::ConfigError, refusal::Refusal, sync::lock};
-
-mod address;
-mod fetch;
-mod options;
-mod refresh;
-mod source;
+use crate::{config::ConfigError, identity::Refusal, util::lock};
 
 use fetch::Fetcher;
 pub use options::RemoteKeyOptions;

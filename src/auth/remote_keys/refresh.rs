@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     auth::keys::{KeySet, VerifyingKey},
-    refusal::Refusal,
+    identity::Refusal,
 };
 
 /// What those who look keys up share with the task that fetches them.

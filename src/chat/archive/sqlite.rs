@@ -15,7 +15,7 @@ use super::{ArchiveError, ArchiveFuture, ChatArchive, ChatRecord, Kept, KeptMess
 use crate::{
     UserId,
     chat::told::unix_milliseconds,
-    sqlite::{self, OpenError},
+    util::{OpenError, sqlite},
 };
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS chat_messages (

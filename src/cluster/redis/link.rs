@@ -8,8 +8,8 @@ use std::{
 use redis::{AsyncConnectionConfig, Client, RedisError, aio::MultiplexedConnection};
 use tokio::sync::Semaphore;
 
-use super::super::{BackplaneError, backoff::Backoff};
-use crate::sync::{Mutex, lock};
+use crate::util::{Mutex, lock};
+use crate::{cluster::backplane::BackplaneError, util::Backoff};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 

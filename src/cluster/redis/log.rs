@@ -10,15 +10,15 @@ use redis::{
     aio::MultiplexedConnection, cmd, pipe, streams::StreamRangeReply, streams::StreamReadReply,
 };
 
-use super::{
-    super::{BackplaneError, Issue, ListPage, LogBatch, LogPosition, decide},
-    Keys, RedisBackplane,
-    link::connect,
+use super::{Keys, RedisBackplane, link::connect};
+use crate::cluster::{
+    backplane::{BackplaneError, Issue, ListPage, LogBatch, LogPosition},
+    decide,
 };
 use crate::{
     identity::unix_now,
     revocation::{Revocation, Subject},
-    sync::lock,
+    util::lock,
 };
 
 /// Entries of the log, and subjects of the list, that are read with one question.

@@ -11,6 +11,10 @@
 //! | `<prefix>ticket:<hash>` | a ticket |
 //! | `<prefix>frames` | channel: frames between nodes |
 
+mod link;
+mod log;
+mod scripts;
+
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
@@ -18,21 +22,15 @@ use futures_util::StreamExt;
 use redis::{Client, aio::MultiplexedConnection, cmd, pipe};
 use tokio::time::timeout;
 
-use super::{
+use super::backplane::{
     Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
     LogPosition, NodeId, Seat,
 };
 use crate::{
-    UserId,
-    identity::unix_now,
+    identity::{UserId, unix_now},
     revocation::{Revocation, Subject},
-    short_lived::Digest,
-    sync::Mutex,
+    util::{Digest, Mutex},
 };
-
-mod link;
-mod log;
-mod scripts;
 
 use link::Link;
 use scripts::Scripts;

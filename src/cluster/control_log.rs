@@ -7,10 +7,10 @@ use std::sync::{
 
 use tokio::time::timeout;
 
-use super::{Issue, node::Node};
+use super::{backplane::Issue, node::Node};
 use crate::{
     revocation::{Decision, Keeper, StoreFuture},
-    sync::{Mutex, lock},
+    util::{Mutex, lock},
 };
 
 /// Issues decisions. One that failed keeps its number when it comes again, because it may have been

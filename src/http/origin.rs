@@ -6,7 +6,10 @@
 use tokio_tungstenite::tungstenite::http::{HeaderMap, header::ORIGIN};
 
 use super::authority::Authority;
-use crate::{ConfigError, Refusal, RefusalKind};
+use crate::{
+    config::ConfigError,
+    identity::{Refusal, RefusalKind},
+};
 
 /// The origins on the list.
 #[derive(Debug, Clone)]

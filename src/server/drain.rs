@@ -8,12 +8,8 @@ use std::{
 
 use tokio::time::{sleep, sleep_until};
 
-use super::drainage::Order;
-use crate::{
-    identity::ConnectionId,
-    registry::{Handle, Registry},
-    world::Shared,
-};
+use crate::drain::Order;
+use crate::{connection::Handle, identity::ConnectionId, registry::Registry, world::Shared};
 
 /// From one batch to the next.
 const PACE: Duration = Duration::from_millis(50);
@@ -108,7 +104,7 @@ async fn cut(registry: &Registry) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Drain, drain::Drainage};
+    use crate::drain::{Drain, Drainage};
 
     #[test]
     fn many_are_spread_over_three_quarters_of_the_deadline_and_few_are_not_held_up() {

@@ -21,7 +21,10 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderName};
 
-use crate::{Limits, Refusal, RefusalKind};
+use crate::{
+    config::Limits,
+    identity::{Refusal, RefusalKind},
+};
 
 /// The methods that the door understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

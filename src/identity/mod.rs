@@ -3,6 +3,17 @@
 //! Everything in here comes from the authenticator. Nothing that a client sends after the handshake
 //! reaches these types.
 
+mod close_reason;
+mod payload;
+mod refusal;
+mod token_facts;
+
+pub use close_reason::DisconnectReason;
+pub(crate) use close_reason::Goodbye;
+pub use payload::Payload;
+pub use refusal::{Refusal, RefusalKind};
+pub(crate) use token_facts::TokenFacts;
+
 use std::{
     borrow::Borrow,
     fmt,
@@ -14,8 +25,6 @@ use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-use crate::token::TokenFacts;
 
 /// Longest user id in bytes.
 pub const USER_ID_MAX_BYTES: usize = 128;

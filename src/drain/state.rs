@@ -10,10 +10,8 @@ use tokio::sync::watch;
 
 use super::{Drain, DrainReport, LONGEST};
 use crate::{
-    goodbye::{DisconnectReason, Goodbye},
-    identity::ConnectionId,
-    refusal::{Refusal, RefusalKind},
-    sync::{Mutex, lock},
+    identity::{ConnectionId, DisconnectReason, Goodbye, Refusal, RefusalKind},
+    util::{Mutex, lock},
 };
 
 /// See the module's documentation.

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, header::FORWARDED};
 
 use super::forwarded::{X_FORWARDED_FOR, hops};
-use crate::{ConfigError, Refusal};
+use crate::{config::ConfigError, identity::Refusal};
 
 /// The networks of our own proxies.
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ fn parse(text: &str) -> Result<IpNet, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::door::head::Head;
+    use crate::http::head::Head;
 
     fn proxies(networks: &[&str]) -> TrustedProxies {
         let networks: Vec<String> = networks.iter().map(|&text| text.to_owned()).collect();

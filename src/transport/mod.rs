@@ -1,5 +1,17 @@
 //! What a connection needs of a socket, and the plain one.
 
+mod acceptor;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tls")]
+mod tls_acceptor;
+
+pub(crate) use acceptor::{Acceptor, PlainAcceptor};
+#[cfg(feature = "tls")]
+pub(crate) use tls_acceptor::TlsAcceptor;
+#[cfg(feature = "tls")]
+pub use tls_acceptor::TlsConfig;
+
 use std::{
     io::{self, ErrorKind, IoSlice},
     net::Shutdown,

@@ -24,11 +24,8 @@ use std::{
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::{
-    goodbye::{DisconnectReason, Goodbye},
-    identity::{ConnectionId, User},
-    refusal::{Refusal, RefusalKind},
-    sync::{Mutex, lock},
-    token::TokenFacts,
+    identity::{ConnectionId, DisconnectReason, Goodbye, Refusal, RefusalKind, TokenFacts, User},
+    util::{Mutex, lock},
 };
 
 /// Who is connected, and how far the connection has come.

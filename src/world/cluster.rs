@@ -5,14 +5,13 @@ use std::sync::Arc;
 use bevy_ecs::{prelude::*, system::SystemParam};
 use crossbeam_channel::Receiver;
 
-use super::{
-    Audience, BackplaneError, ClusterCounters, ClusterFrame, NodeId, frames::Frames, node::Node,
+use super::{bouncer::Bouncer, components::Players, outbox::Outbox};
+use crate::cluster::{
+    Audience, BackplaneError, ClusterCounters, ClusterFrame, Frames, Node, NodeId,
 };
 use crate::{
-    UserId,
-    payload::Payload,
+    identity::{Payload, UserId},
     registry::Receipt,
-    world::{Bouncer, Outbox, Players},
 };
 
 /// The fleet, for the game and the operator. A resource of apps with

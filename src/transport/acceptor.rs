@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::net::TcpStream;
 
-use crate::session::{Plain, Transport};
+use super::{Plain, Transport};
 
 /// Says how the bytes of the door's sockets are carried.
 pub(crate) trait Acceptor: Clone + Send + Sync + 'static {

@@ -4,6 +4,9 @@
 //! hop is what the nearest proxy has seen. All of a header is read or nothing: a hop that is not an
 //! address (`unknown`, an obfuscated `_name`) makes it malformed.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use tokio_tungstenite::tungstenite::http::{
@@ -12,7 +15,7 @@ use tokio_tungstenite::tungstenite::http::{
 };
 
 use super::authority::parse_port;
-use crate::{Refusal, config::is_token_byte};
+use crate::{config::is_token_byte, identity::Refusal};
 
 pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -156,6 +159,3 @@ fn node(text: &str) -> Option<SocketAddr> {
     };
     Some(SocketAddr::new(address.to_canonical(), port))
 }
-
-#[cfg(test)]
-mod tests;

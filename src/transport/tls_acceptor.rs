@@ -24,10 +24,10 @@ use tokio_rustls::rustls::{
 };
 
 use super::acceptor::Acceptor;
+use super::tls::Tls;
 use crate::{
     config::ConfigError,
-    session::Tls,
-    sync::{Mutex, lock},
+    util::{Mutex, lock},
 };
 
 /// Most bytes in a certificate or key file.

@@ -11,7 +11,10 @@ use tokio_tungstenite::tungstenite::http::{
 };
 
 use super::{Head, Method};
-use crate::{Refusal, RefusalKind, door::authority::Authority};
+use crate::{
+    http::authority::Authority,
+    identity::{Refusal, RefusalKind},
+};
 
 /// Fields that decide something and so may come only once.
 const SINGLE: [HeaderName; 8] = [

@@ -11,11 +11,9 @@ use std::{
 
 use tokio::{task::JoinSet, time::sleep};
 
-use super::Handle;
+use crate::connection::Handle;
 use crate::{
-    goodbye::Goodbye,
-    identity::{Admission, ConnectionId},
-    refusal::{Refusal, RefusalKind},
+    identity::{Admission, ConnectionId, Goodbye, Refusal, RefusalKind},
     world::{AUDIT, Shared},
 };
 

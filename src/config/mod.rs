@@ -1,11 +1,14 @@
 //! Every limit and timeout: default, unit, range. Checked once, when the plugin binds.
 
+mod plaintext;
+
+#[cfg(feature = "admin")]
+pub(crate) use plaintext::is_local;
+
 use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
 
 use serde::Deserialize;
 use thiserror::Error;
-
-pub(crate) mod plaintext;
 
 /// A value in the configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -56,7 +59,7 @@ pub struct BouncerConfig {
     pub trusted_proxies: Vec<String>,
     /// The certificate. Default: none, and then tokens cross the network in plain text.
     #[cfg(feature = "tls")]
-    pub tls: Option<crate::TlsConfig>,
+    pub tls: Option<crate::transport::TlsConfig>,
     /// Whether to listen without TLS on an address that is not a loopback address, because a proxy with
     /// TLS stands in front. Default: false.
     pub allow_plaintext: bool,
@@ -112,7 +115,7 @@ impl BouncerConfig {
 
     /// The same with TLS.
     #[cfg(feature = "tls")]
-    pub fn tls(mut self, tls: crate::TlsConfig) -> Self {
+    pub fn tls(mut self, tls: crate::transport::TlsConfig) -> Self {
         self.tls = Some(tls);
         self
     }
@@ -150,8 +153,8 @@ impl BouncerConfig {
                 ));
             }
         }
-        crate::door::origin::AllowedOrigins::new(&self.origins)?;
-        crate::door::proxies::TrustedProxies::new(&self.trusted_proxies)?;
+        crate::http::AllowedOrigins::new(&self.origins)?;
+        crate::http::TrustedProxies::new(&self.trusted_proxies)?;
         self.limits.validate()?;
         Ok(address)
     }

@@ -25,7 +25,7 @@ use tokio::{
 };
 use tokio_rustls::{rustls::ServerConnection, server::TlsStream};
 
-use super::transport::{DirectWrite, Transport, reset_on_close, write_when_ready};
+use super::{DirectWrite, Transport, reset_on_close, write_when_ready};
 
 /// Most bytes that are sealed and not written: one record. What arrives is bounded by rustls, with one
 /// record that is not whole and one that is not read, 16 KiB each.

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::payload::Payload;
+use crate::identity::Payload;
 
 const FINAL: u8 = 0x80;
 const TEXT: u8 = 0x1;

@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Duration};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::goodbye::DisconnectReason;
+use super::close_reason::DisconnectReason;
 
 /// The classes of refusal, each with one HTTP status and one `error` word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -23,14 +23,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     config::Limits,
-    goodbye::Goodbye,
-    identity::{Admission, ConnectionId},
-    payload::Payload,
-    refusal::Refusal,
-    registry::Handle,
+    connection::{Handle, Outlet},
+    identity::{Admission, ConnectionId, Goodbye, Payload, Refusal},
     revocation::StoreError,
-    session::Outlet,
-    sync::{Mutex, lock},
+    util::{Mutex, lock},
 };
 
 /// Somebody who passed every check of the door and waits for the game's word.

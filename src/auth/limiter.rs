@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use tokio::{sync::Semaphore, time::timeout};
 
+use super::request::HandshakeRequest;
 use super::{Authenticator, ErasedAuthenticator};
-use crate::{Admission, Limits, Refusal, door::HandshakeRequest};
+use crate::{
+    config::Limits,
+    identity::{Admission, Refusal},
+};
 
 /// See the module's documentation.
 pub(crate) struct Examiner {
@@ -72,7 +76,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::RefusalKind;
+    use crate::identity::RefusalKind;
 
     /// Never answers, and tells what it was configured with.
     struct Stuck(Arc<AtomicUsize>);

@@ -14,11 +14,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     config::{DuplicateLogin, Limits},
-    identity::{ConnectionId, User, UserId},
-    refusal::{Refusal, RefusalKind},
-    registry::Handle,
+    connection::Handle,
+    identity::{ConnectionId, Refusal, RefusalKind, TokenFacts, User, UserId},
     revocation::{BarredList, Revocation, RevocationKind, StoreError, Subject},
-    token::TokenFacts,
 };
 
 const FLAP_WINDOW: Duration = Duration::from_secs(60);

@@ -13,15 +13,13 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{
-    backlog::{Backlog, Run},
-    transport::{DirectWrite, Transport},
-};
+use super::backlog::{Backlog, Run};
+use super::handle::Handle;
+use crate::transport::{DirectWrite, Transport};
 use crate::{
     config::Limits,
-    goodbye::{DisconnectReason, Goodbye},
-    registry::Handle,
-    sync::{Mutex, lock},
+    identity::{DisconnectReason, Goodbye},
+    util::{Mutex, lock},
 };
 
 /// How often the limits of the backlog, in bytes and in messages, fit in before somebody tries to write

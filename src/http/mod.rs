@@ -1,0 +1,11 @@
+//! Values of RFC 9110 and 9112: what a request head says.
+
+mod authority;
+pub(crate) mod forwarded;
+pub(crate) mod head;
+mod networks;
+mod origin;
+
+pub(crate) use head::{Head, HeadError, Method};
+pub(crate) use networks::{TrustedProxies, canonical, remove_hops};
+pub(crate) use origin::AllowedOrigins;

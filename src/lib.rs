@@ -8,24 +8,49 @@
 //!
 //! Three things make a server: a [`BouncerConfig`], something that knows who may come in (an
 //! [`Authenticator`], usually [`JwtAuthenticator`] with a [`UserDirectory`]), and the
-//! [`BouncerPlugin`] that joins them.
+//! [`BouncerPlugin`] that joins them. A headless app also needs a loop that runs it: Bevy's
+//! `ScheduleRunnerPlugin`, or [`WakingRunnerPlugin`]. Without one it ends after its first update.
 //!
 //! ```no_run
-//! use bevy_app::prelude::*;
-//! use bevy_bouncer::prelude::*;
+//! use bevy_app::{prelude::*, ScheduleRunnerPlugin};
+//! use bevy_bouncer::{TokenIssuer, prelude::*};
+//! use std::time::Duration;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let players = MapDirectory::new([User::new("player-1", "Ann")?]);
-//! let tokens = JwtAuthenticator::hs256(std::env::var("SECRET")?)?.users(players);
+//! let ann = User::new("player-1", "Ann")?;
+//! let secret = std::env::var("SECRET")?; // 32 bytes or more, which your log-in service has as well
+//!
+//! let players = MapDirectory::new([ann.clone()]);
+//! let tokens = JwtAuthenticator::hs256(&secret)?.audience("game").users(players);
 //! let door = BouncerPlugin::bind(BouncerConfig::new("127.0.0.1:9000"), tokens)?;
-//! App::new().add_plugins(door).run();
+//!
+//! // To try it out: what your log-in service would issue.
+//! let issuer = TokenIssuer::hs256(&secret)?.audience("game");
+//! println!("ws://{}/ws {}", door.local_addr(), issuer.issue(ann.id())?);
+//!
+//! App::new()
+//!     .add_plugins((ScheduleRunnerPlugin::run_loop(Duration::from_millis(16)), door))
+//!     .run();
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! # Tokens, and how clients bring them
+//!
+//! A token is a JSON Web Token whose `sub` is the id of the user. Whoever logs players in issues it: your
+//! own service with [`TokenIssuer`] or any library and the same secret, or an OpenID provider whose public
+//! keys the server has (`RemoteKeys`, or a [`KeySet`] in a file). [`JwtAuthenticator`] lists what a token
+//! must say. For players without tokens, such as guests with an invitation, write an [`Authenticator`].
+//!
 //! A client connects to `ws://127.0.0.1:9000/ws` with `Authorization: Bearer <token>`, or from a
 //! browser with `new WebSocket(url, ["game.v1", "bearer." + token])` once `game.v1` is one of
-//! [`BouncerConfig::subprotocols`] and the page's origin one of [`BouncerConfig::origins`].
+//! [`BouncerConfig::subprotocols`] and the page's origin one of [`BouncerConfig::origins`]. It is
+//! connected, or it gets an HTTP error that says why. In a clone of the repository
+//! `cargo run --example client -- URL TOKEN` is such a client.
+//!
+//! The rest of this page is in the order in which a game needs it. The examples `minimal`,
+//! `rooms_and_teams`, `custom_authenticator`, `revoke_and_ban`, `game_server` and `two_nodes` each show one of
+//! its sections at work.
 //!
 //! # Players are entities
 //!

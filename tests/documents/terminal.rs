@@ -95,6 +95,7 @@ impl Terminal {
             .env("CLONE", markdown::root())
             .env("CARGO_TARGET_DIR", target)
             .env("CARGO_TERM_COLOR", "never")
+            .env("NO_COLOR", "1")
             .env_remove("SECRET")
             .process_group(0)
             .stdin(Stdio::piped())

@@ -63,11 +63,19 @@ impl Walk {
 
     /// The same text with ports that are free here.
     pub fn with_free_ports(&self, text: &str) -> String {
-        self.ports
-            .iter()
-            .fold(text.to_owned(), |text, (port, free)| {
-                text.replace(port.as_str(), free)
-            })
+        let is_digit = |byte: char| byte.is_ascii_digit();
+        let mut result = String::new();
+        let mut rest = text;
+        while let Some(start) = rest.find(is_digit) {
+            let (before, number) = rest.split_at(start);
+            let end = number.find(|one| !is_digit(one)).unwrap_or(number.len());
+            let (number, after) = number.split_at(end);
+            let free = self.ports.iter().find(|(port, _)| port == number);
+            result += before;
+            result += free.map_or(number, |(_, free)| free);
+            rest = after;
+        }
+        result + rest
     }
 
     /// Nothing is left.

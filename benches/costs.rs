@@ -22,13 +22,13 @@ mod identity {
     mod close_reason;
     mod token_facts;
     pub use bevy_bouncer::{ConnectionId, Payload, Refusal, RefusalKind, User, UserId};
-    pub(crate) use close_reason::{DisconnectReason, Goodbye};
+    pub(crate) use close_reason::{CloseReason, DisconnectReason};
     pub(crate) use token_facts::TokenFacts;
 }
 #[path = "../src/registry"]
 mod registry {
     mod session_index;
-    pub(crate) use session_index::Ledger;
+    pub(crate) use session_index::SessionIndex;
 }
 #[path = "../src/revocation"]
 mod revocation {
@@ -54,7 +54,7 @@ use connection::Handle;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use identity::TokenFacts;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use registry::Ledger;
+use registry::SessionIndex;
 use serde_json::json;
 
 const PLAYERS: usize = 5000;
@@ -135,26 +135,24 @@ fn player(number: usize) -> (User, TokenFacts) {
     (user, token)
 }
 
-fn admit(ledger: &mut Ledger, number: usize) -> Arc<Handle> {
+fn admit(index: &mut SessionIndex, number: usize) -> Arc<Handle> {
     let (user, token) = player(number);
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
-    let handle = ledger
-        .admit(user, token, address, None, unix_now())
-        .unwrap();
-    ledger.enter(&handle).unwrap();
+    let handle = index.admit(user, token, address, None, unix_now()).unwrap();
+    index.enter(&handle).unwrap();
     handle
 }
 
 fn registry_work(criterion: &mut Criterion) {
-    let mut ledger = Ledger::new(&Limits::default());
+    let mut index = SessionIndex::new(&Limits::default());
     for number in 0..PLAYERS {
-        admit(&mut ledger, number);
+        admit(&mut index, number);
     }
     let mut group = criterion.benchmark_group(format!("registry of {PLAYERS}"));
     group.bench_function("admit, enter and forget", |bencher| {
         bencher.iter(|| {
-            let handle = admit(&mut ledger, PLAYERS);
-            ledger.forget(&handle);
+            let handle = admit(&mut index, PLAYERS);
+            index.forget(&handle);
         });
     });
     let (user, token) = player(7);
@@ -162,9 +160,9 @@ fn registry_work(criterion: &mut Criterion) {
         bencher.iter_batched(
             || Revocation::user(user.id().clone()),
             |entry| {
-                let (cut, listed) = ledger.revoke(entry, unix_now());
+                let (cut, listed) = index.revoke(entry, unix_now());
                 listed.unwrap();
-                ledger.restore(&Subject::User(user.id().clone()));
+                index.restore(&Subject::User(user.id().clone()));
                 cut.len()
             },
             BatchSize::SmallInput,
@@ -172,10 +170,10 @@ fn registry_work(criterion: &mut Criterion) {
     });
     for number in 0..PLAYERS {
         let entry = Revocation::user(player(number + 2 * PLAYERS).0.id().clone());
-        ledger.revoke(entry, unix_now()).1.unwrap();
+        index.revoke(entry, unix_now()).1.unwrap();
     }
     group.bench_function(format!("check against {PLAYERS} entries"), |bencher| {
-        bencher.iter(|| ledger.check(user.id(), &token, unix_now()));
+        bencher.iter(|| index.check(user.id(), &token, unix_now()));
     });
 }
 

@@ -218,11 +218,10 @@ pub use identity::{
     USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES, USER_ROLE_MAX_BYTES, USER_ROLES_MAX, User, UserId,
 };
 pub use plugin::{BouncerError, BouncerPlugin, BouncerSystems};
-pub use registry::Receipt;
 #[cfg(feature = "sqlite")]
 pub use revocation::SqliteRevocations;
 pub use revocation::{
-    Decision, MemoryRevocations, Revocation, RevocationKind, RevocationStore, StoreError,
+    Decision, MemoryRevocations, Receipt, Revocation, RevocationKind, RevocationStore, StoreError,
     StoreFuture, Subject,
 };
 #[cfg(feature = "tls")]

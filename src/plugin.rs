@@ -19,19 +19,19 @@ use tokio::{
 #[cfg(feature = "tls")]
 use crate::transport::TlsAcceptor;
 use crate::{
-    auth::{Authenticator, Examiner, Tickets},
+    auth::{AuthLimiter, Authenticator, Tickets},
     bridge::{Command, GameEnd, NetworkEnd, Notice, bridge},
     cluster::{self, Backplane, BackplaneError, ClusterFrame, ClusterOptions, ControlLog, Node},
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
     registry::Registry,
-    revocation::{Keeper, MemoryRevocations, RevocationStore, StoreError},
-    server::{drain, recheck},
+    revocation::{JournalWriter, MemoryRevocations, RevocationStore, StoreError},
+    server::{Server, drain, recheck},
     session::fanout,
     world::{
         Arrived, Bouncer, ClientFrame, Cluster, Connection, Disconnected, Outgoing, Players,
-        RegistryRef, RevocationNotStored, Roster, Shared, exit_when_over, on_disconnect,
-        on_refresh, on_remove, receive, receive_cluster_frames, send,
+        RegistryRef, RevocationNotStored, Roster, exit_when_over, on_disconnect, on_refresh,
+        on_remove, receive, receive_cluster_frames, send, shutdown,
     },
 };
 
@@ -96,8 +96,8 @@ pub enum BouncerSystems {
 /// # }
 /// ```
 pub struct BouncerPlugin {
-    shared: Arc<Shared>,
-    keeper: Arc<dyn Keeper>,
+    server: Arc<Server>,
+    writer: Arc<dyn JournalWriter>,
     /// Taken by the one call of `build`.
     opening: Mutex<Option<Opening>>,
 }
@@ -133,16 +133,11 @@ impl BouncerPlugin {
         let local_addr = listener.local_addr().map_err(bind_error)?;
         let tally = Arc::default();
         let (network, game, departures, notices, ticks) = bridge(&config.limits, &tally);
-        let examiner = Examiner::new(authenticator, &config.limits);
-        let registry = Registry::new(
-            &config.limits,
-            departures,
-            notices,
-            examiner.tokens_end_within,
-        );
-        let shared = Shared {
+        let auth = AuthLimiter::new(authenticator, &config.limits);
+        let registry = Registry::new(&config.limits, departures, notices, auth.tokens_end_within);
+        let server = Server {
             registry: Arc::new(registry),
-            examiner,
+            auth,
             tickets: Tickets::new(&config.limits),
             config: Arc::new(config),
             tally,
@@ -154,8 +149,8 @@ impl BouncerPlugin {
             closing: watch::Sender::new(false),
         };
         Ok(Self {
-            shared: Arc::new(shared),
-            keeper: Arc::new(MemoryRevocations),
+            server: Arc::new(server),
+            writer: Arc::new(MemoryRevocations),
             opening: Mutex::new(Some(Opening {
                 listener,
                 network,
@@ -172,7 +167,7 @@ impl BouncerPlugin {
     /// [`BouncerError::Revocations`] when the store cannot be read or holds more than
     /// [`Limits::revocations`](crate::Limits::revocations).
     pub fn revocations(mut self, store: impl RevocationStore) -> Result<Self, BouncerError> {
-        if self.shared.node().is_some() {
+        if self.server.node().is_some() {
             let reason = "the nodes of a cluster share theirs";
             return Err(ConfigError::new("revocations", reason).into());
         }
@@ -180,16 +175,16 @@ impl BouncerPlugin {
             .enable_all()
             .build()
             .map_err(BouncerError::Runtime)?;
-        self.shared
+        self.server
             .registry
             .preload(runtime.block_on(store.load())?)?;
-        self.keeper = Arc::new(store);
+        self.writer = Arc::new(store);
         Ok(self)
     }
 
     /// Makes this process one of many, which share this backplane: what one node decides holds on all of
     /// them. It takes the place of [`revocations`](Self::revocations). New players get 503 until the
-    /// node has read the shared list, and whenever it falls behind; see [`Cluster`] and
+    /// node has read the server list, and whenever it falls behind; see [`Cluster`] and
     /// [`ClusterOutbox`](crate::ClusterOutbox) for what the game can do.
     ///
     /// ```no_run
@@ -210,23 +205,23 @@ impl BouncerPlugin {
         options: ClusterOptions,
     ) -> Result<Self, BouncerError> {
         options.validate()?;
-        let limits = &self.shared.config.limits;
+        let limits = &self.server.config.limits;
         let node = Arc::new(Node::new(Arc::new(backplane), options, limits)?);
-        if self.shared.cluster.set(node.clone()).is_err() {
+        if self.server.cluster.set(node.clone()).is_err() {
             return Err(ConfigError::new("cluster", "can be given once").into());
         }
-        self.keeper = Arc::new(ControlLog::new(node));
+        self.writer = Arc::new(ControlLog::new(node));
         Ok(self)
     }
 
     /// The address of the listener, with the port that the system chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
-        self.shared.local_addr
+        self.server.local_addr
     }
 
     /// The handle that the app will have as a resource, for code outside of the ECS.
     pub fn bouncer(&self) -> Bouncer {
-        Bouncer::new(self.shared.clone())
+        Bouncer::new(self.server.clone())
     }
 }
 
@@ -255,7 +250,7 @@ impl Plugin for BouncerPlugin {
             ticks,
         } = opening;
 
-        let limits = &self.shared.config.limits;
+        let limits = &self.server.config.limits;
         let room = limits.connections.min(ROOM_MAX);
         app.register_type::<Connection>()
             .register_type::<crate::identity::User>()
@@ -264,8 +259,8 @@ impl Plugin for BouncerPlugin {
             .insert_resource(Players::new(room))
             .insert_resource(Roster::new(room))
             .insert_resource(self.bouncer())
-            .insert_resource(RegistryRef(self.shared.registry.clone()))
-            .insert_resource(Outgoing::new(limits, self.shared.tally.clone()))
+            .insert_resource(RegistryRef(self.server.registry.clone()))
+            .insert_resource(Outgoing::new(limits, self.server.tally.clone()))
             .insert_resource(receive::Incoming::new(game, limits.clone()))
             .add_observer(on_disconnect)
             .add_observer(on_refresh)
@@ -277,7 +272,7 @@ impl Plugin for BouncerPlugin {
                     .chain()
                     .in_set(BouncerSystems::Send),
             )
-            .add_systems(Last, send::shut_down.in_set(BouncerSystems::Shutdown));
+            .add_systems(Last, shutdown::shut_down.in_set(BouncerSystems::Shutdown));
         app.register_type::<Disconnected>();
 
         let runtime = app.world().resource::<TokioTasksRuntime>().runtime();
@@ -286,28 +281,28 @@ impl Plugin for BouncerPlugin {
             let _guard = runtime.enter();
             tokio::net::TcpListener::from_std(listener)
         };
-        let joined = self.shared.node().map(|node| {
+        let joined = self.server.node().map(|node| {
             let (line, frames) = network.line(node.options.incoming_frames);
             let _guard = runtime.enter();
-            cluster::start(node, self.shared.registry.clone(), line);
+            cluster::start(node, self.server.registry.clone(), line);
             let per_tick = node.options.frames_per_tick;
             let cluster = Cluster::new(node.clone(), self.bouncer());
             (cluster, Arrived { frames, per_tick })
         });
-        let door = Door::new(self.shared.clone(), network);
+        let door = Door::new(self.server.clone(), network);
         let (listener, door) = match (opened, door) {
             (Ok(listener), Ok(door)) => (listener, door),
             (Err(error), _) => return fail(app, error),
             (_, Err(error)) => return fail(app, error),
         };
-        runtime.spawn(recheck::run(self.shared.clone()));
-        runtime.spawn(drain::run(self.shared.clone()));
+        runtime.spawn(recheck::run(self.server.clone()));
+        runtime.spawn(drain::run(self.server.clone()));
         runtime.spawn(fanout::run(ticks, limits.fan_out_shards));
-        let (shared, keeper) = (self.shared.clone(), self.keeper.clone());
+        let (server, writer) = (self.server.clone(), self.writer.clone());
         runtime.spawn(async move {
-            let (journal, notices) = (&shared.registry.journal, &shared.registry.notices);
+            let (journal, notices) = (&server.registry.journal, &server.registry.notices);
             let failed = |error| notices.put(Notice::NotStored(error));
-            journal.run(keeper, failed).await;
+            journal.run(writer, failed).await;
         });
         runtime.spawn(door.open(listener));
         if let Some((cluster, arrived)) = joined {

@@ -20,13 +20,13 @@ mod identity {
     mod close_reason;
     mod token_facts;
     pub use bevy_bouncer::{ConnectionId, Refusal, RefusalKind, User, UserId};
-    pub(crate) use close_reason::{DisconnectReason, Goodbye};
+    pub(crate) use close_reason::{CloseReason, DisconnectReason};
     pub(crate) use token_facts::TokenFacts;
 }
 #[path = "../src/registry"]
 mod registry {
     mod session_index;
-    pub(crate) use session_index::Ledger;
+    pub(crate) use session_index::SessionIndex;
 }
 #[path = "../src/revocation"]
 mod revocation {
@@ -53,9 +53,9 @@ use std::{
 
 use bevy_bouncer::{Limits, Refusal, RefusalKind, Revocation, User};
 use connection::{Handle, Left};
-use identity::{DisconnectReason, Goodbye, TokenFacts};
+use identity::{CloseReason, DisconnectReason, TokenFacts};
 use loom::thread;
-use registry::Ledger;
+use registry::SessionIndex;
 use util::{Mutex, lock};
 
 fn limits() -> Limits {
@@ -66,14 +66,14 @@ fn ann() -> User {
     User::new("ann", "Ann").unwrap()
 }
 
-fn admit(ledger: &Mutex<Ledger>) -> Result<Arc<Handle>, Refusal> {
+fn admit(index: &Mutex<SessionIndex>) -> Result<Arc<Handle>, Refusal> {
     let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-    lock(ledger).admit(ann(), TokenFacts::default(), peer, None, 0)
+    lock(index).admit(ann(), TokenFacts::default(), peer, None, 0)
 }
 
 /// What the library's registry does: bar and collect under the lock, then fence.
-fn revoke(ledger: &Mutex<Ledger>) {
-    let (found, listed) = lock(ledger).revoke(Revocation::user(ann().id().clone()), 0);
+fn revoke(index: &Mutex<SessionIndex>) {
+    let (found, listed) = lock(index).revoke(Revocation::user(ann().id().clone()), 0);
     listed.unwrap();
     for handle in found {
         handle.leave(DisconnectReason::Revoked.into(), true, || ());
@@ -93,18 +93,18 @@ fn assert_out(admitted: &Result<Arc<Handle>, Refusal>) {
 #[test]
 fn p06_model_an_admission_sees_the_revocation_or_the_revocation_sees_the_handle() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
         let revoker = thread::spawn({
-            let ledger = ledger.clone();
-            move || revoke(&ledger)
+            let index = index.clone();
+            move || revoke(&index)
         });
-        let admitted = admit(&ledger);
+        let admitted = admit(&index);
         if let Ok(handle) = &admitted {
-            lock(&ledger).enter(handle);
+            lock(&index).enter(handle);
         }
         revoker.join().unwrap();
         assert_out(&admitted);
-        assert!(admit(&ledger).is_err(), "and stays out");
+        assert!(admit(&index).is_err(), "and stays out");
     });
 }
 
@@ -117,21 +117,21 @@ fn p06_model_a_refresh_and_a_revocation_of_its_token_leave_nobody() {
     };
     for (revoked, stays) in [("old", false), ("new", false), ("other", true)] {
         loom::model(move || {
-            let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
+            let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
             let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-            let admitted = lock(&ledger).admit(ann(), token("old"), peer, None, 0);
+            let admitted = lock(&index).admit(ann(), token("old"), peer, None, 0);
             let handle = admitted.unwrap();
-            lock(&ledger).enter(&handle).unwrap();
+            lock(&index).enter(&handle).unwrap();
             let revoker = thread::spawn({
-                let ledger = ledger.clone();
+                let index = index.clone();
                 move || {
-                    let (found, _) = lock(&ledger).revoke(Revocation::token(revoked), 0);
+                    let (found, _) = lock(&index).revoke(Revocation::token(revoked), 0);
                     for handle in found {
                         handle.leave(DisconnectReason::Revoked.into(), true, || ());
                     }
                 }
             });
-            let renewed = lock(&ledger).renew(&handle, token("new"), 0);
+            let renewed = lock(&index).renew(&handle, token("new"), 0);
             revoker.join().unwrap();
             let lasts_on = handle.token().id.unwrap();
             assert_eq!(&*lasts_on, if renewed.is_ok() { "new" } else { "old" });
@@ -142,7 +142,7 @@ fn p06_model_a_refresh_and_a_revocation_of_its_token_leave_nobody() {
                 assert!(renewed.is_ok() && handle.is_live());
             }
             // Whichever came first, a later revocation finds the token that counts, and no other.
-            let later = lock(&ledger).revoke(Revocation::token(&*lasts_on), 0).0;
+            let later = lock(&index).revoke(Revocation::token(&*lasts_on), 0).0;
             assert_eq!(later.iter().any(|found| found.is_live()), handle.is_live());
         });
     }
@@ -152,15 +152,15 @@ fn p06_model_a_refresh_and_a_revocation_of_its_token_leave_nobody() {
 #[test]
 fn p06_model_a_return_during_a_revocation_leaves_nobody_and_ends_once() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let lost = admit(&ledger).unwrap();
-        lock(&ledger).enter(&lost).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let lost = admit(&index).unwrap();
+        lock(&index).enter(&lost).unwrap();
         assert!(lost.lose(|| ()));
         let ended = Arc::new(AtomicUsize::new(0));
         let revoker = thread::spawn({
-            let (ledger, ended) = (ledger.clone(), ended.clone());
+            let (index, ended) = (index.clone(), ended.clone());
             move || {
-                let (found, _) = lock(&ledger).revoke(Revocation::user(ann().id().clone()), 0);
+                let (found, _) = lock(&index).revoke(Revocation::user(ann().id().clone()), 0);
                 for handle in found {
                     handle.leave(DisconnectReason::Revoked.into(), true, || {
                         ended.fetch_add(1, Ordering::SeqCst);
@@ -168,10 +168,10 @@ fn p06_model_a_return_during_a_revocation_leaves_nobody_and_ends_once() {
                 }
             }
         });
-        let back = admit(&ledger);
+        let back = admit(&index);
         let mut players = 1;
         if let Ok(back) = &back
-            && let Some(entered) = lock(&ledger).enter(back)
+            && let Some(entered) = lock(&index).enter(back)
             && entered.resumed.is_none()
         {
             // The one who was away is out of the indexes already.
@@ -188,9 +188,9 @@ fn p06_model_a_return_during_a_revocation_leaves_nobody_and_ends_once() {
 #[test]
 fn p04_model_a_lost_link_and_a_kick_end_the_player_once_and_leave_nothing() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let handle = admit(&ledger).unwrap();
-        lock(&ledger).enter(&handle).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let handle = admit(&index).unwrap();
+        lock(&index).enter(&handle).unwrap();
         let task = thread::spawn({
             let handle = handle.clone();
             move || match handle.lose(|| ()) {
@@ -212,8 +212,8 @@ fn p04_model_a_lost_link_and_a_kick_end_the_player_once_and_leave_nothing() {
 #[should_panic(expected = "a player survived")]
 fn p06_model_the_naive_order_fails() {
     loom::model(|| {
-        let barred = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let sessions = Arc::new(Mutex::new(Ledger::new(&limits())));
+        let barred = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let sessions = Arc::new(Mutex::new(SessionIndex::new(&limits())));
         let revoker = thread::spawn({
             let (barred, sessions) = (barred.clone(), sessions.clone());
             move || {
@@ -240,9 +240,9 @@ fn p06_model_the_naive_order_fails() {
 #[test]
 fn p05_model_no_write_begins_after_a_fence() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let handle = admit(&ledger).unwrap();
-        lock(&ledger).enter(&handle).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let handle = admit(&index).unwrap();
+        lock(&index).enter(&handle).unwrap();
         let returned = Arc::new(loom::sync::atomic::AtomicBool::new(false));
         let writer = thread::spawn({
             let (handle, returned) = (handle.clone(), returned.clone());
@@ -260,7 +260,7 @@ fn p05_model_no_write_begins_after_a_fence() {
                 }
             }
         });
-        revoke(&ledger);
+        revoke(&index);
         returned.store(true, Ordering::SeqCst);
         writer.join().unwrap();
         assert!(handle.write(|| ()).is_none());
@@ -270,9 +270,9 @@ fn p05_model_no_write_begins_after_a_fence() {
 #[test]
 fn p04_model_a_session_that_ends_in_three_ways_is_reported_once() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let handle = admit(&ledger).unwrap();
-        lock(&ledger).enter(&handle).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let handle = admit(&index).unwrap();
+        lock(&index).enter(&handle).unwrap();
         let reports = Arc::new(AtomicUsize::new(0));
         let end = |reason: DisconnectReason, fence: bool| {
             let (handle, reports) = (handle.clone(), reports.clone());
@@ -295,13 +295,13 @@ fn p04_model_a_session_that_ends_in_three_ways_is_reported_once() {
 #[test]
 fn p02_model_a_deadline_and_the_game_never_both_win() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let handle = admit(&ledger).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let handle = admit(&index).unwrap();
         let deadline = thread::spawn({
             let handle = handle.clone();
             move || handle.abandon(RefusalKind::Timeout.into())
         });
-        let entered = lock(&ledger).enter(&handle).is_some();
+        let entered = lock(&index).enter(&handle).is_some();
         let abandoned = deadline.join().unwrap();
         assert!(entered != abandoned);
         assert_eq!(handle.is_live(), entered);
@@ -311,17 +311,17 @@ fn p02_model_a_deadline_and_the_game_never_both_win() {
 #[test]
 fn p06_model_a_replacement_during_a_revocation_leaves_nobody() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let old = admit(&ledger).unwrap();
-        lock(&ledger).enter(&old).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let old = admit(&index).unwrap();
+        lock(&index).enter(&old).unwrap();
         let revoker = thread::spawn({
-            let ledger = ledger.clone();
-            move || revoke(&ledger)
+            let index = index.clone();
+            move || revoke(&index)
         });
-        let new = admit(&ledger);
+        let new = admit(&index);
         let mut ended = 0;
         if let Ok(new) = &new {
-            for replaced in lock(&ledger).enter(new).unwrap_or_default().replaced {
+            for replaced in lock(&index).enter(new).unwrap_or_default().replaced {
                 let left = replaced.leave(DisconnectReason::Replaced.into(), false, || ());
                 ended += usize::from(left == Left::Now);
             }
@@ -336,14 +336,14 @@ fn p06_model_a_replacement_during_a_revocation_leaves_nobody() {
 #[test]
 fn p04_model_two_sessions_of_one_user_are_never_live_together() {
     loom::model(|| {
-        let ledger = Arc::new(Mutex::new(Ledger::new(&limits())));
-        let first = admit(&ledger).unwrap();
-        let second = admit(&ledger).unwrap();
+        let index = Arc::new(Mutex::new(SessionIndex::new(&limits())));
+        let first = admit(&index).unwrap();
+        let second = admit(&index).unwrap();
         let enter = |handle: Arc<Handle>| {
-            let ledger = ledger.clone();
+            let index = index.clone();
             move || {
-                let mut ledger = lock(&ledger);
-                for replaced in ledger.enter(&handle).unwrap_or_default().replaced {
+                let mut index = lock(&index);
+                for replaced in index.enter(&handle).unwrap_or_default().replaced {
                     replaced.leave(DisconnectReason::Replaced.into(), false, || ());
                 }
             }

@@ -22,7 +22,7 @@ use crate::{
     auth::Credential,
     drain::Drain,
     identity::{RefusalKind, unix_now},
-    registry::Receipt,
+    revocation::Receipt,
     world::PlayerInfo,
 };
 

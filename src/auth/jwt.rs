@@ -328,7 +328,7 @@ impl<D: UserDirectory> JwtAuthenticator<D> {
             }
             Standing::Missing => {
                 return Err(Refusal::unauthorized("there is no such user")
-                    .goodbye(DisconnectReason::UserGone));
+                    .close_reason(DisconnectReason::UserGone));
             }
             Standing::Barred => return Err(Refusal::banned("this account is disabled")),
         };

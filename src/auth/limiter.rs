@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// See the module's documentation.
-pub(crate) struct Examiner {
+pub(crate) struct AuthLimiter {
     authenticator: Box<dyn ErasedAuthenticator>,
     lookups: Semaphore,
     patience: Duration,
@@ -20,7 +20,7 @@ pub(crate) struct Examiner {
     pub tokens_end_within: Option<Duration>,
 }
 
-impl Examiner {
+impl AuthLimiter {
     /// With the limits `lookups_at_once` and `lookup_timeout`.
     pub fn new(mut authenticator: impl Authenticator, limits: &Limits) -> Self {
         authenticator.configure(limits);
@@ -99,10 +99,10 @@ mod tests {
             ..Limits::default()
         };
         let told = Arc::new(AtomicUsize::new(0));
-        let examiner = Examiner::new(Stuck(told.clone()), &limits);
+        let auth = AuthLimiter::new(Stuck(told.clone()), &limits);
         assert_eq!(told.load(Ordering::SeqCst), 3);
         let request = HandshakeRequest::for_test(None);
-        let refusal = examiner.authenticate(&request).await.unwrap_err();
+        let refusal = auth.authenticate(&request).await.unwrap_err();
         assert_eq!(refusal.kind(), RefusalKind::Unavailable);
     }
 }

@@ -21,7 +21,7 @@ pub use directory::{Claims, DirectoryError, MapDirectory, Standing, UserDirector
 pub use issuer::{IssueError, TokenIssuer};
 pub use jwt::JwtAuthenticator;
 pub use keys::{KeyError, KeySet};
-pub(crate) use limiter::Examiner;
+pub(crate) use limiter::AuthLimiter;
 #[cfg(feature = "jwks-url")]
 pub use remote_keys::RemoteKeyOptions;
 #[cfg(feature = "jwks-url")]
@@ -83,7 +83,7 @@ pub trait Authenticator: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`authenticate`](Self::authenticate). A live session ends as
-    /// [`Refusal::goodbye`] says; a failure of the check itself
+    /// [`Refusal::close_reason`] says; a failure of the check itself
     /// ([`Refusal::unavailable`]) does not end it, it is checked again soon.
     fn readmit(
         &self,

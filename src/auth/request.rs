@@ -5,6 +5,8 @@ use std::{fmt, net::SocketAddr};
 use subtle::ConstantTimeEq;
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 
+use crate::identity::Refusal;
+
 /// A secret from the request. Its `Debug` shows nothing of it.
 #[derive(Clone)]
 pub struct Credential(String);
@@ -13,6 +15,22 @@ impl Credential {
     /// Wraps a bearer token.
     pub fn new(token: impl Into<String>) -> Self {
         Self(token.into())
+    }
+
+    /// Takes a text that can be a token or a ticket at all.
+    ///
+    /// # Errors
+    /// 401 when the text is longer than `max_bytes`, or has characters that no token has.
+    pub(crate) fn checked(text: &str, max_bytes: usize) -> Result<Self, Refusal> {
+        if !is_token68(text) {
+            let cause = "the credential is neither a bearer token nor a ticket";
+            return Err(Refusal::unauthorized(cause));
+        }
+        if text.len() > max_bytes {
+            let cause = "the token is longer than limits.token_bytes";
+            return Err(Refusal::unauthorized(cause));
+        }
+        Ok(Self::new(text))
     }
 
     /// The token itself. Do not log it.
@@ -30,6 +48,13 @@ impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credential(…)")
     }
+}
+
+/// `token68` of RFC 9110 §11.2.
+fn is_token68(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    let digits = text.trim_end_matches('=');
+    !digits.is_empty() && digits.bytes().all(allowed)
 }
 
 /// A well-formed request that passed the cheap checks, on its way through the

@@ -1,7 +1,7 @@
 //! The messages between the two worlds, and nothing else.
 //!
 //! ```text
-//! network ── Arrival, Departure, ready Inlets (crossbeam) ──► game
+//! network ── Arrival, Departure, ready inbound queues (crossbeam) ──► game
 //! game ── one Vec<Command> per tick (bounded) ──► network
 //! ```
 //!
@@ -23,8 +23,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     config::Limits,
-    connection::{Handle, Outlet},
-    identity::{Admission, ConnectionId, Goodbye, Payload, Refusal},
+    connection::{Handle, Outbound},
+    identity::{Admission, CloseReason, ConnectionId, Payload, Refusal},
     revocation::StoreError,
     util::{Mutex, lock},
 };
@@ -34,8 +34,8 @@ pub(crate) struct Arrival {
     pub handle: Arc<Handle>,
     pub admission: Admission,
     pub since: SystemTime,
-    pub inlet: Arc<Inlet>,
-    pub outlet: Arc<Outlet>,
+    pub inbound: Arc<Inbound>,
+    pub outbound: Arc<Outbound>,
     /// `Ok` once the entity exists.
     pub answer: oneshot::Sender<Result<(), Refusal>>,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Arrival {
 /// back.
 pub(crate) struct Departure {
     pub handle: Arc<Handle>,
-    pub goodbye: Goodbye,
+    pub close_reason: CloseReason,
     /// Only the connection is lost; the player is kept for a while, and what becomes of it is another
     /// departure.
     pub may_come_back: bool,
@@ -130,12 +130,15 @@ pub(crate) enum Command {
     /// From here on broadcasts reach this connection.
     Join {
         id: ConnectionId,
-        outlet: Arc<Outlet>,
+        outbound: Arc<Outbound>,
     },
     /// One finished frame.
     Send { to: Recipients, frame: Bytes },
     /// What was sent before still goes out, then Close. Also for a session that has ended already.
-    Leave { id: ConnectionId, goodbye: Goodbye },
+    Leave {
+        id: ConnectionId,
+        close_reason: CloseReason,
+    },
 }
 
 /// Who gets a frame.
@@ -149,11 +152,11 @@ pub(crate) enum Recipients {
 
 /// The messages of one client that wait for the game: the network puts them in, the game takes them
 /// out.
-pub(crate) struct Inlet {
-    /// Holds the connection's place for as long as the inlet is in the line.
+pub(crate) struct Inbound {
+    /// Holds the connection's place for as long as the inbound is in the line.
     pub handle: Arc<Handle>,
     queue: Mutex<Queue>,
-    ready: Arc<Line<Arc<Inlet>>>,
+    ready: Arc<Line<Arc<Inbound>>>,
     messages_limit: usize,
     bytes_limit: usize,
 }
@@ -164,12 +167,12 @@ struct Queue {
     bytes: usize,
     /// Whether a message waits outside for room.
     full: bool,
-    /// Whether the game knows that there is something. At most once in the channel of ready inlets.
+    /// Whether the game knows that there is something. At most once in the channel of ready inbound queues.
     announced: bool,
     closed: bool,
 }
 
-impl Inlet {
+impl Inbound {
     /// Puts a message in, or gives it back when there is no room. Then the connection's task is woken when
     /// there is room again.
     pub fn push(self: &Arc<Self>, payload: Payload) -> Result<(), Payload> {
@@ -193,7 +196,7 @@ impl Inlet {
         Ok(())
     }
 
-    /// Takes up to `messages` and `bytes` out; the first one whatever its size. An inlet that is not
+    /// Takes up to `messages` and `bytes` out; the first one whatever its size. An inbound that is not
     /// empty then goes to the end of the line.
     pub fn take(self: &Arc<Self>, messages: usize, bytes: usize) -> Vec<Payload> {
         let mut taken = Vec::new();
@@ -240,7 +243,7 @@ impl Inlet {
     }
 
     fn announce(self: &Arc<Self>) {
-        // There is one slot for each place, an inlet is in at most once, and it holds its place. So
+        // There is one slot for each place, an inbound is in at most once, and it holds its place. So
         // there is always room, and an error only says that the app is gone.
         let _ = self.ready.put(self.clone());
     }
@@ -250,7 +253,7 @@ impl Inlet {
 #[derive(Clone)]
 pub(crate) struct NetworkEnd {
     arrivals: Line<Arrival>,
-    ready: Arc<Line<Arc<Inlet>>>,
+    ready: Arc<Line<Arc<Inbound>>>,
     messages_limit: usize,
     bytes_limit: usize,
 }
@@ -262,8 +265,8 @@ impl NetworkEnd {
     }
 
     /// The inbound queue of a new connection.
-    pub fn inlet(&self, handle: Arc<Handle>) -> Arc<Inlet> {
-        Arc::new(Inlet {
+    pub fn inbound(&self, handle: Arc<Handle>) -> Arc<Inbound> {
+        Arc::new(Inbound {
             handle,
             queue: Mutex::default(),
             ready: self.ready.clone(),
@@ -282,7 +285,7 @@ impl NetworkEnd {
 pub(crate) struct GameEnd {
     pub arrivals: Receiver<Arrival>,
     pub departures: Receiver<Departure>,
-    pub ready: Receiver<Arc<Inlet>>,
+    pub ready: Receiver<Arc<Inbound>>,
     pub notices: Receiver<Notice>,
     /// Rings when there is something in any of these.
     pub bell: Receiver<()>,

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{backplane::Issue, node::Node};
 use crate::{
-    revocation::{Decision, Keeper, StoreFuture},
+    revocation::{Decision, JournalWriter, StoreFuture},
     util::{Mutex, lock},
 };
 
@@ -42,7 +42,7 @@ impl ControlLog {
     }
 }
 
-impl Keeper for ControlLog {
+impl JournalWriter for ControlLog {
     fn keep<'a>(&'a self, decision: &'a Decision) -> StoreFuture<'a, ()> {
         Box::pin(async {
             let issue = self.issue(decision);

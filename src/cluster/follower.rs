@@ -152,7 +152,7 @@ impl Follower {
         }
     }
 
-    /// Makes the local list the same as the shared one.
+    /// Makes the local list the same as the server one.
     async fn compare(&mut self) -> Result<(), BackplaneError> {
         let asked = Instant::now();
         let tail = self.node.ask(|backplane| backplane.tail()).await?;

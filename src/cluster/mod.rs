@@ -7,12 +7,12 @@
 //! ```
 //!
 //! - [`backplane`] is what the nodes share; [`in_process`] and `redis` are two of them.
-//! - [`keeper`] appends to the control log, [`follower`] reads it and compares the lists.
+//! - [`writer`] appends to the control log, [`follower`] reads it and compares the lists.
 //! - [`node`] answers the door: is this node current, is somebody barred; [`seats`] has the logins of the
 //!   fleet, [`ticket`] its tickets.
 //! - [`frames`] go between nodes, and [`game`] is what the game sees.
 //!
-//! A handshake first has its handle in the registry and then reads the shared list. So either it sees a
+//! A handshake first has its handle in the registry and then reads the server list. So either it sees a
 //! revocation there, or the revocation comes later in the log and finds the handle.
 
 mod backplane;

@@ -16,7 +16,6 @@ use super::{
 use crate::{
     config::Limits,
     identity::{Refusal, RefusalKind, TokenFacts, unix_now},
-    registry::refusal_of,
     revocation::{BarredList, Subject},
     util::{Mutex, lock},
 };
@@ -125,7 +124,7 @@ impl Node {
         let _ = applied.wait_for(|applied| *applied >= position).await;
     }
 
-    /// Asks the shared list whether this identity is barred now.
+    /// Asks the server list whether this identity is barred now.
     ///
     /// # Errors
     /// What the barred are told, or 503 when the list cannot be read.
@@ -148,7 +147,7 @@ impl Node {
                 .map_err(|error| unavailable(error.to_string()))?;
         }
         match list.verdict(user, token, now) {
-            Some(entry) => Err(refusal_of(entry, now)),
+            Some(entry) => Err(entry.refusal(now)),
             None => Ok(()),
         }
     }

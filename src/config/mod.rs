@@ -388,7 +388,7 @@ limits! {
         cut_timeout, "cut_timeout_seconds" = 250 * MILLI, in MILLI..=HOUR;
         /// How long a session may outlive its token. Default 0 s, at most a day.
         expiry_grace, "expiry_grace_seconds" = Duration::ZERO, in Duration::ZERO..=DAY;
-        /// How long the app waits for good-byes when it exits. Default 1 s, at most a minute.
+        /// How long the app waits for clients to answer its Close when it exits. Default 1 s, at most a minute.
         shutdown_timeout, "shutdown_timeout_seconds" = SECOND, in Duration::ZERO..=60 * SECOND;
     }
 }

@@ -11,13 +11,13 @@ pub(crate) const WRITE_BYTES: usize = 64 * 1024;
 
 /// One or more finished frames in one piece of memory, which many connections share.
 #[derive(Debug, Clone)]
-pub(crate) struct Run {
+pub(crate) struct FrameBatch {
     bytes: Bytes,
     /// Where each frame ends; nothing for a single frame.
     ends: Option<Arc<[usize]>>,
 }
 
-impl From<Bytes> for Run {
+impl From<Bytes> for FrameBatch {
     fn from(frame: Bytes) -> Self {
         Self {
             bytes: frame,
@@ -26,12 +26,12 @@ impl From<Bytes> for Run {
     }
 }
 
-impl Run {
-    /// Copies small neighbours together, so that each connection writes them as one piece. A run is at
+impl FrameBatch {
+    /// Copies small neighbours together, so that each connection writes them as one piece. A batch is at
     /// most as long as one write, unless a single frame is longer.
-    pub fn join(runs: Vec<Self>) -> Vec<Self> {
+    pub fn join(batches: Vec<Self>) -> Vec<Self> {
         let mut joined: Vec<Self> = Vec::new();
-        let mut rest = runs.into_iter().peekable();
+        let mut rest = batches.into_iter().peekable();
         while let Some(first) = rest.next() {
             let mut length = first.bytes.len();
             let mut group = vec![first];
@@ -51,13 +51,13 @@ impl Run {
         joined
     }
 
-    fn concatenate(runs: &[Self], length: usize) -> Self {
+    fn concatenate(batches: &[Self], length: usize) -> Self {
         let mut bytes = BytesMut::with_capacity(length);
         let mut ends = Vec::new();
-        for run in runs {
+        for batch in batches {
             let start = bytes.len();
-            bytes.extend_from_slice(&run.bytes);
-            match &run.ends {
+            bytes.extend_from_slice(&batch.bytes);
+            match &batch.ends {
                 Some(inner) => ends.extend(inner.iter().map(|end| start + end)),
                 None => ends.push(bytes.len()),
             }
@@ -107,49 +107,49 @@ impl Run {
 /// Runs that wait for the socket.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    runs: VecDeque<Run>,
-    /// Bytes of the first run that are written already.
+    batches: VecDeque<FrameBatch>,
+    /// Bytes of the first batch that are written already.
     written: usize,
     bytes: usize,
     frames: usize,
 }
 
 impl Backlog {
-    /// Appends a run.
-    pub fn push(&mut self, run: Run) {
-        self.count(&run);
-        self.runs.push_back(run);
+    /// Appends a batch.
+    pub fn push(&mut self, batch: FrameBatch) {
+        self.count(&batch);
+        self.batches.push_back(batch);
     }
 
     /// Puts a control frame before everything that has not begun (RFC 6455 §5.5: between frames), but after
     /// the control frames that were put there before.
     pub fn push_urgent(&mut self, frame: Bytes) {
-        let run = Run::from(frame);
-        self.count(&run);
+        let batch = FrameBatch::from(frame);
+        self.count(&batch);
         let begun = usize::from(self.written > 0);
         let urgent = self
-            .runs
+            .batches
             .iter()
             .skip(begun)
-            .take_while(|run| run.is_control());
+            .take_while(|batch| batch.is_control());
         let place = begun + urgent.count();
-        self.runs.insert(place, run);
+        self.batches.insert(place, batch);
     }
 
-    fn count(&mut self, run: &Run) {
-        self.bytes += run.bytes.len();
-        self.frames += run.frames();
+    fn count(&mut self, batch: &FrameBatch) {
+        self.bytes += batch.bytes.len();
+        self.frames += batch.frames();
     }
 
     /// Drops everything but the rest of a half-written frame.
     pub fn discard(&mut self) {
         let written = std::mem::take(&mut self.written);
-        let begun = self.runs.pop_front().filter(|_| written > 0);
+        let begun = self.batches.pop_front().filter(|_| written > 0);
         *self = Self::default();
-        if let Some(run) = begun {
-            let end = run.end_of_begun_frame(written);
+        if let Some(batch) = begun {
+            let end = batch.end_of_begun_frame(written);
             if end > written {
-                let whole = Run::from(run.bytes.slice(..end));
+                let whole = FrameBatch::from(batch.bytes.slice(..end));
                 self.push(whole);
                 self.written = written;
                 self.bytes -= written;
@@ -159,13 +159,13 @@ impl Backlog {
 
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+        self.batches.is_empty()
     }
 
     /// Frames that are not written to their end.
     pub fn frames(&self) -> usize {
-        let first = self.runs.front();
-        self.frames - first.map_or(0, |run| run.finished_frames(self.written))
+        let first = self.batches.front();
+        self.frames - first.map_or(0, |batch| batch.finished_frames(self.written))
     }
 
     /// Bytes that wait.
@@ -179,8 +179,8 @@ impl Backlog {
         let mut used = 0;
         let mut room = WRITE_BYTES;
         let mut skip = self.written;
-        for run in self.runs.iter().take(SLICES) {
-            let rest = &run.bytes[skip..];
+        for batch in self.batches.iter().take(SLICES) {
+            let rest = &batch.bytes[skip..];
             skip = 0;
             let part = &rest[..rest.len().min(room)];
             slices[used] = IoSlice::new(part);
@@ -196,7 +196,7 @@ impl Backlog {
     /// Notes that so many bytes went out.
     pub fn advance(&mut self, mut count: usize) {
         self.bytes -= count;
-        while let Some(first) = self.runs.front() {
+        while let Some(first) = self.batches.front() {
             let rest = first.bytes.len() - self.written;
             if count < rest {
                 self.written += count;
@@ -205,10 +205,10 @@ impl Backlog {
             count -= rest;
             self.written = 0;
             self.frames -= first.frames();
-            self.runs.pop_front();
+            self.batches.pop_front();
         }
-        if self.runs.capacity() > SLICES {
-            self.runs.shrink_to_fit();
+        if self.batches.capacity() > SLICES {
+            self.batches.shrink_to_fit();
         }
     }
 }
@@ -243,11 +243,11 @@ mod tests {
         backlog.advance(count);
     }
 
-    fn run(frames: &[Vec<u8>]) -> Vec<Run> {
-        Run::join(
+    fn batch(frames: &[Vec<u8>]) -> Vec<FrameBatch> {
+        FrameBatch::join(
             frames
                 .iter()
-                .map(|frame| Run::from(Bytes::from(frame.clone())))
+                .map(|frame| FrameBatch::from(Bytes::from(frame.clone())))
                 .collect(),
         )
     }
@@ -261,7 +261,7 @@ mod tests {
         ) {
             let mut backlog = Backlog::default();
             if joined {
-                run(&frames).into_iter().for_each(|run| backlog.push(run));
+                batch(&frames).into_iter().for_each(|batch| backlog.push(batch));
             } else {
                 frames.iter().for_each(|frame| backlog.push(Bytes::from(frame.clone()).into()));
             }
@@ -280,7 +280,7 @@ mod tests {
             before in 0_usize..1000,
         ) {
             let mut backlog = Backlog::default();
-            run(&frames).into_iter().for_each(|run| backlog.push(run));
+            batch(&frames).into_iter().for_each(|batch| backlog.push(batch));
             let mut written = Vec::new();
             drain(&mut backlog, before.min(frames.concat().len()), &mut written);
             backlog.discard();
@@ -316,7 +316,9 @@ mod tests {
     fn frames_that_are_written_do_not_count() {
         let mut backlog = Backlog::default();
         let frames = vec![vec![0; 100]; 300];
-        run(&frames).into_iter().for_each(|run| backlog.push(run));
+        batch(&frames)
+            .into_iter()
+            .for_each(|batch| backlog.push(batch));
         drain(&mut backlog, 29_950, &mut Vec::new());
         assert_eq!((backlog.bytes(), backlog.frames()), (50, 1));
     }
@@ -324,13 +326,13 @@ mod tests {
     #[test]
     fn small_frames_are_joined_and_long_ones_are_not_copied() {
         let long = Bytes::from(vec![1; WRITE_BYTES]);
-        let small = || Run::from(Bytes::from_static(b"small"));
-        let runs = Run::join(vec![small(), small(), long.clone().into(), small()]);
-        let lengths: Vec<_> = runs
+        let small = || FrameBatch::from(Bytes::from_static(b"small"));
+        let batches = FrameBatch::join(vec![small(), small(), long.clone().into(), small()]);
+        let lengths: Vec<_> = batches
             .iter()
-            .map(|run| (run.bytes.len(), run.frames()))
+            .map(|batch| (batch.bytes.len(), batch.frames()))
             .collect();
         assert_eq!(lengths, [(10, 2), (WRITE_BYTES, 1), (5, 1)]);
-        assert_eq!(runs[1].bytes.as_ptr(), long.as_ptr());
+        assert_eq!(batches[1].bytes.as_ptr(), long.as_ptr());
     }
 }

@@ -24,7 +24,7 @@ use std::{
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::{
-    identity::{ConnectionId, DisconnectReason, Goodbye, Refusal, RefusalKind, TokenFacts, User},
+    identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, TokenFacts, User},
     util::{Mutex, lock},
 };
 
@@ -58,7 +58,7 @@ enum Phase {
     /// The connection is lost, and its player is kept for a while. No task owns the connection.
     Absent,
     Leaving {
-        goodbye: Goodbye,
+        close_reason: CloseReason,
         fenced: bool,
     },
 }
@@ -153,7 +153,7 @@ impl Handle {
         let absent = matches!(*phase, Phase::Absent);
         if absent {
             *phase = Phase::Leaving {
-                goodbye: DisconnectReason::Replaced.into(),
+                close_reason: DisconnectReason::Replaced.into(),
                 fenced: true,
             };
         }
@@ -163,16 +163,16 @@ impl Handle {
     /// Ends it. A fence also stops everything that is still queued, even of somebody who was already
     /// leaving politely; when this returns, no frame but Close is written any more. `report` runs when
     /// this call ended a live session, before anybody else can find it ended.
-    pub fn leave(&self, goodbye: Goodbye, fence: bool, report: impl FnOnce()) -> Left {
+    pub fn leave(&self, close_reason: CloseReason, fence: bool, report: impl FnOnce()) -> Left {
         let mut phase = lock(&self.phase);
         let left = match &mut *phase {
             Phase::Pending => {
-                *phase = Phase::Abandoned(refusal_for(&goodbye));
+                *phase = Phase::Abandoned(close_reason.refusal());
                 Left::BeforeEntering
             }
             Phase::Live => {
                 *phase = Phase::Leaving {
-                    goodbye,
+                    close_reason,
                     fenced: fence,
                 };
                 report();
@@ -180,18 +180,18 @@ impl Handle {
             }
             Phase::Absent => {
                 *phase = Phase::Leaving {
-                    goodbye,
+                    close_reason,
                     fenced: true,
                 };
                 report();
                 Left::WhileAbsent
             }
             Phase::Leaving {
-                goodbye: first,
+                close_reason: first,
                 fenced,
             } => {
                 if fence && !*fenced {
-                    *first = goodbye;
+                    *first = close_reason;
                     *fenced = true;
                 }
                 Left::Already
@@ -212,21 +212,21 @@ impl Handle {
         }
     }
 
-    /// The good-bye, once the connection is fenced.
-    pub fn fenced(&self) -> Option<Goodbye> {
+    /// The close reason, once the connection is fenced.
+    pub fn fenced(&self) -> Option<CloseReason> {
         match &*lock(&self.phase) {
             Phase::Leaving {
-                goodbye,
+                close_reason,
                 fenced: true,
-            } => Some(goodbye.clone()),
+            } => Some(close_reason.clone()),
             _ => None,
         }
     }
 
-    /// The good-bye, once somebody has ended the session, also politely.
-    pub fn leaving(&self) -> Option<Goodbye> {
+    /// The close reason, once somebody has ended the session, also politely.
+    pub fn leaving(&self) -> Option<CloseReason> {
         match &*lock(&self.phase) {
-            Phase::Leaving { goodbye, .. } => Some(goodbye.clone()),
+            Phase::Leaving { close_reason, .. } => Some(close_reason.clone()),
             _ => None,
         }
     }
@@ -277,7 +277,7 @@ impl Handle {
         lock(&self.token).clone()
     }
 
-    /// From now on the session lasts on this token. Returns the one before. Only under the ledger's lock,
+    /// From now on the session lasts on this token. Returns the one before. Only under the index's lock,
     /// whose index by token has to follow.
     pub fn renew(&self, token: TokenFacts) -> TokenFacts {
         let before = std::mem::replace(&mut *lock(&self.token), token);
@@ -327,19 +327,4 @@ fn microseconds() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     let since = START.get_or_init(Instant::now).elapsed();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// What a handshake answers that was ended from outside.
-pub(crate) fn refusal_for(goodbye: &Goodbye) -> Refusal {
-    match goodbye.reason {
-        DisconnectReason::Banned => {
-            let refusal = Refusal::from(RefusalKind::Banned);
-            match &goodbye.message {
-                Some(words) => refusal.saying(words.to_string()),
-                None => refusal,
-            }
-        }
-        DisconnectReason::Shutdown | DisconnectReason::Draining => RefusalKind::Draining.into(),
-        reason => Refusal::unauthorized(reason.code()),
-    }
 }

@@ -5,6 +5,6 @@ pub(crate) mod frame;
 mod handle;
 mod outbound;
 
-pub(crate) use backlog::Run;
-pub(crate) use handle::{Handle, Left, refusal_for};
-pub(crate) use outbound::{Outlet, Written};
+pub(crate) use backlog::FrameBatch;
+pub(crate) use handle::{Handle, Left};
+pub(crate) use outbound::{Outbound, Written};

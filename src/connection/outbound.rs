@@ -13,12 +13,12 @@ use std::{
 
 use bytes::Bytes;
 
-use super::backlog::{Backlog, Run};
+use super::backlog::{Backlog, FrameBatch};
 use super::handle::Handle;
 use crate::transport::{DirectWrite, Transport};
 use crate::{
     config::Limits,
-    identity::{DisconnectReason, Goodbye},
+    identity::{CloseReason, DisconnectReason},
     util::{Mutex, lock},
 };
 
@@ -28,7 +28,7 @@ use crate::{
 const SLACK_BEFORE_WRITING: (usize, usize) = (8, 64);
 
 /// See the module's documentation.
-pub(crate) struct Outlet {
+pub(crate) struct Outbound {
     handle: Arc<Handle>,
     side: Mutex<WriteSide>,
     messages_limit: usize,
@@ -38,17 +38,17 @@ pub(crate) struct Outlet {
 #[derive(Default)]
 struct WriteSide {
     backlog: Backlog,
-    phase: Phase,
+    stage: WriteStage,
     /// The socket, when it can be written from here.
     socket: Option<Arc<dyn DirectWrite>>,
     /// Close after the backlog.
-    goodbye: Option<Goodbye>,
+    close_reason: Option<CloseReason>,
     /// The session has to end for this.
     fault: Option<DisconnectReason>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum WriteStage {
     /// Before the 101.
     #[default]
     Waiting,
@@ -72,7 +72,7 @@ pub(crate) enum Written {
     Lost,
 }
 
-impl Outlet {
+impl Outbound {
     pub fn new(handle: Arc<Handle>, limits: &Limits) -> Self {
         Self {
             handle,
@@ -85,38 +85,40 @@ impl Outlet {
     /// The 101 is out: from now on frames may follow.
     pub fn open(&self, socket: Option<Arc<dyn DirectWrite>>) {
         let mut side = lock(&self.side);
-        side.phase = Phase::Open;
+        side.stage = WriteStage::Open;
         side.socket = socket;
     }
 
     /// For the fan-out: writes these, or keeps what the socket does not take.
-    pub fn deliver(&self, runs: &[Run]) {
+    pub fn deliver(&self, batches: &[FrameBatch]) {
         let mut side = lock(&self.side);
-        if side.phase == Phase::Shut || side.goodbye.is_some() || side.fault.is_some() {
+        if side.stage == WriteStage::Shut || side.close_reason.is_some() || side.fault.is_some() {
             return;
         }
         let mut taken = 0;
-        if let (Some(socket), [run], true) = (&side.socket, runs, side.backlog.is_empty()) {
-            taken = self.write_at_once(&**socket, run);
-            if taken == run.len() {
+        if let (Some(socket), [batch], true) = (&side.socket, batches, side.backlog.is_empty()) {
+            taken = self.write_at_once(&**socket, batch);
+            if taken == batch.len() {
                 return;
             }
         }
-        runs.iter().for_each(|run| side.backlog.push(run.clone()));
+        batches
+            .iter()
+            .for_each(|batch| side.backlog.push(batch.clone()));
         side.backlog.advance(taken);
         let WriteSide {
             backlog,
-            phase,
+            stage,
             socket,
             fault,
             ..
         } = &mut *side;
-        let wake = match (phase, socket) {
-            (phase, None) => {
+        let wake = match (stage, socket) {
+            (stage, None) => {
                 if self.is_over(backlog, SLACK_BEFORE_WRITING) {
                     *fault = Some(DisconnectReason::Overloaded);
                 }
-                *phase == Phase::Open
+                *stage == WriteStage::Open
             }
             (_, Some(socket)) => {
                 let written = self.write(backlog, true, |slices| match socket.try_write(slices) {
@@ -135,17 +137,17 @@ impl Outlet {
         }
     }
 
-    /// The usual case, which leaves nothing to remember: how much the socket takes of a run when nothing
+    /// The usual case, which leaves nothing to remember: how much the socket takes of a batch when nothing
     /// else waits. Whatever keeps it from taking everything is found again with the rest.
-    fn write_at_once(&self, socket: &dyn DirectWrite, run: &Run) -> usize {
-        let slice = [io::IoSlice::new(run.first_write())];
+    fn write_at_once(&self, socket: &dyn DirectWrite, batch: &FrameBatch) -> usize {
+        let slice = [io::IoSlice::new(batch.first_write())];
         let taken = self.handle.write(|| socket.try_write(&slice));
         taken.and_then(Result::ok).unwrap_or(0)
     }
 
     /// For the fan-out: asks for a Close after everything that was delivered.
-    pub fn close(&self, goodbye: Goodbye) {
-        lock(&self.side).goodbye.get_or_insert(goodbye);
+    pub fn close(&self, close_reason: CloseReason) {
+        lock(&self.side).close_reason.get_or_insert(close_reason);
         self.handle.wake();
     }
 
@@ -155,9 +157,9 @@ impl Outlet {
     }
 
     /// For the task: the polite end or the fault that was found since.
-    pub fn ending(&self) -> (Option<DisconnectReason>, Option<Goodbye>) {
+    pub fn ending(&self) -> (Option<DisconnectReason>, Option<CloseReason>) {
         let side = lock(&self.side);
-        (side.fault, side.goodbye.clone())
+        (side.fault, side.close_reason.clone())
     }
 
     /// For the task: writes what waits. Unless `fenced` is set, nothing after a fence.
@@ -221,7 +223,7 @@ impl Outlet {
     /// For the task: takes nothing of the game any more. What was delivered stays.
     pub fn shut(&self) {
         let mut side = lock(&self.side);
-        side.phase = Phase::Shut;
+        side.stage = WriteStage::Shut;
         // The task owns the socket; with this it has the only hold of it.
         side.socket = None;
     }

@@ -28,8 +28,8 @@ use super::{
 };
 use crate::{
     auth::hash_of,
-    bridge::{Arrival, Inlet, Tally},
-    connection::{Handle, Outlet, refusal_for},
+    bridge::{Arrival, Inbound, Tally},
+    connection::{Handle, Outbound},
     identity::{Admission, DisconnectReason, Refusal, RefusalKind},
     registry::Registry,
     session::Session,
@@ -123,7 +123,7 @@ fn unheard<R>(door: &Door, peer: SocketAddr, refusal: &Refusal) -> Option<R> {
 
 /// Counts a refusal and tells the operator.
 fn note(door: &Door, peer: SocketAddr, refusal: &Refusal) {
-    Tally::count(&door.shared.tally.refused);
+    Tally::count(&door.server.tally.refused);
     tracing::debug!(
         %peer,
         error = refusal.kind().code(),
@@ -170,7 +170,7 @@ async fn check<S: Transport>(
         caller.address = door.gate.proxies.client(caller.address, &head.headers)?;
     }
     if head.path == "/healthz" && head.method == Method::Get {
-        door.shared.check_loaded()?;
+        door.server.check_loaded()?;
         match &*caller.visitor {
             None => door.gate.charge_health_check(caller.address)?,
             Some(visitor) if visitor.paid.is_ok() => {
@@ -195,7 +195,7 @@ async fn check<S: Transport>(
     visitor.paid.clone()?;
 
     let is_preflight = head.path == door.preflight_path;
-    if head.path != door.shared.config.path && !is_preflight {
+    if head.path != door.server.config.path && !is_preflight {
         return Err(Refusal::from(RefusalKind::NotFound).into());
     }
     page?;
@@ -210,7 +210,7 @@ async fn check<S: Transport>(
         true => None,
         false => Some(upgrade::websocket_key(&head)?.to_owned()),
     };
-    door.shared.check_room()?;
+    door.server.check_room()?;
     // In a box of its own: whoever has not said anything does not hold room for it.
     let verified = Box::pin(verify(door, caller.address, head, is_preflight)).await;
     let (subprotocol, admission) = verified?;
@@ -221,7 +221,7 @@ async fn check<S: Transport>(
         }
         None => {
             let user = admission.user.id();
-            door.shared.check(user, &admission.token).await?;
+            door.server.check(user, &admission.token).await?;
             let answer = Answer::preflight_passed(caller.origin.as_deref());
             Ok(Granted::Answer(answer))
         }
@@ -256,7 +256,7 @@ async fn verify(
     mut head: Head,
     is_preflight: bool,
 ) -> Result<(Option<String>, Admission), Refusal> {
-    let config = &door.shared.config;
+    let config = &door.server.config;
     let fine = |refusal: &Refusal| {
         if refusal.kind() == RefusalKind::Unauthorized {
             door.gate.fine(peer);
@@ -275,7 +275,7 @@ async fn verify(
                 headers: head.headers,
                 credential: token.map(|(_, token)| token),
             };
-            door.shared.examiner.authenticate(&request).await
+            door.server.auth.authenticate(&request).await
         }
     };
     if let (true, Err(refusal)) = (is_guess, &examined) {
@@ -291,47 +291,47 @@ async fn redeem(
     ticket: &Credential,
     is_preflight: bool,
 ) -> Result<Admission, Refusal> {
-    let tickets = &door.shared.tickets;
-    let admission = match (door.shared.node(), is_preflight) {
+    let tickets = &door.server.tickets;
+    let admission = match (door.server.node(), is_preflight) {
         (None, true) => tickets.look_at(ticket)?,
         (None, false) => tickets.take(ticket)?,
         (Some(node), true) => node.ticket(&hash_of(ticket), false).await?,
         (Some(node), false) => {
-            let shared = node.ticket(&hash_of(ticket), true).await?;
+            let server = node.ticket(&hash_of(ticket), true).await?;
             // With its components, when it was issued here.
-            tickets.take_own(ticket).unwrap_or(shared)
+            tickets.take_own(ticket).unwrap_or(server)
         }
     };
-    door.shared.examiner.readmit(admission).await
+    door.server.auth.readmit(admission).await
 }
 
 /// A player who is in the registry. Dropped anywhere before the session has taken over, also by a
 /// panic, it takes the player out again.
-struct Place {
-    inlet: Arc<Inlet>,
-    outlet: Arc<Outlet>,
+struct Reservation {
+    inbound: Arc<Inbound>,
+    outbound: Arc<Outbound>,
     registry: Arc<Registry>,
     handed_over: bool,
 }
 
-impl Place {
+impl Reservation {
     fn handle(&self) -> &Arc<Handle> {
-        &self.inlet.handle
+        &self.inbound.handle
     }
 
     fn begin_session<S: Transport>(mut self, stream: S, door: &Door) -> Box<Session<S>> {
         self.handed_over = true;
         Box::new(Session::new(
             stream,
-            self.inlet.clone(),
-            self.outlet.clone(),
+            self.inbound.clone(),
+            self.outbound.clone(),
             self.registry.clone(),
             door.limits.clone(),
         ))
     }
 }
 
-impl Drop for Place {
+impl Drop for Reservation {
     fn drop(&mut self) {
         if self.handed_over {
             return;
@@ -339,8 +339,8 @@ impl Drop for Place {
         let handle = self.handle();
         if !self.registry.abandon(handle, RefusalKind::Timeout.into()) {
             // Does nothing when the end was reported already.
-            let goodbye = DisconnectReason::ConnectionLost.into();
-            self.registry.leave(handle, goodbye, true);
+            let close_reason = DisconnectReason::ConnectionLost.into();
+            self.registry.leave(handle, close_reason, true);
         }
     }
 }
@@ -352,14 +352,14 @@ async fn enter<S: Transport>(
     peer: SocketAddr,
     admission: Admission,
     deadline: Instant,
-) -> Result<Place, Refusal> {
+) -> Result<Reservation, Refusal> {
     // Again: the app may be about to end since.
-    door.shared.check_room()?;
-    let registry = door.shared.registry.clone();
+    door.server.check_room()?;
+    let registry = door.server.registry.clone();
     let handle = registry.admit(admission.user.clone(), admission.token.clone(), peer)?;
-    let place = Place {
-        inlet: door.network.inlet(handle.clone()),
-        outlet: Arc::new(Outlet::new(handle.clone(), &door.limits)),
+    let place = Reservation {
+        inbound: door.network.inbound(handle.clone()),
+        outbound: Arc::new(Outbound::new(handle.clone(), &door.limits)),
         registry: registry.clone(),
         handed_over: false,
     };
@@ -370,15 +370,15 @@ async fn enter<S: Transport>(
         handle: handle.clone(),
         admission,
         since: SystemTime::now(),
-        inlet: place.inlet.clone(),
-        outlet: place.outlet.clone(),
+        inbound: place.inbound.clone(),
+        outbound: place.outbound.clone(),
         answer,
     };
     if !door.network.arrive(arrival) {
         return Err(Refusal::unavailable("too many players wait for the game"));
     }
     wait_for_game(door, stream, &place, answered, deadline).await?;
-    if let Some(node) = door.shared.node() {
+    if let Some(node) = door.server.node() {
         node.take_over(&handle).await?;
     }
     Ok(place)
@@ -386,12 +386,12 @@ async fn enter<S: Transport>(
 
 /// Asks what all nodes share whether the player is barred, and for a seat.
 async fn reserve_seat(door: &Door, handle: &Handle, deadline: Instant) -> Result<(), Refusal> {
-    let Some(node) = door.shared.node() else {
+    let Some(node) = door.server.node() else {
         return Ok(());
     };
     let asked = async {
         node.check_barred(handle.user.id(), &handle.token()).await?;
-        let seat = node.reserve(handle, &door.shared.registry).await?;
+        let seat = node.reserve(handle, &door.server.registry).await?;
         handle.keep(Box::new(seat));
         Ok(())
     };
@@ -405,11 +405,11 @@ async fn reserve_seat(door: &Door, handle: &Handle, deadline: Instant) -> Result
 async fn wait_for_game<S: Transport>(
     door: &Door,
     stream: &mut S,
-    place: &Place,
+    place: &Reservation,
     mut answered: oneshot::Receiver<Result<(), Refusal>>,
     deadline: Instant,
 ) -> Result<(), Refusal> {
-    let mut stopping = door.shared.stopping.subscribe();
+    let mut stopping = door.server.stopping.subscribe();
     let given_up: Refusal = tokio::select! {
         biased;
         answer = &mut answered => {
@@ -417,7 +417,7 @@ async fn wait_for_game<S: Transport>(
         }
         refusal = abandoned_elsewhere(place.handle()) => refusal,
         _ = stopping.wait_for(|stopping| *stopping) => RefusalKind::Draining.into(),
-        refusal = place.registry.drainage.turns_away() => refusal,
+        refusal = place.registry.drain.turns_away() => refusal,
         () = poll_fn(|context| stream.poll_hung_up(context)) => RefusalKind::Timeout.into(),
         () = tokio::time::sleep_until(deadline) => {
             Refusal::unavailable("the game did not take the player in")
@@ -452,11 +452,11 @@ async fn welcome<S: Transport>(
     door: &Door,
     stream: &mut S,
     answer: &Answer,
-    place: &Place,
+    place: &Reservation,
     deadline: Instant,
 ) -> Result<(), Option<Refusal>> {
-    if let Some(goodbye) = place.handle().fenced() {
-        return Err(Some(refusal_for(&goodbye)));
+    if let Some(close_reason) = place.handle().fenced() {
+        return Err(Some(close_reason.refusal()));
     }
     let write = async {
         stream.write_all(answer.as_bytes()).await?;
@@ -466,6 +466,6 @@ async fn welcome<S: Transport>(
         stream.reset_on_close();
         return Err(None);
     }
-    Tally::count(&door.shared.tally.admitted);
+    Tally::count(&door.server.tally.admitted);
     Ok(())
 }

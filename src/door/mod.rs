@@ -45,7 +45,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::{
     bridge::NetworkEnd,
     config::{ConfigError, Limits},
-    world::Shared,
+    server::Server,
 };
 
 use crate::http::AllowedOrigins;
@@ -54,7 +54,7 @@ use gate::{Gate, Permits};
 
 /// Everything that the steps need.
 pub(crate) struct Door {
-    shared: Arc<Shared>,
+    server: Arc<Server>,
     limits: Arc<Limits>,
     network: NetworkEnd,
     origins: AllowedOrigins,
@@ -63,30 +63,30 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    pub fn new(shared: Arc<Shared>, network: NetworkEnd) -> Result<Self, ConfigError> {
-        let limits = &shared.config.limits;
+    pub fn new(server: Arc<Server>, network: NetworkEnd) -> Result<Self, ConfigError> {
+        let limits = &server.config.limits;
         Ok(Self {
             limits: Arc::new(limits.clone()),
             network,
-            origins: AllowedOrigins::new(&shared.config.origins)?,
-            gate: Arc::new(Gate::new(&shared.config)?),
-            preflight_path: format!("{}/preflight", shared.config.path.trim_end_matches('/')),
-            shared,
+            origins: AllowedOrigins::new(&server.config.origins)?,
+            gate: Arc::new(Gate::new(&server.config)?),
+            preflight_path: format!("{}/preflight", server.config.path.trim_end_matches('/')),
+            server,
         })
     }
 
     /// Accepts and serves connections until the listener has to close.
     pub async fn open(self, listener: TcpListener) {
-        self.shared.examiner.start();
+        self.server.auth.start();
         #[cfg(feature = "tls")]
-        if let Some(tls) = self.shared.tls.clone() {
+        if let Some(tls) = self.server.tls.clone() {
             return self.serve(listener, tls).await;
         }
         self.serve(listener, PlainAcceptor).await;
     }
 
     async fn serve<A: Acceptor>(self, listener: TcpListener, acceptor: A) {
-        let closing = self.shared.closing.subscribe();
+        let closing = self.server.closing.subscribe();
         let gate = self.gate.clone();
         let door = Arc::new(self);
         let serve = |acceptor: A, socket: TcpStream, permits: Permits| {

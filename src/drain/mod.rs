@@ -5,12 +5,12 @@
 //!                └─► game: DrainStarted ──► players, batch by batch: Close 4000 ──► deadline: reset
 //! ```
 //!
-//! What is decided stands in the [`Drainage`], which the door, the sessions, the game and every
-//! [`Draining`] look at; one task ([`pace`]) carries it out.
+//! What is decided stands in the [`DrainState`], which the door, the sessions, the game and every
+//! [`Draining`] look at; one task of the server carries it out.
 
 mod state;
 
-pub(crate) use state::{Drainage, Order};
+pub(crate) use state::{DrainState, Order};
 
 use std::{
     fmt,
@@ -20,8 +20,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-
-use crate::registry::Registry;
 
 /// Longest deadline, and longest wait that players are told.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -117,7 +115,7 @@ impl Default for Drain {
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Draining(Arc<Registry>);
+pub struct Draining(Arc<DrainState>);
 
 /// What has become of the players.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -132,32 +130,31 @@ pub struct DrainReport {
 }
 
 impl Draining {
-    pub(crate) fn new(registry: Arc<Registry>) -> Self {
-        Self(registry)
+    pub(crate) fn new(state: Arc<DrainState>) -> Self {
+        Self(state)
     }
 
     /// Whether everybody has left, in order or not.
     pub fn is_finished(&self) -> bool {
-        self.0.drainage.is_over()
+        self.0.is_over()
     }
 
     /// When whoever is left is reset.
     pub fn deadline(&self) -> Instant {
         // A drain that was ordered stays ordered.
         self.0
-            .drainage
             .order()
             .map_or_else(Instant::now, |order| order.deadline)
     }
 
     /// Whether the app exits afterwards.
     pub fn exits(&self) -> bool {
-        self.0.drainage.order().is_some_and(|order| order.exit)
+        self.0.order().is_some_and(|order| order.exit)
     }
 
     /// What has become of the players so far.
     pub fn report(&self) -> DrainReport {
-        self.0.drainage.report()
+        self.0.report()
     }
 }
 
@@ -167,7 +164,7 @@ impl IntoFuture for Draining {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            self.0.drainage.ended().await;
+            self.0.ended().await;
             self.report()
         })
     }

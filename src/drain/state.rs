@@ -10,13 +10,13 @@ use tokio::sync::watch;
 
 use super::{Drain, DrainReport, LONGEST};
 use crate::{
-    identity::{ConnectionId, DisconnectReason, Goodbye, Refusal, RefusalKind},
+    identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, RefusalKind},
     util::{Mutex, lock},
 };
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(crate) struct Drainage {
+pub(crate) struct DrainState {
     stage: watch::Sender<Stage>,
     told: Mutex<Told>,
 }
@@ -83,10 +83,10 @@ impl Order {
         soonest + (latest - soonest).mul_f64(share)
     }
 
-    /// The good-bye of one player, with a time of its own.
-    pub fn goodbye(&self) -> Goodbye {
+    /// The close reason of one player, with a time of its own.
+    pub fn close_reason(&self) -> CloseReason {
         let wait = self.come_back_in().as_millis();
-        Goodbye {
+        CloseReason {
             reason: DisconnectReason::Draining,
             message: Some(format!("come back in {wait} ms").into()),
         }
@@ -98,7 +98,7 @@ impl Order {
     }
 }
 
-impl Drainage {
+impl DrainState {
     /// Begins to drain, or hurries a drain that has begun. True when this was the first order.
     pub fn begin(&self, drain: Drain) -> bool {
         let ordered = Order::new(drain);
@@ -241,18 +241,18 @@ mod tests {
 
     #[test]
     fn a_second_order_may_only_hurry() {
-        let drainage = Drainage::default();
-        assert!(drainage.begin(Drain::within(10 * SECOND)));
-        let first = drainage.order().unwrap();
-        assert!(!drainage.begin(Drain::within(20 * SECOND)));
-        let later = drainage.order().unwrap();
+        let drain = DrainState::default();
+        assert!(drain.begin(Drain::within(10 * SECOND)));
+        let first = drain.order().unwrap();
+        assert!(!drain.begin(Drain::within(20 * SECOND)));
+        let later = drain.order().unwrap();
         assert_eq!((later.deadline, later.exit), (first.deadline, false));
-        drainage.begin(Drain::within(SECOND).then_exit());
-        let sooner = drainage.order().unwrap();
+        drain.begin(Drain::within(SECOND).then_exit());
+        let sooner = drain.order().unwrap();
         assert!(sooner.deadline < first.deadline && sooner.refuse_until == sooner.deadline);
         assert!(sooner.exit);
-        drainage.begin(Drain::within(SECOND));
-        assert!(drainage.order().unwrap().exit, "this cannot be taken back");
+        drain.begin(Drain::within(SECOND));
+        assert!(drain.order().unwrap().exit, "this cannot be taken back");
     }
 
     #[test]
@@ -263,24 +263,24 @@ mod tests {
         let order = Order::new(Drain::default().come_back_in(Duration::MAX..=Duration::MAX));
         assert_eq!(order.come_back_in(), LONGEST);
         assert_eq!(
-            order.goodbye().close_text(),
+            order.close_reason().close_text(),
             "draining: come back in 3600000 ms"
         );
     }
 
     #[test]
     fn only_those_who_were_told_are_counted_and_each_once() {
-        let drainage = Drainage::default();
+        let drain = DrainState::default();
         let id = ConnectionId::from_u64;
-        (1..=4).for_each(|number| drainage.tell(id(number)));
-        drainage.left(id(1), true);
-        drainage.left(id(1), false);
-        drainage.left(id(2), false);
-        drainage.left(id(9), true);
-        assert_eq!(drainage.staying(), 2);
-        let report = drainage.finish();
-        drainage.left(id(3), true);
-        assert_eq!(report, drainage.report());
+        (1..=4).for_each(|number| drain.tell(id(number)));
+        drain.left(id(1), true);
+        drain.left(id(1), false);
+        drain.left(id(2), false);
+        drain.left(id(9), true);
+        assert_eq!(drain.staying(), 2);
+        let report = drain.finish();
+        drain.left(id(3), true);
+        assert_eq!(report, drain.report());
         let DrainReport {
             told,
             in_order,

@@ -16,10 +16,10 @@ use tokio::{
 };
 
 use crate::{
-    bridge::{GameEnd, Inlet, bridge},
+    bridge::{GameEnd, Inbound, bridge},
     config::Limits,
-    connection::{Handle, Outlet, Run, frame},
-    identity::{DisconnectReason, Goodbye, Payload, TokenFacts, User},
+    connection::{FrameBatch, Handle, Outbound, frame},
+    identity::{CloseReason, DisconnectReason, Payload, TokenFacts, User},
     registry::Registry,
     revocation::{Revocation, Subject},
     session::Session,
@@ -108,8 +108,8 @@ pub fn run(
 }
 
 struct Stage {
-    inlet: Arc<Inlet>,
-    outlet: Arc<Outlet>,
+    inbound: Arc<Inbound>,
+    outbound: Arc<Outbound>,
     registry: Arc<Registry>,
     socket: Socket,
     handle: Arc<Handle>,
@@ -128,8 +128,8 @@ impl Stage {
             .expect("the registry is empty");
         registry.enter(&handle).expect("nobody has abandoned it");
         let stage = Self {
-            inlet: network.inlet(handle.clone()),
-            outlet: Arc::new(Outlet::new(handle.clone(), limits)),
+            inbound: network.inbound(handle.clone()),
+            outbound: Arc::new(Outbound::new(handle.clone(), limits)),
             registry: registry.clone(),
             socket: Socket {
                 ends: Arc::default(),
@@ -141,8 +141,8 @@ impl Stage {
         };
         let session = Session::new(
             stage.socket.clone(),
-            stage.inlet.clone(),
-            stage.outlet.clone(),
+            stage.inbound.clone(),
+            stage.outbound.clone(),
             registry,
             Arc::new(limits.clone()),
         );
@@ -156,19 +156,19 @@ impl Stage {
             Step::Break => self.socket.ends().end(Some(ErrorKind::ConnectionReset)),
             Step::Take(count) => self.socket.ends().take(count),
             Step::Read => {
-                let taken = self.inlet.take(READ_AT_ONCE, usize::MAX);
+                let taken = self.inbound.take(READ_AT_ONCE, usize::MAX);
                 self.outcome.delivered.extend(taken);
             }
             Step::Send(payloads) => {
                 let runs = payloads.iter().map(|payload| frame::encode(payload).into());
-                self.outlet.deliver(&Run::join(runs.collect()));
+                self.outbound.deliver(&FrameBatch::join(runs.collect()));
             }
             Step::Kick => {
-                let goodbye = Goodbye {
+                let close_reason = CloseReason {
                     reason: DisconnectReason::Kicked,
                     message: Some("be nice".into()),
                 };
-                self.registry.send_home(&self.subject(), &goodbye);
+                self.registry.send_home(&self.subject(), &close_reason);
             }
             Step::Revoke => {
                 drop(self.registry.revoke(Revocation::new(self.subject())));
@@ -188,18 +188,18 @@ impl Stage {
             yield_now().await;
         }
         while let Ok(departure) = self.game.departures.try_recv() {
-            self.outcome.departures.push(departure.goodbye.reason);
-            let rest = self.inlet.take(usize::MAX, usize::MAX);
+            self.outcome.departures.push(departure.close_reason.reason);
+            let rest = self.inbound.take(usize::MAX, usize::MAX);
             self.outcome.delivered.extend(rest);
-            self.outlet.close(departure.goodbye);
+            self.outbound.close(departure.close_reason);
         }
     }
 
     fn strike(mut self) -> Outcome {
-        self.outcome.late = self.inlet.take(usize::MAX, usize::MAX).len();
+        self.outcome.late = self.inbound.take(usize::MAX, usize::MAX).len();
         // As the game does in every tick: what waits in the line holds a place.
         self.game.ready.try_iter().for_each(drop);
-        drop((self.inlet, self.outlet, self.handle, self.game));
+        drop((self.inbound, self.outbound, self.handle, self.game));
         let mut ends = self.socket.ends();
         Outcome {
             written: std::mem::take(&mut ends.written),

@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc};
 
 use bevy_reflect::prelude::*;
 
+use super::{Refusal, RefusalKind};
+
 /// Why a player left. Each reason has one close code (RFC 6455 §7.4).
 ///
 /// 4000–4099 ask the client to back off and reconnect, 4100–4199 to get a new token first, 4400–4499
@@ -118,12 +120,12 @@ const CLOSE_REASON_MAX_BYTES: usize = 123;
 
 /// A reason together with the operator's words for the player.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Goodbye {
+pub(crate) struct CloseReason {
     pub reason: DisconnectReason,
     pub message: Option<Arc<str>>,
 }
 
-impl Goodbye {
+impl CloseReason {
     /// The text of the close frame: `kicked`, or `kicked: be nice` when there are words.
     pub fn close_text(&self) -> String {
         let mut text = self.reason.code().to_owned();
@@ -134,9 +136,24 @@ impl Goodbye {
         text.truncate(text.floor_char_boundary(CLOSE_REASON_MAX_BYTES));
         text
     }
+
+    /// The answer to a handshake that is ended for this before its player is in.
+    pub fn refusal(&self) -> Refusal {
+        match self.reason {
+            DisconnectReason::Banned => {
+                let refusal = Refusal::from(RefusalKind::Banned);
+                match &self.message {
+                    Some(words) => refusal.saying(words.to_string()),
+                    None => refusal,
+                }
+            }
+            DisconnectReason::Shutdown | DisconnectReason::Draining => RefusalKind::Draining.into(),
+            reason => Refusal::unauthorized(reason.code()),
+        }
+    }
 }
 
-impl From<DisconnectReason> for Goodbye {
+impl From<DisconnectReason> for CloseReason {
     fn from(reason: DisconnectReason) -> Self {
         Self {
             reason,
@@ -151,11 +168,11 @@ mod tests {
 
     #[test]
     fn a_close_text_fits_a_control_frame_and_stays_utf8() {
-        let goodbye = Goodbye {
+        let close_reason = CloseReason {
             reason: DisconnectReason::Banned,
             message: Some("ü".repeat(200).into()),
         };
-        let text = goodbye.close_text();
+        let text = close_reason.close_text();
         assert!(text.starts_with("banned: ü"));
         assert!(text.len() <= CLOSE_REASON_MAX_BYTES);
     }

@@ -8,8 +8,8 @@ mod payload;
 mod refusal;
 mod token_facts;
 
+pub(crate) use close_reason::CloseReason;
 pub use close_reason::DisconnectReason;
-pub(crate) use close_reason::Goodbye;
 pub use payload::Payload;
 pub use refusal::{Refusal, RefusalKind};
 pub(crate) use token_facts::TokenFacts;

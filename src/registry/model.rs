@@ -271,8 +271,8 @@ impl Both {
         assert_eq!(entered.is_some(), state == State::Pending);
         let Some(entered) = entered else { return };
         for old in &entered.replaced {
-            let goodbye = DisconnectReason::Replaced.into();
-            self.registry.leave(old, goodbye, true);
+            let close_reason = DisconnectReason::Replaced.into();
+            self.registry.leave(old, close_reason, true);
         }
         let replaces = matches!(
             self.policy,
@@ -299,8 +299,8 @@ impl Both {
         let Some(session) = self.sessions.get_mut(which) else {
             return;
         };
-        let goodbye = DisconnectReason::ConnectionLost.into();
-        self.registry.leave(&session.handle, goodbye, fence);
+        let close_reason = DisconnectReason::ConnectionLost.into();
+        self.registry.leave(&session.handle, close_reason, fence);
         session.ends_silently |= session.state == State::Pending;
         session.state = match session.state {
             State::Live if !fence => State::Leaving,

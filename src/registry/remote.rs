@@ -3,9 +3,9 @@
 //! The list is always what the log says, in its order, and over it what was decided here and is not in
 //! the log yet: a remote restoration does not undo a revocation of ours that still waits.
 
-use super::{Registry, goodbye_of, session_index::Ledger};
+use super::{Registry, session_index::SessionIndex};
 use crate::{
-    identity::{DisconnectReason, Goodbye, unix_now},
+    identity::{CloseReason, DisconnectReason, unix_now},
     revocation::{Decision, Revocation, Subject},
     util::lock,
 };
@@ -15,27 +15,25 @@ impl Registry {
     pub fn hear(&self, decision: &Decision, here: bool) -> usize {
         match decision {
             Decision::Bar(entry) if here => {
-                self.change(&entry.subject, |ledger, now| {
-                    note(ledger, entry.clone(), now)
-                });
+                self.change(&entry.subject, |index, now| note(index, entry.clone(), now));
                 0
             }
             Decision::Bar(entry) => self.bar(entry),
             Decision::Restore(subject) => {
-                self.change(subject, |ledger, _| ledger.restore(subject));
+                self.change(subject, |index, _| index.restore(subject));
                 0
             }
             Decision::Kick { .. } | Decision::Replace { .. } if here => 0,
             Decision::Kick { user, message } => {
-                let goodbye = Goodbye {
+                let close_reason = CloseReason {
                     reason: DisconnectReason::Kicked,
                     message: message.clone(),
                 };
-                self.send_home(&Subject::User(user.clone()), &goodbye)
+                self.send_home(&Subject::User(user.clone()), &close_reason)
             }
             Decision::Replace { connection, .. } => {
-                let goodbye = DisconnectReason::Replaced.into();
-                self.send_home(&Subject::Session(*connection), &goodbye)
+                let close_reason = DisconnectReason::Replaced.into();
+                self.send_home(&Subject::Session(*connection), &close_reason)
             }
         }
     }
@@ -46,7 +44,7 @@ impl Registry {
         let now = unix_now();
         let counts = |entry: &&Revocation| entry.until.is_none_or(|until| now < until);
         let stored: Vec<_> = stored.iter().filter(counts).collect();
-        let held = lock(&self.ledger).barred(subject, now);
+        let held = lock(&self.index).barred(subject, now);
         let missing: Vec<_> = stored
             .iter()
             .filter(|entry| !held.iter().any(|held| is_as_strict(held, entry)))
@@ -54,10 +52,10 @@ impl Registry {
         if missing.is_empty() && held.len() == stored.len() {
             return;
         }
-        self.change(subject, |ledger, now| {
-            ledger.restore(subject);
+        self.change(subject, |index, now| {
+            index.restore(subject);
             for entry in &stored {
-                note(ledger, (*entry).clone(), now);
+                note(index, (*entry).clone(), now);
             }
         });
         for entry in missing {
@@ -67,29 +65,29 @@ impl Registry {
 
     /// How many sessions of this user hold a place here.
     pub fn held(&self, user: &crate::identity::UserId) -> usize {
-        lock(&self.ledger).held(user)
+        lock(&self.index).held(user)
     }
 
     fn bar(&self, entry: &Revocation) -> usize {
-        let found = self.change(&entry.subject, |ledger, now| {
-            let (found, listed) = ledger.revoke(entry.clone(), now);
+        let found = self.change(&entry.subject, |index, now| {
+            let (found, listed) = index.revoke(entry.clone(), now);
             if let Err(error) = listed {
                 tracing::error!(%error, "a revocation of another node only cuts here");
             }
             found
         });
-        self.cut(&found, &goodbye_of(entry), true)
+        self.cut(&found, &entry.close_reason(), true)
     }
 
     /// Changes the entries of a subject, and then again what we have decided since.
-    fn change<R>(&self, subject: &Subject, change: impl FnOnce(&mut Ledger, u64) -> R) -> R {
+    fn change<R>(&self, subject: &Subject, change: impl FnOnce(&mut SessionIndex, u64) -> R) -> R {
         let now = unix_now();
-        let mut ledger = lock(&self.ledger);
-        let changed = change(&mut ledger, now);
+        let mut index = lock(&self.index);
+        let changed = change(&mut index, now);
         for decision in self.journal.waiting_for(subject) {
             match decision {
-                Decision::Bar(entry) => note(&mut ledger, entry, now),
-                Decision::Restore(subject) => ledger.restore(&subject),
+                Decision::Bar(entry) => note(&mut index, entry, now),
+                Decision::Restore(subject) => index.restore(&subject),
                 Decision::Kick { .. } | Decision::Replace { .. } => {}
             }
         }
@@ -97,8 +95,8 @@ impl Registry {
     }
 }
 
-fn note(ledger: &mut Ledger, entry: Revocation, now: u64) {
-    if let Err(error) = ledger.bar(entry, now) {
+fn note(index: &mut SessionIndex, entry: Revocation, now: u64) {
+    if let Err(error) = index.bar(entry, now) {
         tracing::error!(%error, "a revocation of the shared store is not kept here");
     }
 }

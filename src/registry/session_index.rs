@@ -16,7 +16,7 @@ use crate::{
     config::{DuplicateLogin, Limits},
     connection::Handle,
     identity::{ConnectionId, Refusal, RefusalKind, TokenFacts, User, UserId},
-    revocation::{BarredList, Revocation, RevocationKind, StoreError, Subject},
+    revocation::{BarredList, Revocation, StoreError, Subject},
 };
 
 const FLAP_WINDOW: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ const FLAP_WINDOW: Duration = Duration::from_secs(60);
 const ROOM_MAX: usize = 65_536;
 
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct SessionIndex {
     /// In the order of arrival.
     sessions: BTreeMap<ConnectionId, Arc<Handle>>,
     by_user: HashMap<UserId, Vec<Arc<Handle>>>,
@@ -49,7 +49,7 @@ pub(crate) struct Entered {
     pub resumed: Option<Arc<Handle>>,
 }
 
-impl Ledger {
+impl SessionIndex {
     pub fn new(limits: &Limits) -> Self {
         let room = limits.connections.min(ROOM_MAX);
         Self {
@@ -72,7 +72,7 @@ impl Ledger {
     /// Whether this identity could come in now. Admits nobody.
     pub fn check(&self, user: &UserId, token: &TokenFacts, unix_now: u64) -> Result<(), Refusal> {
         if let Some(entry) = self.barred.verdict(user, token, unix_now) {
-            return Err(refusal_of(entry, unix_now));
+            return Err(entry.refusal(unix_now));
         }
         let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
         match self.duplicate_login {
@@ -185,7 +185,7 @@ impl Ledger {
             return Err(Refusal::unauthorized("the session has ended"));
         }
         if let Some(entry) = self.barred.verdict(handle.user.id(), &token, unix_now) {
-            return Err(refusal_of(entry, unix_now));
+            return Err(entry.refusal(unix_now));
         }
         if let Some(before) = handle.renew(token).id {
             remove_from(&mut self.by_token, &before, handle.id);
@@ -308,26 +308,6 @@ fn remove_from<K: std::hash::Hash + Eq>(
         held.retain(|handle| handle.id != id);
         if held.is_empty() {
             index.remove(key);
-        }
-    }
-}
-
-/// What the barred are told: a ban openly, everything else like any bad credential.
-pub(crate) fn refusal_of(entry: &Revocation, unix_now: u64) -> Refusal {
-    match entry.kind {
-        RevocationKind::Revoke => Refusal::unauthorized("revoked"),
-        RevocationKind::Ban => {
-            let refusal = Refusal::from(RefusalKind::Banned);
-            let refusal = match &entry.reason {
-                Some(reason) => refusal.saying(reason.clone()),
-                None => refusal,
-            };
-            match entry.until {
-                Some(until) => {
-                    refusal.retry_after(Duration::from_secs(until.saturating_sub(unix_now)))
-                }
-                None => refusal,
-            }
         }
     }
 }

@@ -22,12 +22,12 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 type Stored = oneshot::Sender<Result<(), StoreError>>;
 
 /// Makes decisions durable.
-pub(crate) trait Keeper: Send + Sync {
+pub(crate) trait JournalWriter: Send + Sync {
     /// Returns only once it is durable. After an error the same decision comes again.
     fn keep<'a>(&'a self, decision: &'a Decision) -> StoreFuture<'a, ()>;
 }
 
-impl<S: RevocationStore> Keeper for S {
+impl<S: RevocationStore> JournalWriter for S {
     fn keep<'a>(&'a self, decision: &'a Decision) -> StoreFuture<'a, ()> {
         match decision {
             Decision::Bar(entry) => self.put(entry),
@@ -91,7 +91,7 @@ impl Journal {
     }
 
     /// Stores decisions for as long as the server runs. `failed` is told about each failure.
-    pub async fn run(&self, keeper: Arc<dyn Keeper>, failed: impl Fn(StoreError)) {
+    pub async fn run(&self, writer: Arc<dyn JournalWriter>, failed: impl Fn(StoreError)) {
         let mut retry = FIRST_RETRY;
         loop {
             let Some(decision) = self.first() else {
@@ -99,7 +99,7 @@ impl Journal {
                 self.added.notified().await;
                 continue;
             };
-            match keeper.keep(&decision).await {
+            match writer.keep(&decision).await {
                 Ok(()) => {
                     retry = FIRST_RETRY;
                     self.stored();

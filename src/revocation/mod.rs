@@ -4,13 +4,15 @@ mod decision;
 mod journal;
 mod list;
 mod memory;
+mod receipt;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use decision::Decision;
-pub(crate) use journal::{Journal, Keeper, Storing};
+pub(crate) use journal::{Journal, JournalWriter, Storing};
 pub(crate) use list::BarredList;
 pub use memory::MemoryRevocations;
+pub use receipt::Receipt;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteRevocations;
 
@@ -19,7 +21,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::identity::{ConnectionId, UserId};
+use crate::identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, RefusalKind, UserId};
 
 /// Whom a [`Revocation`] is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -107,6 +109,33 @@ impl Revocation {
     pub fn issued_before(mut self, unix_seconds: u64) -> Self {
         self.issued_before = Some(unix_seconds);
         self
+    }
+
+    /// The answer at the door to somebody whom the entry bars: a ban is said openly, everything else reads like
+    /// any bad credential.
+    pub fn refusal(&self, unix_now: u64) -> Refusal {
+        if self.kind == RevocationKind::Revoke {
+            return Refusal::unauthorized("revoked");
+        }
+        let mut refusal = Refusal::from(RefusalKind::Banned);
+        if let Some(reason) = &self.reason {
+            refusal = refusal.saying(reason.clone());
+        }
+        if let Some(until) = self.until {
+            refusal = refusal.retry_after(Duration::from_secs(until.saturating_sub(unix_now)));
+        }
+        refusal
+    }
+
+    /// How live sessions of the subject end.
+    pub(crate) fn close_reason(&self) -> CloseReason {
+        CloseReason {
+            reason: match self.kind {
+                RevocationKind::Revoke => DisconnectReason::Revoked,
+                RevocationKind::Ban => DisconnectReason::Banned,
+            },
+            message: self.reason.as_deref().map(Arc::from),
+        }
     }
 
     /// An entry that is about tokens ends when all of them have.

@@ -8,8 +8,9 @@ use std::{
 
 use tokio::time::{sleep, sleep_until};
 
+use super::Server;
 use crate::drain::Order;
-use crate::{connection::Handle, identity::ConnectionId, registry::Registry, world::Shared};
+use crate::{connection::Handle, identity::ConnectionId, registry::Registry};
 
 /// From one batch to the next.
 const PACE: Duration = Duration::from_millis(50);
@@ -19,29 +20,29 @@ const STRIDE: usize = 64;
 const RESET_TIME: Duration = Duration::from_millis(250);
 
 /// Waits for an order, and carries it out.
-pub(crate) async fn run(shared: Arc<Shared>) {
-    let registry = &shared.registry;
-    let drainage = &registry.drainage;
-    drainage.ordered().await;
+pub(crate) async fn run(server: Arc<Server>) {
+    let registry = &server.registry;
+    let drain = &registry.drain;
+    drain.ordered().await;
     // A game that sleeps until something arrives has to hear of it.
     registry.ring();
     let mut last = ConnectionId::from_u64(0);
-    while let Some(order) = drainage.order() {
+    while let Some(order) = drain.order() {
         let now = Instant::now();
         if now >= order.refuse_until {
-            shared.close_listener();
+            server.close_listener();
         }
-        if *shared.stopping.borrow() {
-            return; // The app ends, and says good-bye itself.
+        if *server.stopping.borrow() {
+            return; // The app ends, and closes every session itself.
         }
         if registry.occupied() == 0 || now >= order.deadline {
             break;
         }
-        if drainage.is_announced() {
+        if drain.is_announced() {
             let count = batch(
                 &order,
                 now,
-                registry.occupied().saturating_sub(drainage.staying()),
+                registry.occupied().saturating_sub(drain.staying()),
             );
             for handle in registry.after(last, count) {
                 last = handle.id;
@@ -53,8 +54,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     if registry.occupied() > 0 {
         cut(registry).await;
     }
-    shared.close_listener();
-    let report = drainage.finish();
+    server.close_listener();
+    let report = drain.finish();
     tracing::info!(
         told = report.told,
         in_order = report.in_order,
@@ -75,15 +76,15 @@ fn batch(order: &Order, now: Instant, left: usize) -> usize {
 /// Sends one player away, or answers the handshake that is under way.
 fn tell(registry: &Registry, handle: &Arc<Handle>, order: &Order, fence: bool) {
     if !registry.abandon(handle, order.refusal()) {
-        registry.send_away(handle, order.goodbye(), fence);
+        registry.send_away(handle, order.close_reason(), fence);
     }
 }
 
 /// The hard stop: nobody is waited for any more.
 async fn cut(registry: &Registry) {
-    let drainage = &registry.drainage;
+    let drain = &registry.drain;
     let mut last = ConnectionId::from_u64(0);
-    while let Some(order) = drainage.order() {
+    while let Some(order) = drain.order() {
         let found = registry.after(last, STRIDE);
         let Some(furthest) = found.last() else {
             break;
@@ -94,9 +95,9 @@ async fn cut(registry: &Registry) {
         }
         tokio::task::yield_now().await;
     }
-    drainage.cut();
+    drain.cut();
     let at_the_latest = Instant::now() + RESET_TIME;
-    while drainage.staying() > 0 && Instant::now() < at_the_latest {
+    while drain.staying() > 0 && Instant::now() < at_the_latest {
         sleep(PACE / 10).await;
     }
 }
@@ -104,13 +105,13 @@ async fn cut(registry: &Registry) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drain::{Drain, Drainage};
+    use crate::drain::{Drain, DrainState};
 
     #[test]
     fn many_are_spread_over_three_quarters_of_the_deadline_and_few_are_not_held_up() {
-        let drainage = Drainage::default();
-        drainage.begin(Drain::within(Duration::from_secs(20)).batch(3));
-        let order = drainage.order().unwrap();
+        let drain = DrainState::default();
+        drain.begin(Drain::within(Duration::from_secs(20)).batch(3));
+        let order = drain.order().unwrap();
         let mut left = 9000;
         let mut told = Vec::new();
         let mut now = order.begun;

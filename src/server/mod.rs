@@ -1,4 +1,86 @@
-//! The tasks of a server.
+//! One server: what its door, its game and its operator share, and the tasks that run beside them.
 
+mod audit;
 pub(crate) mod drain;
+mod readiness;
 pub(crate) mod recheck;
+
+pub(crate) use audit::AUDIT;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
+
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::http::HeaderMap;
+
+use crate::{
+    auth::{AuthLimiter, Credential, HandshakeRequest, Tickets},
+    bridge::Tally,
+    cluster::Node,
+    config::BouncerConfig,
+    identity::{Admission, Refusal, TokenFacts, UserId},
+    registry::Registry,
+};
+
+/// What the plugin, the network and every [`Bouncer`](crate::Bouncer) share.
+pub(crate) struct Server {
+    pub config: Arc<BouncerConfig>,
+    pub registry: Arc<Registry>,
+    pub auth: AuthLimiter,
+    pub tickets: Tickets,
+    pub tally: Arc<Tally>,
+    pub local_addr: SocketAddr,
+    /// This process as one of many.
+    pub cluster: OnceLock<Arc<Node>>,
+    /// True once the app is about to end.
+    pub stopping: watch::Sender<bool>,
+    #[cfg(feature = "tls")]
+    pub tls: Option<Arc<crate::transport::TlsAcceptor>>,
+    /// True once nobody is accepted any more.
+    pub closing: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Closes the door. False when it was closed already.
+    pub fn stop(&self) -> bool {
+        self.close_listener();
+        !self.stopping.send_replace(true)
+    }
+
+    /// This process as one of many, if it is.
+    pub fn node(&self) -> Option<&Arc<Node>> {
+        self.cluster.get()
+    }
+
+    /// Whether this identity could come in now, as far as this and all other nodes know. Admits nobody.
+    pub async fn check(&self, user: &UserId, token: &TokenFacts) -> Result<(), Refusal> {
+        self.registry.check(user, token)?;
+        match self.node() {
+            Some(node) => node.check_barred(user, token).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Has a token checked that does not come with a handshake.
+    pub async fn authenticate(
+        &self,
+        token: &Credential,
+        peer: SocketAddr,
+    ) -> Result<Admission, Refusal> {
+        let token = Credential::checked(token.expose(), self.config.limits.token_bytes)?;
+        let request = HandshakeRequest {
+            peer,
+            path: self.config.path.clone(),
+            headers: HeaderMap::new(),
+            credential: Some(token),
+        };
+        self.auth.authenticate(&request).await
+    }
+
+    /// Accepts nobody any more, not even to refuse.
+    pub fn close_listener(&self) {
+        self.closing.send_replace(true);
+    }
+}

@@ -11,10 +11,10 @@ use std::{
 
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::connection::Handle;
+use super::{AUDIT, Server};
 use crate::{
-    identity::{Admission, ConnectionId, Goodbye, Refusal, RefusalKind},
-    world::{AUDIT, Shared},
+    connection::Handle,
+    identity::{Admission, CloseReason, ConnectionId, Refusal, RefusalKind},
 };
 
 /// Sessions that are looked at in one go.
@@ -23,20 +23,20 @@ const STRIDE: usize = 64;
 const RETRY_PARTS: u32 = 10;
 
 /// Walks around until the app is about to end.
-pub(crate) async fn run(shared: Arc<Shared>) {
-    if shared.config.limits.recheck_interval.is_zero() {
+pub(crate) async fn run(server: Arc<Server>) {
+    if server.config.limits.recheck_interval.is_zero() {
         return;
     }
-    let mut stopping = shared.stopping.subscribe();
+    let mut stopping = server.stopping.subscribe();
     tokio::select! {
         biased;
         _ = stopping.wait_for(|stopping| *stopping) => {}
-        () = walk(&shared) => {}
+        () = walk(&server) => {}
     }
 }
 
-async fn walk(shared: &Arc<Shared>) {
-    let limits = &shared.config.limits;
+async fn walk(server: &Arc<Server>) {
+    let limits = &server.config.limits;
     let interval = limits.recheck_interval;
     let pause = (interval / 100).clamp(Duration::from_millis(5), Duration::from_secs(1));
     let clock = Clock::new();
@@ -46,7 +46,7 @@ async fn walk(shared: &Arc<Shared>) {
         sleep(pause).await;
         let mut last = ConnectionId::from_u64(0);
         loop {
-            let found = shared.registry.after(last, STRIDE);
+            let found = server.registry.after(last, STRIDE);
             let Some(furthest) = found.last() else {
                 break;
             };
@@ -58,7 +58,7 @@ async fn walk(shared: &Arc<Shared>) {
                 if checks.len() >= limits.rechecks_at_once {
                     failed.count(checks.join_next().await);
                 }
-                checks.spawn(check(shared.clone(), handle, clock, interval));
+                checks.spawn(check(server.clone(), handle, clock, interval));
             }
             tokio::task::yield_now().await;
         }
@@ -71,7 +71,7 @@ async fn walk(shared: &Arc<Shared>) {
 
 /// Checks one player. An error is a check that could not be made.
 async fn check(
-    shared: Arc<Shared>,
+    server: Arc<Server>,
     handle: Arc<Handle>,
     clock: Clock,
     interval: Duration,
@@ -79,7 +79,7 @@ async fn check(
     let token = handle.token();
     let mut admission = Admission::new(handle.user.clone());
     admission.token = token.clone();
-    let Err(refusal) = shared.examiner.readmit(admission).await else {
+    let Err(refusal) = server.auth.readmit(admission).await else {
         return Ok(());
     };
     if refusal.kind() == RefusalKind::Unavailable {
@@ -91,16 +91,16 @@ async fn check(
         clock.plan(&handle, interval / RETRY_PARTS);
         return Ok(());
     }
-    let goodbye = Goodbye {
+    let close_reason = CloseReason {
         reason: refusal.disconnect_reason(),
         message: None,
     };
     tracing::info!(
         target: AUDIT,
-        user = %handle.user.id(), connection = %handle.id, reason = %goodbye.reason,
+        user = %handle.user.id(), connection = %handle.id, reason = %close_reason.reason,
         cause = refusal.cause(), "a player does not pass the check any more"
     );
-    shared.registry.leave(&handle, goodbye, true);
+    server.registry.leave(&handle, close_reason, true);
     Ok(())
 }
 

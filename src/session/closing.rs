@@ -1,4 +1,4 @@
-//! The end of a session: good-bye, the closing handshake, and a reset for whoever does not answer.
+//! The end of a session: the Close, the closing handshake, and a reset for whoever does not answer.
 
 use std::{future::poll_fn, mem::MaybeUninit, pin::Pin, task::Poll, time::Duration};
 
@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{
 use super::{Ending, Session};
 use crate::{
     connection::Handle,
-    identity::{DisconnectReason, Goodbye},
+    identity::{CloseReason, DisconnectReason},
 };
 use crate::{connection::Written, transport::Transport};
 
@@ -23,17 +23,17 @@ const DRAIN_BYTES: usize = 1024;
 const DRAIN_LIMIT_BYTES: usize = 1024 * 1024;
 
 impl<S: Transport> Session<S> {
-    /// Says good-bye within the time that the reason allows. True when both sides have closed in order;
+    /// Sends the Close within the time that the reason allows. True when both sides have closed in order;
     /// otherwise the socket has to be reset.
     pub(super) async fn close(&mut self, ending: Ending) -> bool {
         let ending = match ending {
-            Ending::Polite(goodbye) => Ending::Cut(self.write_queued(goodbye).await),
-            Ending::Broken(goodbye) if self.spoken => {
-                Ending::Broken(self.write_queued(goodbye).await)
+            Ending::Polite(close_reason) => Ending::Cut(self.write_queued(close_reason).await),
+            Ending::Broken(close_reason) if self.spoken => {
+                Ending::Broken(self.write_queued(close_reason).await)
             }
             other => other,
         };
-        self.outlet.shut();
+        self.outbound.shut();
         let limit = self.time_to_close(&ending);
         let deadline = Instant::now() + limit;
         let (handle, cut_timeout) = (self.handle.clone(), self.limits.cut_timeout);
@@ -46,7 +46,9 @@ impl<S: Transport> Session<S> {
 
     fn time_to_close(&self, ending: &Ending) -> Duration {
         match ending {
-            Ending::Cut(goodbye) | Ending::Broken(goodbye) if is_barred(goodbye.reason) => {
+            Ending::Cut(close_reason) | Ending::Broken(close_reason)
+                if is_barred(close_reason.reason) =>
+            {
                 self.limits.cut_timeout
             }
             _ => self.limits.close_timeout,
@@ -57,28 +59,28 @@ impl<S: Transport> Session<S> {
     async fn say_goodbye(&mut self, ending: Ending) -> bool {
         let ending = match ending {
             // Its answer would come after the flood, which is not taken apart any more either.
-            Ending::Cut(goodbye) if goodbye.reason == DisconnectReason::RateLimited => {
-                Ending::Broken(goodbye)
+            Ending::Cut(close_reason) if close_reason.reason == DisconnectReason::RateLimited => {
+                Ending::Broken(close_reason)
             }
             other => other,
         };
-        let goodbye = match ending {
+        let close_reason = match ending {
             Ending::Lost => return false,
             Ending::ByClient => {
-                self.outlet.discard();
+                self.outbound.discard();
                 self.protocol.get_mut().keep_last_frame();
                 return self.write_close().await && self.stream.shutdown().await.is_ok();
             }
-            Ending::Broken(goodbye) => {
-                self.begin_close(&goodbye);
+            Ending::Broken(close_reason) => {
+                self.begin_close(&close_reason);
                 // What follows a broken frame is not a frame, so there is no answer to understand.
                 return self.write_close().await
                     && self.stream.shutdown().await.is_ok()
                     && self.drain(|_, bytes| bytes.is_empty()).await;
             }
-            Ending::Cut(goodbye) | Ending::Polite(goodbye) => goodbye,
+            Ending::Cut(close_reason) | Ending::Polite(close_reason) => close_reason,
         };
-        self.begin_close(&goodbye);
+        self.begin_close(&close_reason);
         self.write_close().await
             && self.drain(Self::is_answered).await
             && self.stream.shutdown().await.is_ok()
@@ -86,20 +88,17 @@ impl<S: Transport> Session<S> {
 
     /// Writes what the game sends until it has said that this was the last, within `close_timeout`. A
     /// fence overtakes it, and brings its own reason and time.
-    async fn write_queued(&mut self, goodbye: Goodbye) -> Goodbye {
+    async fn write_queued(&mut self, close_reason: CloseReason) -> CloseReason {
         let handle = self.handle.clone();
         let deadline = Instant::now() + self.limits.close_timeout;
         while handle.fenced().is_none() {
-            let write =
-                poll_fn(
-                    |context| match self.outlet.poll_write(&mut self.stream, true, context) {
-                        Written::Blocked { .. } => Poll::Pending,
-                        Written::Everything if self.outlet.ending() == (None, None) => {
-                            Poll::Pending
-                        }
-                        _ => Poll::Ready(()),
-                    },
-                );
+            let write = poll_fn(|context| {
+                match self.outbound.poll_write(&mut self.stream, true, context) {
+                    Written::Blocked { .. } => Poll::Pending,
+                    Written::Everything if self.outbound.ending() == (None, None) => Poll::Pending,
+                    _ => Poll::Ready(()),
+                }
+            });
             tokio::select! {
                 biased;
                 () = handle.woken() => {}
@@ -107,15 +106,15 @@ impl<S: Transport> Session<S> {
                 () = tokio::time::sleep_until(deadline) => break,
             }
         }
-        handle.fenced().unwrap_or(goodbye)
+        handle.fenced().unwrap_or(close_reason)
     }
 
     /// Nothing but Close from here on, and nothing more for the game.
-    fn begin_close(&mut self, goodbye: &Goodbye) {
-        self.outlet.discard();
+    fn begin_close(&mut self, close_reason: &CloseReason) {
+        self.outbound.discard();
         let frame = CloseFrame {
-            code: CloseCode::from(goodbye.reason.close_code()),
-            reason: goodbye.close_text().into(),
+            code: CloseCode::from(close_reason.reason.close_code()),
+            reason: close_reason.close_text().into(),
         };
         // Fails when a Close is under way already; then that one is in the wire.
         let _ = self.protocol.close(Some(frame));
@@ -126,10 +125,10 @@ impl<S: Transport> Session<S> {
     /// Writes the end of a half-written frame, and the Close. These two may pass the fence.
     async fn write_close(&mut self) -> bool {
         if let Some(close) = self.protocol.get_mut().take_outgoing() {
-            self.outlet.push_last(close);
+            self.outbound.push_last(close);
         }
         poll_fn(
-            |context| match self.outlet.poll_write(&mut self.stream, false, context) {
+            |context| match self.outbound.poll_write(&mut self.stream, false, context) {
                 Written::Blocked { .. } => Poll::Pending,
                 end => Poll::Ready(end == Written::Everything),
             },
@@ -184,7 +183,7 @@ fn is_barred(reason: DisconnectReason) -> bool {
 async fn barred_for(handle: &Handle, time: Duration) {
     while !handle
         .fenced()
-        .is_some_and(|goodbye| is_barred(goodbye.reason))
+        .is_some_and(|close_reason| is_barred(close_reason.reason))
     {
         handle.woken().await;
     }

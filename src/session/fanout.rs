@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use crate::connection::{Outlet, Run};
+use crate::connection::{FrameBatch, Outbound};
 use crate::{
     bridge::{Command, Recipients},
     identity::ConnectionId,
@@ -44,13 +44,13 @@ struct Shard {
     index: u64,
     shards: u64,
     /// In the order in which they came, which is about their order in memory, ours and the kernel's.
-    members: BTreeMap<ConnectionId, Arc<Outlet>>,
+    members: BTreeMap<ConnectionId, Arc<Outbound>>,
 }
 
 /// Frames with the same recipients, in the order of the tick.
 #[derive(Default)]
 struct Batch {
-    sends: Vec<(Recipients, Run)>,
+    sends: Vec<(Recipients, FrameBatch)>,
 }
 
 impl Shard {
@@ -70,14 +70,14 @@ impl Shard {
                     Command::Send { to, frame } => {
                         batch.sends.push((to.clone(), frame.clone().into()));
                     }
-                    Command::Join { id, outlet } if self.serves(*id) => {
+                    Command::Join { id, outbound } if self.serves(*id) => {
                         self.deliver(&mut batch).await;
-                        self.members.insert(*id, outlet.clone());
+                        self.members.insert(*id, outbound.clone());
                     }
-                    Command::Leave { id, goodbye } if self.serves(*id) => {
+                    Command::Leave { id, close_reason } if self.serves(*id) => {
                         self.deliver(&mut batch).await;
-                        if let Some(outlet) = self.members.remove(id) {
-                            outlet.close(goodbye.clone());
+                        if let Some(outbound) = self.members.remove(id) {
+                            outbound.close(close_reason.clone());
                         }
                     }
                     Command::Join { .. } | Command::Leave { .. } => {}
@@ -101,8 +101,8 @@ impl Shard {
         if plan.common.is_empty() {
             let mut joined = HashMap::new();
             for (id, sets) in &plan.named {
-                if let Some(outlet) = self.members.get(id) {
-                    plan.deliver(sets, &sends, &mut joined, outlet);
+                if let Some(outbound) = self.members.get(id) {
+                    plan.deliver(sets, &sends, &mut joined, outbound);
                     turn.served().await;
                 }
             }
@@ -110,16 +110,16 @@ impl Shard {
         }
         let common = plan.join(&[], &sends);
         let mut joined = HashMap::new();
-        for (id, outlet) in &self.members {
+        for (id, outbound) in &self.members {
             match plan.named.get(id) {
-                Some(sets) => plan.deliver(sets, &sends, &mut joined, outlet),
-                None => outlet.deliver(&common),
+                Some(sets) => plan.deliver(sets, &sends, &mut joined, outbound),
+                None => outbound.deliver(&common),
             }
             turn.served().await;
         }
     }
 
-    fn plan(&self, sends: &[(Recipients, Run)]) -> Plan {
+    fn plan(&self, sends: &[(Recipients, FrameBatch)]) -> Plan {
         let mut plan = Plan::default();
         let mut known = HashMap::new();
         for (place, (recipients, _)) in sends.iter().enumerate() {
@@ -205,26 +205,26 @@ impl Plan {
     fn deliver<'a>(
         &self,
         sets: &'a [usize],
-        sends: &[(Recipients, Run)],
-        joined: &mut HashMap<&'a [usize], Vec<Run>>,
-        outlet: &Outlet,
+        sends: &[(Recipients, FrameBatch)],
+        joined: &mut HashMap<&'a [usize], Vec<FrameBatch>>,
+        outbound: &Outbound,
     ) {
         if sets.iter().any(|set| self.sets[*set].members == 1) {
-            return outlet.deliver(&self.join(sets, sends));
+            return outbound.deliver(&self.join(sets, sends));
         }
         let runs = joined.entry(sets);
-        outlet.deliver(runs.or_insert_with(|| self.join(sets, sends)));
+        outbound.deliver(runs.or_insert_with(|| self.join(sets, sends)));
     }
 
     /// The common frames and those of the sets, in the order of the tick.
-    fn join(&self, sets: &[usize], sends: &[(Recipients, Run)]) -> Vec<Run> {
+    fn join(&self, sets: &[usize], sends: &[(Recipients, FrameBatch)]) -> Vec<FrameBatch> {
         let own = sets.iter().flat_map(|set| &self.sets[*set].places);
         let mut places: Vec<usize> = self.common.iter().chain(own).copied().collect();
         places.sort_unstable();
         // What is there twice is common but not for this one.
         let groups = places.chunk_by(|one, other| one == other);
         let once = groups.filter(|group| group.len() == 1);
-        Run::join(once.map(|group| sends[group[0]].1.clone()).collect())
+        FrameBatch::join(once.map(|group| sends[group[0]].1.clone()).collect())
     }
 }
 
@@ -249,8 +249,8 @@ mod tests {
             let user = User::new(format!("player-{number}"), "Ann").unwrap();
             let address = ([127, 0, 0, 1], 1).into();
             let handle = Handle::new(id, user, TokenFacts::default(), address, None);
-            let outlet = Outlet::new(handle, &Limits::default());
-            shard.members.insert(id, Arc::new(outlet));
+            let outbound = Outbound::new(handle, &Limits::default());
+            shard.members.insert(id, Arc::new(outbound));
         }
         shard
     }
@@ -281,7 +281,7 @@ mod tests {
             let sends: Vec<_> = recipients
                 .into_iter()
                 .enumerate()
-                .map(|(place, to)| (to, Run::from(Bytes::from(vec![place as u8]))))
+                .map(|(place, to)| (to, FrameBatch::from(Bytes::from(vec![place as u8]))))
                 .collect();
             let plan = shard.plan(&sends);
             for id in shard.members.keys() {
@@ -312,7 +312,7 @@ mod tests {
         let group: Arc<[_]> = shard.members.keys().copied().collect();
         let send = |_| {
             let frame = Bytes::from_static(b"frame");
-            (Recipients::Some(group.clone()), Run::from(frame))
+            (Recipients::Some(group.clone()), FrameBatch::from(frame))
         };
         let plan = shard.plan(&(0..100).map(send).collect::<Vec<_>>());
         assert_eq!(plan.sets.len(), 1);

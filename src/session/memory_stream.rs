@@ -7,13 +7,13 @@ use std::io::{self, Read, Write};
 use bytes::{Buf, Bytes, BytesMut};
 
 #[derive(Debug, Default)]
-pub(crate) struct Wire {
+pub(crate) struct MemoryStream {
     incoming: BytesMut,
     outgoing: Vec<u8>,
     ended: bool,
 }
 
-impl Wire {
+impl MemoryStream {
     /// What the socket gave.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.incoming.extend_from_slice(bytes);
@@ -43,7 +43,7 @@ impl Wire {
     }
 }
 
-impl Read for Wire {
+impl Read for MemoryStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.incoming.is_empty() {
             if self.ended {
@@ -61,7 +61,7 @@ impl Read for Wire {
     }
 }
 
-impl Write for Wire {
+impl Write for MemoryStream {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.outgoing.extend_from_slice(buffer);
         Ok(buffer.len())

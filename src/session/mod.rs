@@ -3,7 +3,7 @@
 //! The socket has one reader and one writer, this task. What it reads goes through the
 //! [`meter`], which holds it against the [`rules`], and the [`budget`], then through the WebSocket
 //! protocol (over an in-memory [`wire`]) into the game's inbox. What the game sends comes as finished
-//! frames from the [`fanout`] into the [`Outlet`], which both of them write, together with the
+//! frames from the [`fanout`] into the [`Outbound`], which both of them write, together with the
 //! protocol's pongs and closes, under the fence of the [`Handle`].
 
 mod budget;
@@ -33,21 +33,21 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    bridge::{Inlet, Notice},
+    bridge::{Inbound, Notice},
     config::Limits,
     connection::Handle,
-    identity::{DisconnectReason, Goodbye, Payload},
+    identity::{CloseReason, DisconnectReason, Payload},
     registry::Registry,
 };
 
-use crate::connection::Outlet;
+use crate::connection::Outbound;
 use crate::connection::Written;
 use budget::Budget;
 use meter::FrameMeter;
 use timers::{Due, Timers};
 
 use crate::transport::Transport;
-use memory_stream::Wire;
+use memory_stream::MemoryStream;
 
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.
 const READ_BYTES: usize = 8 * 1024;
@@ -57,7 +57,7 @@ const PROTOCOL_BUFFER_BYTES: usize = 32;
 /// One live connection.
 pub(crate) struct Session<S> {
     stream: S,
-    protocol: WebSocket<Wire>,
+    protocol: WebSocket<MemoryStream>,
     meter: FrameMeter,
     frames: Budget,
     bytes: Budget,
@@ -70,8 +70,8 @@ pub(crate) struct Session<S> {
     absent: bool,
     /// Whether the game was given anything that it may answer.
     spoken: bool,
-    inlet: Arc<Inlet>,
-    outlet: Arc<Outlet>,
+    inbound: Arc<Inbound>,
+    outbound: Arc<Outbound>,
     registry: Arc<Registry>,
     handle: Arc<Handle>,
     limits: Arc<Limits>,
@@ -85,11 +85,11 @@ enum Ending {
     /// The socket is of no use any more.
     Lost,
     /// The protocol was broken: the rest of the stream means nothing. What came before is answered.
-    Broken(Goodbye),
+    Broken(CloseReason),
     /// The server ends it now.
-    Cut(Goodbye),
+    Cut(CloseReason),
     /// The server ends it after what is queued.
-    Polite(Goodbye),
+    Polite(CloseReason),
 }
 
 enum Io {
@@ -104,13 +104,13 @@ enum Io {
 impl<S: Transport> Session<S> {
     pub fn new(
         stream: S,
-        inlet: Arc<Inlet>,
-        outlet: Arc<Outlet>,
+        inbound: Arc<Inbound>,
+        outbound: Arc<Outbound>,
         registry: Arc<Registry>,
         limits: Arc<Limits>,
     ) -> Self {
         let now = Instant::now();
-        let handle = inlet.handle.clone();
+        let handle = inbound.handle.clone();
         let config = WebSocketConfig::default()
             .read_buffer_size(PROTOCOL_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -119,7 +119,11 @@ impl<S: Transport> Session<S> {
             .max_frame_size(Some(limits.max_frame_bytes));
         Self {
             stream,
-            protocol: WebSocket::from_raw_socket(Wire::default(), Role::Server, Some(config)),
+            protocol: WebSocket::from_raw_socket(
+                MemoryStream::default(),
+                Role::Server,
+                Some(config),
+            ),
             meter: FrameMeter::default(),
             frames: Budget::new(
                 limits.inbound_frames_per_second,
@@ -136,8 +140,8 @@ impl<S: Transport> Session<S> {
             broken: None,
             absent: false,
             spoken: false,
-            inlet,
-            outlet,
+            inbound,
+            outbound,
             registry,
             handle,
             limits,
@@ -148,42 +152,42 @@ impl<S: Transport> Session<S> {
     /// the closing handshake.
     pub async fn run(mut self: Box<Self>) {
         let ending = self.live().await;
-        let goodbye = match &ending {
+        let close_reason = match &ending {
             Ending::ByClient => DisconnectReason::ClientClosed.into(),
             Ending::Lost => DisconnectReason::ConnectionLost.into(),
-            Ending::Broken(goodbye) | Ending::Cut(goodbye) | Ending::Polite(goodbye) => {
-                goodbye.clone()
-            }
+            Ending::Broken(close_reason)
+            | Ending::Cut(close_reason)
+            | Ending::Polite(close_reason) => close_reason.clone(),
         };
         let may_come_back = !self.limits.resume_window.is_zero()
             && matches!(
-                goodbye.reason,
+                close_reason.reason,
                 DisconnectReason::ConnectionLost | DisconnectReason::HeartbeatTimeout
             );
-        self.absent = may_come_back && self.registry.lose(&self.handle, goodbye.clone());
+        self.absent = may_come_back && self.registry.lose(&self.handle, close_reason.clone());
         if !self.absent {
             let fence = !matches!(ending, Ending::Polite(_) | Ending::Broken(_));
-            self.registry.leave(&self.handle, goodbye, fence);
+            self.registry.leave(&self.handle, close_reason, fence);
         }
         let registry = self.registry.clone();
         let in_order = tokio::select! {
             biased;
             in_order = self.close(ending) => in_order,
-            () = registry.drainage.is_cut() => false,
+            () = registry.drain.is_cut() => false,
         };
         if !in_order {
             self.stream.reset_on_close();
         }
-        registry.drainage.left(self.handle.id, in_order);
+        registry.drain.left(self.handle.id, in_order);
     }
 
     async fn live(&mut self) -> Ending {
-        self.outlet.open(self.stream.direct());
+        self.outbound.open(self.stream.direct());
         let sleep = tokio::time::sleep_until(Instant::now().into());
         tokio::pin!(sleep);
         loop {
-            if let Some(goodbye) = self.handle.fenced() {
-                return Ending::Cut(goodbye);
+            if let Some(close_reason) = self.handle.fenced() {
+                return Ending::Cut(close_reason);
             }
             if let Some(ending) = self.collect() {
                 return ending;
@@ -236,12 +240,12 @@ impl<S: Transport> Session<S> {
     /// Takes what the protocol wants written, and looks whether the fan-out wants an end.
     fn collect(&mut self) -> Option<Ending> {
         if let Some(control) = self.protocol.get_mut().take_outgoing() {
-            self.outlet.push_urgent(control);
+            self.outbound.push_urgent(control);
         }
-        let (fault, goodbye) = self.outlet.ending();
+        let (fault, close_reason) = self.outbound.ending();
         fault
             .map(|reason| Ending::Cut(reason.into()))
-            .or(goodbye.map(Ending::Polite))
+            .or(close_reason.map(Ending::Polite))
     }
 
     fn paused_until(&mut self, now: Instant) -> Option<Instant> {
@@ -273,7 +277,7 @@ impl<S: Transport> Session<S> {
         }
         match self.timers.due(&self.limits, now)? {
             Due::Ping => {
-                self.outlet.push_urgent(crate::connection::frame::PING);
+                self.outbound.push_urgent(crate::connection::frame::PING);
                 None
             }
             Due::Warning(ends_at) => {
@@ -320,7 +324,7 @@ impl<S: Transport> Session<S> {
 
     /// Writes until nothing is left or the socket takes no more. Returns a reason to stop.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Option<Io> {
-        match self.outlet.poll_write(&mut self.stream, true, context) {
+        match self.outbound.poll_write(&mut self.stream, true, context) {
             Written::Everything => self.timers.progressed(),
             Written::Blocked { progress } => {
                 if progress {
@@ -338,7 +342,7 @@ impl<S: Transport> Session<S> {
     /// Passes on what has arrived, as far as the game has room.
     fn pass_on(&mut self) -> Option<Ending> {
         if let Some(payload) = self.stalled.take()
-            && let Err(payload) = self.inlet.push(payload)
+            && let Err(payload) = self.inbound.push(payload)
         {
             self.stalled = Some(payload);
             return None;
@@ -361,7 +365,7 @@ impl<S: Transport> Session<S> {
             // What is unfinished now is another message.
             self.timers.unfinished(false, Instant::now());
             self.spoken = true;
-            self.stalled = self.inlet.push(payload).err();
+            self.stalled = self.inbound.push(payload).err();
         }
         None
     }
@@ -370,10 +374,10 @@ impl<S: Transport> Session<S> {
 impl<S> Drop for Session<S> {
     /// Also when the task panicked or was aborted.
     fn drop(&mut self) {
-        self.outlet.shut();
+        self.outbound.shut();
         if !self.absent {
-            let goodbye = DisconnectReason::InternalError.into();
-            self.registry.leave(&self.handle, goodbye, true);
+            let close_reason = DisconnectReason::InternalError.into();
+            self.registry.leave(&self.handle, close_reason, true);
         }
     }
 }

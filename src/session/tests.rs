@@ -21,7 +21,7 @@ use crate::{
     revocation::Revocation,
 };
 use crate::{
-    connection::{Outlet, Run, frame::encode},
+    connection::{FrameBatch, Outbound, frame::encode},
     transport::{DirectWrite, Plain, Transport},
 };
 
@@ -100,11 +100,11 @@ async fn p10_without_direct_writes_the_task_writes_everything_in_order_up_to_the
         .admit(user.clone(), TokenFacts::default(), peer)
         .unwrap();
     registry.enter(&handle).unwrap();
-    let outlet = Arc::new(Outlet::new(handle.clone(), &limits));
+    let outbound = Arc::new(Outbound::new(handle.clone(), &limits));
     let session = Session::new(
         Indirect(server.into()),
-        network.inlet(handle),
-        outlet.clone(),
+        network.inbound(handle),
+        outbound.clone(),
         registry.clone(),
         limits,
     );
@@ -114,7 +114,7 @@ async fn p10_without_direct_writes_the_task_writes_everything_in_order_up_to_the
         .map(|number| encode(&Payload::from(format!("message {number}"))))
         .collect();
     for frame in &frames {
-        outlet.deliver(&[Run::from(frame.clone())]);
+        outbound.deliver(&[FrameBatch::from(frame.clone())]);
     }
     let expected = frames.concat();
     let mut heard = vec![0; expected.len()];
@@ -122,7 +122,7 @@ async fn p10_without_direct_writes_the_task_writes_everything_in_order_up_to_the
     assert_eq!(heard, expected);
 
     drop(registry.revoke(Revocation::user(user.id().clone())));
-    outlet.deliver(&[Run::from(frames[0].clone())]);
+    outbound.deliver(&[FrameBatch::from(frames[0].clone())]);
     let mut close = [0; 4];
     client.read_exact(&mut close).await.unwrap();
     assert_eq!((close[0], &close[2..]), (0x88, &4101_u16.to_be_bytes()[..]));

@@ -1,7 +1,7 @@
 //! TLS over TCP, once its handshake is over.
 //!
 //! Each record depends on those before it, so only the task that owns the connection can write: the
-//! fan-out leaves its frames in the [`Outlet`](super::Outlet) and wakes the task.
+//! fan-out leaves its frames in the [`Outbound`](super::Outbound) and wakes the task.
 //!
 //! A tick's frames are sealed together, as many as fit into one record of [`SEALED_BYTES`], and written
 //! at once. A sealed record cannot be taken back, because the next one, which may be the Close, could not

@@ -2,120 +2,20 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, OnceLock, atomic::Ordering},
-    time::{Duration, Instant},
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
 };
 
 use bevy_ecs::prelude::*;
-use tokio::sync::watch;
-use tokio_tungstenite::tungstenite::http::HeaderMap;
 
 use crate::{
-    auth::{Credential, Examiner, HandshakeRequest, Ticket, Tickets},
-    bridge::Tally,
-    cluster::Node,
-    config::BouncerConfig,
-    door::credential,
+    auth::{Credential, Ticket},
+    connection::Handle,
     drain::{Drain, Draining},
-    identity::{
-        Admission, ConnectionId, DisconnectReason, Goodbye, Refusal, RefusalKind, TokenFacts, User,
-        UserId,
-    },
-    registry::{Receipt, Registry},
-    revocation::{Decision, Revocation, Storing, Subject},
+    identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, User, UserId},
+    revocation::{Decision, Receipt, Revocation, Storing, Subject},
+    server::{AUDIT, Server},
 };
-
-/// When to come back after a 503 that has to do with this server's state.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
-
-/// The target of the log's lines about decisions who may be in.
-pub(crate) const AUDIT: &str = "bevy_bouncer::audit";
-
-/// What the plugin, the network and every [`Bouncer`] share.
-pub(crate) struct Shared {
-    pub config: Arc<BouncerConfig>,
-    pub registry: Arc<Registry>,
-    pub examiner: Examiner,
-    pub tickets: Tickets,
-    pub tally: Arc<Tally>,
-    pub local_addr: SocketAddr,
-    /// This process as one of many.
-    pub cluster: OnceLock<Arc<Node>>,
-    /// True once the app is about to end.
-    pub stopping: watch::Sender<bool>,
-    #[cfg(feature = "tls")]
-    pub tls: Option<Arc<crate::transport::TlsAcceptor>>,
-    /// True once nobody is accepted any more.
-    pub closing: watch::Sender<bool>,
-}
-
-impl Shared {
-    /// Closes the door. False when it was closed already.
-    pub fn stop(&self) -> bool {
-        self.close_listener();
-        !self.stopping.send_replace(true)
-    }
-
-    /// This process as one of many, if it is.
-    pub fn node(&self) -> Option<&Arc<Node>> {
-        self.cluster.get()
-    }
-
-    /// Whether everything that has to be known before anybody comes in was read once.
-    pub fn check_loaded(&self) -> Result<(), Refusal> {
-        match self.node().is_none_or(|node| node.is_loaded()) {
-            true => Ok(()),
-            false => Err(Refusal::unavailable(
-                "the list of the barred is not read yet",
-            )),
-        }
-    }
-
-    /// Whether this identity could come in now, as far as this and all other nodes know. Admits nobody.
-    pub async fn check(&self, user: &UserId, token: &TokenFacts) -> Result<(), Refusal> {
-        self.registry.check(user, token)?;
-        match self.node() {
-            Some(node) => node.check_barred(user, token).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Has a token checked that does not come with a handshake.
-    pub async fn authenticate(
-        &self,
-        token: &Credential,
-        peer: SocketAddr,
-    ) -> Result<Admission, Refusal> {
-        let token = credential::check(token.expose(), self.config.limits.token_bytes)?;
-        let request = HandshakeRequest {
-            peer,
-            path: self.config.path.clone(),
-            headers: HeaderMap::new(),
-            credential: Some(token),
-        };
-        self.examiner.authenticate(&request).await
-    }
-
-    /// Accepts nobody any more, not even to refuse.
-    pub fn close_listener(&self) {
-        self.closing.send_replace(true);
-    }
-
-    /// The cheap look whether somebody could come in; the place itself is taken at the end.
-    pub fn check_room(&self) -> Result<(), Refusal> {
-        if let Some(refusal) = self.registry.drainage.refusal() {
-            return Err(refusal);
-        }
-        let kind = if *self.stopping.borrow() {
-            RefusalKind::Draining
-        } else if self.registry.is_full() {
-            RefusalKind::Capacity
-        } else {
-            return self.node().map_or(Ok(()), |node| node.check_current());
-        };
-        Err(Refusal::from(kind).retry_after(RETRY_AFTER))
-    }
-}
 
 /// Revokes, kicks and lists players, and drains the server. A resource that is cheap to clone and works from any thread.
 ///
@@ -130,7 +30,7 @@ impl Shared {
 /// }
 /// ```
 #[derive(Resource, Clone)]
-pub struct Bouncer(Arc<Shared>);
+pub struct Bouncer(Arc<Server>);
 
 /// Somebody who is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,11 +64,11 @@ pub struct Counters {
 }
 
 impl Bouncer {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self(shared)
+    pub(crate) fn new(server: Arc<Server>) -> Self {
+        Self(server)
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
+    pub(crate) fn server(&self) -> &Server {
         &self.0
     }
 
@@ -210,12 +110,12 @@ impl Bouncer {
 
     /// The same with the word that the other nodes will hear of it.
     pub(crate) fn kick_everywhere(&self, user: &UserId, message: Option<&str>) -> Receipt {
-        let goodbye = Goodbye {
+        let close_reason = CloseReason {
             reason: DisconnectReason::Kicked,
             message: message.map(Arc::from),
         };
         let subject = Subject::User(user.clone());
-        let cut = self.0.registry.send_home(&subject, &goodbye);
+        let cut = self.0.registry.send_home(&subject, &close_reason);
         tracing::info!(target: AUDIT, %user, reason = message, cut, "kicked");
         let storing = match self.0.node() {
             None => Storing::done(),
@@ -247,8 +147,8 @@ impl Bouncer {
     /// }
     /// ```
     pub fn drain(&self, drain: Drain) -> Draining {
-        let first = self.0.registry.drainage.begin(drain);
-        let draining = Draining::new(self.0.registry.clone());
+        let first = self.0.registry.drain.begin(drain);
+        let draining = Draining::new(self.0.registry.drain.clone());
         let left = draining
             .deadline()
             .saturating_duration_since(Instant::now());
@@ -258,11 +158,8 @@ impl Bouncer {
 
     /// The drain that has begun, if any.
     pub fn draining(&self) -> Option<Draining> {
-        let registry = &self.0.registry;
-        registry
-            .drainage
-            .is_ordered()
-            .then(|| Draining::new(registry.clone()))
+        let drain = &self.0.registry.drain;
+        drain.is_ordered().then(|| Draining::new(drain.clone()))
     }
 
     /// Exchanges a player's token for a single-use ticket, which the player's page brings as
@@ -287,16 +184,16 @@ impl Bouncer {
     /// What the door would say, and 503 `capacity` when there are
     /// [`Limits::tickets`](crate::Limits::tickets).
     pub async fn issue_ticket(&self, token: &Credential) -> Result<Ticket, Refusal> {
-        let shared = &*self.0;
-        shared.check_room()?;
+        let server = &*self.0;
+        server.check_room()?;
         let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        let admission = shared.authenticate(token, nobody).await?;
-        shared.check(admission.user.id(), &admission.token).await?;
-        let Some(node) = shared.node() else {
-            return shared.tickets.issue(admission);
+        let admission = server.authenticate(token, nobody).await?;
+        server.check(admission.user.id(), &admission.token).await?;
+        let Some(node) = server.node() else {
+            return server.tickets.issue(admission);
         };
         let copy = admission.without_components();
-        let ticket = shared.tickets.issue(admission)?;
+        let ticket = server.tickets.issue(admission)?;
         node.share_ticket(&ticket.hash(), &copy, ticket.expires_in())
             .await?;
         Ok(ticket)
@@ -304,7 +201,7 @@ impl Bouncer {
 
     /// Everybody who is in. Takes time that grows with their number.
     pub fn players(&self) -> Vec<PlayerInfo> {
-        let info = |handle: Arc<crate::connection::Handle>| PlayerInfo {
+        let info = |handle: Arc<Handle>| PlayerInfo {
             connection: handle.id,
             user: handle.user.clone(),
             peer: handle.peer,
@@ -346,8 +243,7 @@ impl Bouncer {
     /// Whether players can come in: false once the server drains or the app is about to end, and on one of
     /// many nodes while it does not know what the others decided.
     pub fn is_ready(&self) -> bool {
-        let is_going = self.0.registry.drainage.is_ordered() || *self.0.stopping.borrow();
-        !is_going && self.0.node().is_none_or(|node| node.is_current())
+        self.0.is_ready()
     }
 
     /// What happened since the start.
@@ -360,45 +256,5 @@ impl Bouncer {
             merged_ticks: read(&self.0.tally.merged_ticks),
             dropped_notices: read(&self.0.tally.dropped_notices),
         }
-    }
-}
-
-/// [`Bouncer`] as commands.
-pub trait BouncerCommands {
-    /// See [`Bouncer::revoke`].
-    fn revoke(&mut self, revocation: impl Into<Revocation>);
-    /// See [`Bouncer::restore`].
-    fn restore(&mut self, subject: impl Into<Subject>);
-    /// See [`Bouncer::kick`].
-    fn kick(&mut self, user: UserId);
-    /// See [`Bouncer::drain`].
-    fn drain(&mut self, drain: Drain);
-}
-
-impl BouncerCommands for Commands<'_, '_> {
-    fn revoke(&mut self, revocation: impl Into<Revocation>) {
-        let revocation = revocation.into();
-        self.queue(move |world: &mut World| {
-            world.resource::<Bouncer>().revoke(revocation);
-        });
-    }
-
-    fn restore(&mut self, subject: impl Into<Subject>) {
-        let subject = subject.into();
-        self.queue(move |world: &mut World| {
-            world.resource::<Bouncer>().restore(subject);
-        });
-    }
-
-    fn kick(&mut self, user: UserId) {
-        self.queue(move |world: &mut World| {
-            world.resource::<Bouncer>().kick(&user, None);
-        });
-    }
-
-    fn drain(&mut self, drain: Drain) {
-        self.queue(move |world: &mut World| {
-            world.resource::<Bouncer>().drain(drain);
-        });
     }
 }

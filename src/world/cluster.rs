@@ -1,5 +1,6 @@
 //! What the game sees of the fleet.
 
+use crate::revocation::Receipt;
 use std::sync::Arc;
 
 use bevy_ecs::{prelude::*, system::SystemParam};
@@ -9,10 +10,7 @@ use super::{bouncer::Bouncer, components::Players, outbox::Outbox};
 use crate::cluster::{
     Audience, BackplaneError, ClusterCounters, ClusterFrame, Frames, Node, NodeId,
 };
-use crate::{
-    identity::{Payload, UserId},
-    registry::Receipt,
-};
+use crate::identity::{Payload, UserId};
 
 /// The fleet, for the game and the operator. A resource of apps with
 /// [`BouncerPlugin::cluster`](crate::BouncerPlugin::cluster), cheap to clone; it works from any thread.

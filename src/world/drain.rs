@@ -22,7 +22,7 @@ pub fn is_draining(bouncer: Option<Res<Bouncer>>) -> bool {
 
 /// Tells the game once.
 pub(super) fn announce(world: &mut World) {
-    let announced = world.resource::<RegistryRef>().0.drainage.announce();
+    let announced = world.resource::<RegistryRef>().0.drain.announce();
     if let Some(deadline) = announced {
         world.trigger(DrainStarted { deadline });
     }
@@ -35,7 +35,7 @@ pub(crate) fn exit_when_over(
     exit: Option<ResMut<Messages<AppExit>>>,
     mut done: Local<bool>,
 ) {
-    if !*done && registry.0.drainage.ends_the_app() {
+    if !*done && registry.0.drain.ends_the_app() {
         *done = true;
         if let Some(mut exit) = exit {
             exit.write(AppExit::Success);

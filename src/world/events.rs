@@ -6,7 +6,7 @@ use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
 
 use crate::{
-    identity::{DisconnectReason, Goodbye, Payload, Refusal, User},
+    identity::{CloseReason, DisconnectReason, Payload, Refusal, User},
     revocation::StoreError,
 };
 
@@ -111,8 +111,8 @@ impl Disconnect {
         self
     }
 
-    pub(crate) fn goodbye(&self) -> Goodbye {
-        Goodbye {
+    pub(crate) fn close_reason(&self) -> CloseReason {
+        CloseReason {
             reason: self.reason,
             message: self.message.clone(),
         }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     bridge::{Arrival, Command},
     connection::Handle,
-    identity::{DisconnectReason, Goodbye, User, unix_now},
+    identity::{CloseReason, DisconnectReason, User, unix_now},
 };
 
 /// The connection is lost. The player stays until the window closes, or its token ends.
@@ -25,7 +25,7 @@ pub(super) fn lost(
     world: &mut World,
     incoming: &mut Incoming,
     handle: &Arc<Handle>,
-    goodbye: Goodbye,
+    close_reason: CloseReason,
 ) {
     let limits = &incoming.limits;
     let token_left = handle.token().expires_at.map(|at| {
@@ -41,11 +41,11 @@ pub(super) fn lost(
     place.absent_until = Some(until);
     let entity = place.entity;
     incoming.absent.insert((until, handle.id));
-    let reason = goodbye.reason;
-    // The network forgets the connection; it is not there to hear the good-bye.
+    let reason = close_reason.reason;
+    // The network forgets the connection; it is not there to hear the Close.
     let leave = Command::Leave {
         id: handle.id,
-        goodbye,
+        close_reason,
     };
     world.resource_mut::<Outgoing>().push(leave);
     tracing::debug!(user = %handle.user.id(), connection = %handle.id, %reason, "a link is lost");
@@ -65,8 +65,8 @@ pub(super) fn give_up(world: &mut World, incoming: &mut Incoming) {
     {
         incoming.absent.pop_first();
         if let Some(place) = world.resource::<Roster>().get(id) {
-            let goodbye = DisconnectReason::ConnectionLost.into();
-            registry.leave(&place.inlet.handle, goodbye, true);
+            let close_reason = DisconnectReason::ConnectionLost.into();
+            registry.leave(&place.inbound.handle, close_reason, true);
         }
     }
 }
@@ -86,18 +86,18 @@ pub(super) fn take_over(
         Some(until) => _ = incoming.absent.remove(&(until, before.id)),
         None => {
             // Still connected: the old connection is told, in order.
-            let goodbye = Goodbye::from(DisconnectReason::Replaced);
+            let close_reason = CloseReason::from(DisconnectReason::Replaced);
             let registry = world.resource::<RegistryRef>().0.clone();
-            registry.end(before, goodbye.clone());
+            registry.end(before, close_reason.clone());
             let leave = Command::Leave {
                 id: before.id,
-                goodbye,
+                close_reason,
             };
             world.resource_mut::<Outgoing>().push(leave);
         }
     }
-    let unread = place.inlet.take(usize::MAX, usize::MAX);
-    place.inlet.close();
+    let unread = place.inbound.take(usize::MAX, usize::MAX);
+    place.inbound.close();
     let frames = unread
         .into_iter()
         .map(|payload| ClientFrame { entity, payload });
@@ -113,14 +113,14 @@ pub(super) fn restore(world: &mut World, arrival: Arrival, entity: Entity) {
         handle,
         admission,
         since,
-        inlet,
-        outlet,
+        inbound,
+        outbound,
         answer,
     } = arrival;
-    world.resource_mut::<Roster>().insert(entity, inlet);
+    world.resource_mut::<Roster>().insert(entity, inbound);
     world.resource_mut::<Outgoing>().push(Command::Join {
         id: handle.id,
-        outlet,
+        outbound,
     });
     if let Ok(mut player) = world.get_entity_mut(entity) {
         player.insert(Connection::new(handle.id, handle.peer, since));

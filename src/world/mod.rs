@@ -2,6 +2,7 @@
 
 mod bouncer;
 mod cluster;
+mod commands;
 mod components;
 mod drain;
 mod events;
@@ -12,12 +13,13 @@ pub(crate) mod receive;
 mod refresh;
 mod roster;
 pub(crate) mod send;
+pub(crate) mod shutdown;
 mod waking_runner;
 
-pub(crate) use bouncer::{AUDIT, Shared};
-pub use bouncer::{Bouncer, BouncerCommands, Counters, PlayerInfo};
+pub use bouncer::{Bouncer, Counters, PlayerInfo};
 pub(crate) use cluster::{Arrived, receive as receive_cluster_frames};
 pub use cluster::{Cluster, ClusterOutbox};
+pub use commands::BouncerCommands;
 pub use components::{Connection, Players};
 pub(crate) use drain::exit_when_over;
 pub use drain::is_draining;

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     bridge::{Arrival, Command, Departure, GameEnd, Notice},
     config::{DuplicateLogin, Limits},
-    identity::{ConnectionId, DisconnectReason, Extra, Goodbye, RefusalKind, UserId},
+    identity::{CloseReason, ConnectionId, DisconnectReason, Extra, UserId},
     registry::Entered,
 };
 
@@ -40,7 +40,7 @@ pub(crate) struct Incoming {
     pub end: GameEnd,
     pub limits: Limits,
     /// Ordinary ends that are not told yet: messages come first.
-    ending: VecDeque<(ConnectionId, Goodbye)>,
+    ending: VecDeque<(ConnectionId, CloseReason)>,
     /// Told in this tick, to despawn in the next.
     told: Vec<Entity>,
     /// Told in this tick. The network hears it after what the game still answers.
@@ -95,18 +95,18 @@ fn take_departures(world: &mut World, incoming: &mut Incoming) {
     while let Ok(departure) = incoming.end.departures.try_recv() {
         let Departure {
             handle,
-            goodbye,
+            close_reason,
             may_come_back,
         } = departure;
-        if goodbye.reason == DisconnectReason::Draining {
+        if close_reason.reason == DisconnectReason::Draining {
             announce(world);
         }
         if may_come_back {
-            link::lost(world, incoming, &handle, goodbye);
-        } else if leaves_at_once(goodbye.reason) {
-            dismiss(world, handle.id, goodbye);
+            link::lost(world, incoming, &handle, close_reason);
+        } else if leaves_at_once(close_reason.reason) {
+            dismiss(world, handle.id, close_reason);
         } else {
-            incoming.ending.push_back((handle.id, goodbye));
+            incoming.ending.push_back((handle.id, close_reason));
         }
     }
 }
@@ -135,7 +135,7 @@ fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
     }
     let registry = world.resource::<RegistryRef>().0.clone();
     // Whoever passes this look was admitted before the drain began, and the drain finds the handle.
-    if let Some(refusal) = registry.drainage.refusal() {
+    if let Some(refusal) = registry.drain.refusal() {
         registry.abandon(&arrival.handle, refusal.clone());
         let _ = arrival.answer.send(Err(refusal));
         return;
@@ -179,10 +179,10 @@ fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
         None => spawn(world, arrival),
     }
     // Who was cut since entering: the departure may have been taken when there was no entity yet.
-    if let Some(goodbye) = handle.leaving()
-        && leaves_at_once(goodbye.reason)
+    if let Some(close_reason) = handle.leaving()
+        && leaves_at_once(close_reason.reason)
     {
-        dismiss(world, handle.id, goodbye);
+        dismiss(world, handle.id, close_reason);
     }
 }
 
@@ -194,17 +194,17 @@ fn tell_earlier_ends(world: &mut World, incoming: &mut Incoming, user: &UserId) 
     // An end is reported before anybody can find the session ended, so it is here by now.
     take_departures(world, incoming);
     let roster = world.resource::<Roster>();
-    let ended_earlier = |(id, _): &(ConnectionId, Goodbye)| {
+    let ended_earlier = |(id, _): &(ConnectionId, CloseReason)| {
         roster
             .get(*id)
-            .is_some_and(|place| place.inlet.handle.user.id() == user)
+            .is_some_and(|place| place.inbound.handle.user.id() == user)
     };
     let (earlier, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut incoming.ending)
         .into_iter()
         .partition(ended_earlier);
     incoming.ending = others;
-    for (id, goodbye) in earlier {
-        tell(world, incoming, id, goodbye);
+    for (id, close_reason) in earlier {
+        tell(world, incoming, id, close_reason);
     }
 }
 
@@ -213,18 +213,18 @@ fn spawn(world: &mut World, arrival: Arrival) {
         handle,
         admission,
         since,
-        inlet,
-        outlet,
+        inbound,
+        outbound,
         answer,
     } = arrival;
     let entity = world.spawn_empty().id();
-    world.resource_mut::<Roster>().insert(entity, inlet);
+    world.resource_mut::<Roster>().insert(entity, inbound);
     world
         .resource_mut::<Players>()
         .insert(handle.user.id().clone(), entity);
     world.resource_mut::<Outgoing>().push(Command::Join {
         id: handle.id,
-        outlet,
+        outbound,
     });
     let about = (
         Name::new(handle.user.name().to_owned()),
@@ -259,14 +259,14 @@ fn take_messages(world: &mut World, incoming: &Incoming) {
     let mut messages = incoming.limits.frames_per_tick;
     let mut bytes = incoming.limits.bytes_per_tick;
     while messages > 0 && bytes > 0 {
-        let Ok(inlet) = incoming.end.ready.try_recv() else {
+        let Ok(inbound) = incoming.end.ready.try_recv() else {
             return;
         };
-        let taken = inlet.take(messages.min(TURN_MESSAGES), bytes.min(TURN_BYTES));
+        let taken = inbound.take(messages.min(TURN_MESSAGES), bytes.min(TURN_BYTES));
         messages -= taken.len();
         let length: usize = taken.iter().map(|payload| payload.len()).sum();
         bytes = bytes.saturating_sub(length);
-        let Some(place) = world.resource::<Roster>().get(inlet.handle.id) else {
+        let Some(place) = world.resource::<Roster>().get(inbound.handle.id) else {
             continue;
         };
         let entity = place.entity;
@@ -280,25 +280,28 @@ fn take_messages(world: &mut World, incoming: &Incoming) {
 
 fn tell_endings(world: &mut World, incoming: &mut Incoming) {
     for _ in 0..incoming.ending.len() {
-        let Some((id, goodbye)) = incoming.ending.pop_front() else {
+        let Some((id, close_reason)) = incoming.ending.pop_front() else {
             return;
         };
         let roster = world.resource::<Roster>();
-        if roster.get(id).is_some_and(|place| !place.inlet.is_empty()) {
-            incoming.ending.push_back((id, goodbye));
+        if roster
+            .get(id)
+            .is_some_and(|place| !place.inbound.is_empty())
+        {
+            incoming.ending.push_back((id, close_reason));
         } else {
-            tell(world, incoming, id, goodbye);
+            tell(world, incoming, id, close_reason);
         }
     }
 }
 
 /// Tells an ordinary end. What the client sent before can still be read in this tick, and answered when
 /// the client is still there to hear it.
-fn tell(world: &mut World, incoming: &mut Incoming, id: ConnectionId, goodbye: Goodbye) {
+fn tell(world: &mut World, incoming: &mut Incoming, id: ConnectionId, close_reason: CloseReason) {
     if let Some(place) = world.resource::<Roster>().get(id) {
         incoming.told.push(place.entity);
-        if farewell(world, id, goodbye.reason) {
-            incoming.leaving.push(Command::Leave { id, goodbye });
+        if farewell(world, id, close_reason.reason) {
+            incoming.leaving.push(Command::Leave { id, close_reason });
         }
     }
 }
@@ -322,14 +325,4 @@ fn take_notices(world: &mut World, incoming: &Incoming) {
             }
         }
     }
-}
-
-/// Refuses whoever still waits: the app is about to end.
-pub(crate) fn turn_away(world: &mut World) {
-    world.resource_scope(|world, incoming: Mut<Incoming>| {
-        let registry = world.resource::<RegistryRef>().0.clone();
-        for arrival in incoming.end.arrivals.try_iter() {
-            registry.abandon(&arrival.handle, RefusalKind::Draining.into());
-        }
-    });
 }

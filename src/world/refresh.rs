@@ -66,7 +66,7 @@ impl Bouncer {
     /// When the token of a session expires (unix seconds). `None` when it does not, or when there is no such
     /// session.
     pub fn expires_at(&self, connection: ConnectionId) -> Option<u64> {
-        let session = self.shared().registry.session(connection)?;
+        let session = self.server().registry.session(connection)?;
         session.token().expires_at
     }
 
@@ -85,19 +85,19 @@ impl Bouncer {
         connection: ConnectionId,
         token: &Credential,
     ) -> Result<Option<u64>, Refusal> {
-        let shared = self.shared();
-        let registry = &shared.registry;
+        let server = self.server();
+        let registry = &server.registry;
         let handle = registry
             .session(connection)
             .filter(|handle| handle.is_live())
             .ok_or_else(|| Refusal::unauthorized("there is no such session"))?;
-        let pause = shared.config.limits.refresh_pause;
+        let pause = server.config.limits.refresh_pause;
         let too_many = || Refusal::from(RefusalKind::TooManyAttempts);
         let attempt = handle
             .may_refresh(pause)
             .map_err(|wait| too_many().retry_after(wait))?;
         let end = |reason: DisconnectReason| registry.leave(&handle, reason.into(), true);
-        let admission = match shared.authenticate(token, handle.peer).await {
+        let admission = match server.authenticate(token, handle.peer).await {
             Ok(admission) => admission,
             Err(refusal) => {
                 if let Some(reason) = refusal.ends_a_session() {
@@ -110,7 +110,7 @@ impl Bouncer {
             end(DisconnectReason::RefreshUserMismatch);
             return Err(Refusal::unauthorized("the token is another user's"));
         }
-        if let Some(node) = shared.node() {
+        if let Some(node) = server.node() {
             let (user, token) = (handle.user.id(), &admission.token);
             node.check_barred(user, token).await?;
         }
@@ -138,6 +138,6 @@ pub(crate) fn on_refresh(
     runtime.runtime().spawn(async move {
         let result = bouncer.refresh(id, &token).await;
         let notice = Notice::Refreshed { id, result };
-        bouncer.shared().registry.notices.put(notice);
+        bouncer.server().registry.notices.put(notice);
     });
 }

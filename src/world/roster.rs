@@ -10,20 +10,20 @@ use super::{
     outbox::Outgoing,
 };
 use crate::{
-    bridge::{Command, Inlet},
-    identity::{ConnectionId, DisconnectReason, Goodbye},
+    bridge::{Command, Inbound},
+    identity::{CloseReason, ConnectionId, DisconnectReason},
     registry::Registry,
 };
 
 /// All player entities.
 #[derive(Resource)]
 pub(crate) struct Roster {
-    by_connection: HashMap<ConnectionId, Place>,
+    by_connection: HashMap<ConnectionId, PlayerEntry>,
 }
 
-pub(crate) struct Place {
+pub(crate) struct PlayerEntry {
     pub entity: Entity,
-    pub inlet: Arc<Inlet>,
+    pub inbound: Arc<Inbound>,
     /// `Disconnected` was triggered; only the despawn is left.
     pub leaving: bool,
     /// When the player leaves whose connection is lost.
@@ -38,30 +38,30 @@ impl Roster {
         }
     }
 
-    pub fn insert(&mut self, entity: Entity, inlet: Arc<Inlet>) {
-        let place = Place {
+    pub fn insert(&mut self, entity: Entity, inbound: Arc<Inbound>) {
+        let place = PlayerEntry {
             entity,
-            inlet,
+            inbound,
             leaving: false,
             absent_until: None,
         };
-        self.by_connection.insert(place.inlet.handle.id, place);
+        self.by_connection.insert(place.inbound.handle.id, place);
     }
 
-    pub fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Place> {
+    pub fn get_mut(&mut self, id: ConnectionId) -> Option<&mut PlayerEntry> {
         self.by_connection.get_mut(&id)
     }
 
     /// Another connection has taken the player over.
-    pub fn remove(&mut self, id: ConnectionId) -> Option<Place> {
+    pub fn remove(&mut self, id: ConnectionId) -> Option<PlayerEntry> {
         self.by_connection.remove(&id)
     }
 
-    pub fn get(&self, id: ConnectionId) -> Option<&Place> {
+    pub fn get(&self, id: ConnectionId) -> Option<&PlayerEntry> {
         self.by_connection.get(&id)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&ConnectionId, &Place)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&ConnectionId, &PlayerEntry)> {
         self.by_connection.iter()
     }
 }
@@ -81,7 +81,7 @@ pub(crate) fn farewell(world: &mut World, id: ConnectionId, reason: DisconnectRe
         return false;
     }
     place.leaving = true;
-    let (entity, handle) = (place.entity, place.inlet.handle.clone());
+    let (entity, handle) = (place.entity, place.inbound.handle.clone());
     let user = handle.user.clone();
     world.resource_mut::<Players>().remove(user.id(), entity);
     tracing::debug!(user = %user.id(), connection = %id, %reason, "a player left");
@@ -95,18 +95,18 @@ pub(crate) fn farewell(world: &mut World, id: ConnectionId, reason: DisconnectRe
 
 /// Ends a session in order, for the game: what was sent before still goes out. The entity is gone
 /// afterwards.
-pub(crate) fn dismiss(world: &mut World, id: ConnectionId, goodbye: Goodbye) {
+pub(crate) fn dismiss(world: &mut World, id: ConnectionId, close_reason: CloseReason) {
     let Some(place) = world.resource::<Roster>().get(id) else {
         return;
     };
-    let (entity, handle) = (place.entity, place.inlet.handle.clone());
-    place.inlet.close();
+    let (entity, handle) = (place.entity, place.inbound.handle.clone());
+    place.inbound.close();
     // When the session has ended otherwise just now, its departure is on the way and finds that
     // nothing is left to tell.
     let registry = world.resource::<RegistryRef>().0.clone();
-    registry.end(&handle, goodbye.clone());
-    if farewell(world, id, goodbye.reason) {
-        let leave = Command::Leave { id, goodbye };
+    registry.end(&handle, close_reason.clone());
+    if farewell(world, id, close_reason.reason) {
+        let leave = Command::Leave { id, close_reason };
         world.resource_mut::<Outgoing>().push(leave);
     }
     world.resource_mut::<Roster>().by_connection.remove(&id);
@@ -120,8 +120,8 @@ pub(crate) fn on_disconnect(
     mut commands: Commands,
 ) {
     if let Ok(connection) = connections.get(asked.entity) {
-        let (id, goodbye) = (connection.id(), asked.goodbye());
-        commands.queue(move |world: &mut World| dismiss(world, id, goodbye));
+        let (id, close_reason) = (connection.id(), asked.close_reason());
+        commands.queue(move |world: &mut World| dismiss(world, id, close_reason));
     }
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn on_remove(
 ) {
     if let Ok(connection) = connections.get(removed.entity) {
         let id = connection.id();
-        let goodbye = DisconnectReason::Kicked.into();
-        commands.queue(move |world: &mut World| dismiss(world, id, goodbye));
+        let close_reason = DisconnectReason::Kicked.into();
+        commands.queue(move |world: &mut World| dismiss(world, id, close_reason));
     }
 }

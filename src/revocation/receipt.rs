@@ -1,0 +1,39 @@
+//! What came of a decision.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use super::{StoreError, journal::Storing};
+
+/// What came of [`Bouncer::revoke`](crate::Bouncer::revoke) or
+/// [`Bouncer::restore`](crate::Bouncer::restore).
+///
+/// The live sessions are fenced when you hold it. Awaiting it tells when the entry is stored;
+/// dropping it does not cancel that.
+#[derive(Debug)]
+pub struct Receipt {
+    cut: usize,
+    storing: Storing,
+}
+
+impl Receipt {
+    /// For what was decided about so many live sessions.
+    pub(crate) fn new(cut: usize, storing: Storing) -> Self {
+        Self { cut, storing }
+    }
+
+    /// How many live sessions were cut.
+    pub fn cut(&self) -> usize {
+        self.cut
+    }
+}
+
+impl Future for Receipt {
+    type Output = Result<(), StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.storing).poll(context)
+    }
+}

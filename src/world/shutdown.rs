@@ -1,0 +1,77 @@
+//! The end of the app: everybody is closed with 1001, and has a moment to hear it.
+
+use bevy_app::AppExit;
+use bevy_ecs::{message::Messages, prelude::*};
+use bevy_tokio_tasks::TokioTasksRuntime;
+
+use super::{
+    bouncer::Bouncer,
+    outbox::Outgoing,
+    receive::Incoming,
+    roster::{RegistryRef, Roster, dismiss},
+};
+use crate::{
+    bridge::Command,
+    identity::{CloseReason, DisconnectReason, RefusalKind},
+};
+
+/// Closes everybody with 1001 in the update that ends the app, and gives them a moment.
+pub(crate) fn shut_down(world: &mut World) {
+    if world
+        .get_resource::<Messages<AppExit>>()
+        .is_none_or(Messages::is_empty)
+        || !world.resource::<Bouncer>().server().stop()
+    {
+        return;
+    }
+    turn_away(world);
+    let close_reason = CloseReason::from(DisconnectReason::Shutdown);
+    let ids: Vec<_> = world
+        .resource::<Roster>()
+        .iter()
+        .map(|(id, _)| *id)
+        .collect();
+    for id in ids {
+        dismiss(world, id, close_reason.clone());
+    }
+    let registry = world.resource::<RegistryRef>().0.clone();
+    let last: Vec<Command> = world.resource_mut::<Outgoing>().take();
+    let ticks = world.resource::<Incoming>().end.ticks.clone();
+    world.resource_scope(|world, mut incoming: Mut<Incoming>| {
+        // Departures hold places, and the wait is for all places to be free.
+        incoming.discard();
+        let Some(runtime) = world.get_resource::<TokioTasksRuntime>() else {
+            return;
+        };
+        let limit = world
+            .resource::<Bouncer>()
+            .server()
+            .config
+            .limits
+            .shutdown_timeout;
+        let good_byes = async {
+            let _ = ticks.send(last).await;
+            tokio::join!(registry.emptied(), registry.journal.emptied());
+        };
+        let waited = runtime
+            .runtime()
+            .block_on(async { tokio::time::timeout(limit, good_byes).await });
+        if waited.is_err() {
+            tracing::warn!("not everybody left in order before the app ended");
+        }
+        if registry.drain.is_ordered() {
+            // Nobody waits for a drain that ends with the app.
+            registry.drain.finish();
+        }
+    });
+}
+
+/// Refuses whoever still waits: the app is about to end.
+fn turn_away(world: &mut World) {
+    world.resource_scope(|world, incoming: Mut<Incoming>| {
+        let registry = world.resource::<RegistryRef>().0.clone();
+        for arrival in incoming.end.arrivals.try_iter() {
+            registry.abandon(&arrival.handle, RefusalKind::Draining.into());
+        }
+    });
+}

@@ -92,7 +92,11 @@ fn the_guide_s_first_server_serves() {
 /// Two nodes, with a player on each.
 #[test]
 fn nodes() {
-    if Command::new("redis-server").arg("--version").output().is_err() {
+    if Command::new("redis-server")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
         let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
         assert!(!in_ci, "redis-server must be installed");
         eprintln!("skipped: redis-server is not installed");
@@ -107,7 +111,10 @@ fn nodes() {
         &nodes.next("redis-server --port 6390 --appendonly yes --appendfsync always"),
         "Ready to accept connections",
     );
-    one.start(&nodes.next("(umask 077; cat > fleet.env) <<END"), ": listening on ");
+    one.start(
+        &nodes.next("(umask 077; cat > fleet.env) <<END"),
+        ": listening on ",
+    );
     two.start(&nodes.next(". ./fleet.env"), ": listening on ");
     ann.start(&nodes.next(". ./fleet.env"), "\nconnected\n");
     ben.start(&nodes.next(". ./fleet.env"), "\nconnected\n");
@@ -130,6 +137,10 @@ fn server() {
     server.run(&guide.next("(umask 077; cat > secrets.env) <<END"));
     let configure = "cargo run -p bevy_bouncer_server -- default-config > server.toml";
     server.run(&guide.next(configure));
+    // The program prints the ports of the guide.
+    let file = directory.join("clone/server.toml");
+    let configuration = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, guide.with_free_ports(&configuration)).unwrap();
     server.start(&guide.next(serve), ": listening on ");
 
     ann.start(&guide.next(secrets), "\nconnected\n");
@@ -152,9 +163,8 @@ fn server() {
     ben.wait_for("closed: 4000");
     server.start(&guide.next(serve), ": listening on ");
     ann.start(&guide.next(connect), "refused: 401");
-    operator.run(&guide.next(
-        r#"operator http://127.0.0.1:9006/v1/restore -d '{"user":"player-1"}'"#,
-    ));
+    operator
+        .run(&guide.next(r#"operator http://127.0.0.1:9006/v1/restore -d '{"user":"player-1"}'"#));
     ann.start(&guide.next(connect), "\nconnected\n");
     guide.end();
 }

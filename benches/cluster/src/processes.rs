@@ -1,4 +1,4 @@
-//! The servers: Redis and headless nodes, each a process of its own.
+//! The servers: Redis and nodes, each a process of its own.
 
 use std::{
     fs,
@@ -122,7 +122,7 @@ impl Node {
     /// Starts it again, and waits until it lets players in. Returns how long that took.
     pub fn restart(&mut self) -> Duration {
         let begun = Instant::now();
-        let program = std::env::var("HEADLESS").expect("HEADLESS names the server's binary");
+        let program = std::env::var("BOUNCER").expect("BOUNCER names the server's binary");
         self.process = Some(Process::start(
             Command::new(program)
                 .arg("--config")

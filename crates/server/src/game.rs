@@ -4,7 +4,7 @@ use bevy::prelude::*;
 use bevy_bouncer::{ClientFrame, Outbox, User};
 use serde::Serialize;
 
-/// What everybody reads when somebody wrote something.
+/// What all players read when one of them has written something.
 #[derive(Serialize)]
 struct Relayed<'a> {
     from: From<'a>,

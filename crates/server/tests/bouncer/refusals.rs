@@ -10,7 +10,12 @@ use crate::{
 
 /// The exit code and the field of the error that stops the server.
 fn refused(folder: &Folder) -> (Option<i32>, String) {
-    let output = folder.run(&[]);
+    refused_by(folder, &[])
+}
+
+/// The exit code and the field of the error that stops this command.
+fn refused_by(folder: &Folder, command: &[&str]) -> (Option<i32>, String) {
+    let output = folder.run(command);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let field = stderr
         .lines()
@@ -88,7 +93,10 @@ fn a_configuration_that_cannot_be_used_ends_with_2_and_names_the_field() {
     ];
     for (text, field) in cases {
         let folder = Folder::new(&text);
-        assert_eq!(refused(&folder), (Some(2), field.to_owned()), "{text}");
+        let expected = (Some(2), field.to_owned());
+        assert_eq!(refused(&folder), expected, "{text}");
+        let checked = refused_by(&folder, &["check-config"]);
+        assert_eq!(checked, expected, "check-config: {text}");
     }
     let folder = Folder::new(&config(secret, r#"secret_env = "TEST_NOT_SET""#));
     let output = folder.run(&[]);
@@ -133,6 +141,12 @@ fn a_locked_or_broken_database_ends_with_1_and_names_the_field() {
 
         let folder = Folder::new(&text);
         std::fs::create_dir(folder.path(database)).unwrap();
-        assert_eq!(refused(&folder), (Some(1), field.to_owned()), "a folder");
+        let expected = (Some(1), field.to_owned());
+        assert_eq!(refused(&folder), expected, "a folder");
+        assert_eq!(refused_by(&folder, &["check-config"]), expected);
+
+        let elsewhere = Folder::new(&text.replace(database, "nowhere/a.db"));
+        assert_eq!(refused(&elsewhere), expected, "no folder");
+        assert_eq!(refused_by(&elsewhere, &["check-config"]), expected);
     }
 }

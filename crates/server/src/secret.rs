@@ -2,7 +2,7 @@
 
 use std::env;
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// The bytes of a variable that this field names.
 pub fn bytes(field: &str, variable: &str) -> Result<Vec<u8>, Problem> {

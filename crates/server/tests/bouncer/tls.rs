@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{
 
 use crate::{
     config::config,
-    process::{Folder, Headless},
+    process::{Bouncer, Folder},
 };
 
 type Player = WebSocket<StreamOwned<ClientConnection, TcpStream>>;
@@ -30,7 +30,7 @@ fn show(folder: &Folder, certificate: &CertifiedKey<KeyPair>) {
 
 /// Comes in over TLS, when the server shows this certificate.
 fn join(
-    server: &Headless,
+    server: &Bouncer,
     certificate: &CertifiedKey<KeyPair>,
     token: &str,
 ) -> Result<Player, String> {

@@ -3,8 +3,8 @@
 use bevy::prelude::*;
 use bevy_bouncer::{BouncerError, BouncerPlugin, ClientFrame, ClusterOutbox, RedisBackplane, User};
 
-use super::{
-    config::{ClusterSettings, RedisAddress},
+use crate::{
+    config::cluster::{ClusterSettings, RedisAddress},
     game,
     problem::Problem,
     secret,

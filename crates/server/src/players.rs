@@ -1,14 +1,15 @@
 //! Who may come in: the key that verifies tokens, and the users who exist.
 
 use bevy_bouncer::{
-    Claims, DirectoryError, JwtAuthenticator, KeySet, MapDirectory, SqliteDirectory, Standing,
-    UserDirectory,
+    Claims, ConfigError, DirectoryError, JwtAuthenticator, KeySet, MapDirectory, RemoteKeys,
+    SqliteDirectory, Standing, UserDirectory,
 };
-#[cfg(feature = "jwks-url")]
-use bevy_bouncer::{ConfigError, RemoteKeys};
 
-use super::{
-    config::{KeySource, TokenRules, UserSource},
+use crate::{
+    config::{
+        tokens::{KeySource, TokenRules},
+        users::UserSource,
+    },
     file,
     problem::Problem,
     secret,
@@ -44,13 +45,12 @@ pub fn authenticator(
     Ok(tokens.users(directory(users)?))
 }
 
-fn verifier(source: &KeySource) -> Result<JwtAuthenticator, Problem> {
+/// The key that verifies tokens. One that has a URL is not fetched yet.
+pub fn verifier(source: &KeySource) -> Result<JwtAuthenticator, Problem> {
     let keys = match source {
-        #[cfg(feature = "jwks-url")]
         KeySource::JwksUrl(url, options) => {
             return remote(RemoteKeys::jwks_url(url, options.clone()));
         }
-        #[cfg(feature = "jwks-url")]
         KeySource::Discovery(issuer, options) => {
             return remote(RemoteKeys::discover(issuer, options.clone()));
         }
@@ -71,7 +71,6 @@ fn verifier(source: &KeySource) -> Result<JwtAuthenticator, Problem> {
     Ok(JwtAuthenticator::new(keys))
 }
 
-#[cfg(feature = "jwks-url")]
 fn remote(keys: Result<RemoteKeys, ConfigError>) -> Result<JwtAuthenticator, Problem> {
     keys.map(JwtAuthenticator::remote)
         .map_err(|error| Problem::config(format!("auth.{}", error.field), error.reason))

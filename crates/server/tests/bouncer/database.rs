@@ -1,4 +1,4 @@
-//! Databases as somebody else uses them.
+//! Databases that another program uses.
 
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::runtime::{Builder, Runtime};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bevy_bouncer::{TokenIssuer, UserId};
 
-use super::{
-    config::{KeySource, TokenRules},
+use crate::{
+    config::tokens::{KeySource, TokenRules},
     problem::Problem,
     secret,
 };

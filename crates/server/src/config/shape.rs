@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use bevy_bouncer::Limits;
+use bevy_bouncer::{Limits, RemoteKeyOptions};
 use serde::Deserialize;
 use toml::Table;
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// Fields of the file's format that this server does not offer yet.
 const NOT_BUILT: [&str; 1] = ["revocations.redis"];
@@ -50,9 +50,8 @@ pub struct Auth {
     pub jwks_url: Option<String>,
     #[serde(default)]
     pub discovery: bool,
-    #[cfg(feature = "jwks-url")]
     #[serde(default)]
-    pub remote_keys: bevy_bouncer::RemoteKeyOptions,
+    pub remote_keys: RemoteKeyOptions,
     pub public_key_file: Option<PathBuf>,
     pub secret_env: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, fs, path::Path};
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// No configuration, key or key set is longer than this, in bytes.
 const MAX_BYTES: u64 = 256 * 1024;

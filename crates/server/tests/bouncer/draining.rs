@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{
     config::{CONFIG, config},
     http_client::{Answer, request},
-    process::{ADMIN_TOKEN, Folder, Headless, Socket},
+    process::{ADMIN_TOKEN, Bouncer, Folder, Socket},
 };
 
 /// For a server that has nobody to wait for.
@@ -35,7 +35,7 @@ fn told_to_come_back(socket: &mut Socket) -> u64 {
     time.strip_suffix(" ms").unwrap().parse().unwrap()
 }
 
-fn drain(server: &mut Headless, body: &str) -> Answer {
+fn drain(server: &mut Bouncer, body: &str) -> Answer {
     let bearer = format!("Bearer {ADMIN_TOKEN}");
     request(server.admin(), "POST", "/v1/drain", Some(&bearer), body)
 }

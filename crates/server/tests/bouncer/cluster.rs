@@ -8,14 +8,14 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{
     config::config,
     http_client::request,
-    process::{ADMIN_TOKEN, Folder, Headless, close_code, text},
+    process::{ADMIN_TOKEN, Bouncer, Folder, close_code, text},
 };
 
 #[expect(dead_code, reason = "other tests stop and kill it")]
-#[path = "../cluster/server.rs"]
+#[path = "../../../../tests/cluster/server.rs"]
 mod server;
 
-fn node(name: &str, url: &str) -> (Folder, Headless) {
+fn node(name: &str, url: &str) -> (Folder, Bouncer) {
     let cluster = format!("[cluster]\nredis_url_env = \"TEST_REDIS\"\nnode = \"{name}\"\n");
     let sections = "[revocations]\nsqlite = \"revocations.db\"\n";
     let folder = Folder::new(&config(sections, &cluster));

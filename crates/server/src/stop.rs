@@ -13,7 +13,7 @@ use signal_hook::{
     flag,
 };
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// What the shell reports for a process that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;

@@ -1,4 +1,4 @@
-//! The built example as a process, and players that connect to it.
+//! The binary as a process, and players that connect to it.
 
 use std::{
     fs,
@@ -48,15 +48,7 @@ impl Folder {
 
     /// The binary with these arguments, in another folder than the configuration's.
     fn command(&self) -> Command {
-        let mut binary = std::env::current_exe().unwrap();
-        binary.pop();
-        binary.pop();
-        binary.push("examples/headless");
-        assert!(
-            binary.exists(),
-            "build it first: cargo build --example headless"
-        );
-        let mut command = Command::new(binary);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bouncer"));
         command
             .current_dir(std::env::temp_dir())
             .env("TEST_SECRET", SECRET)
@@ -69,11 +61,18 @@ impl Folder {
 
     /// Runs the binary until it ends by itself. `--config` is added.
     pub fn run(&self, arguments: &[&str]) -> Output {
+        let file = self.path("server.toml");
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["--config", file.to_str().unwrap()]);
+        self.run_with(&arguments, &[])
+    }
+
+    /// Runs the binary with just these arguments, and these environment variables as well.
+    pub fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         let child = self
             .command()
             .args(arguments)
-            .arg("--config")
-            .arg(self.path("server.toml"))
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -99,23 +98,29 @@ impl Folder {
     }
 
     /// Starts the server and waits until it listens.
-    pub fn start(&self) -> Headless {
+    pub fn start(&self) -> Bouncer {
         self.start_logging("info")
     }
 
     /// The same, and its log has everything from this level on.
-    pub fn start_logging(&self, level: &str) -> Headless {
+    pub fn start_logging(&self, level: &str) -> Bouncer {
         self.start_with(level, &[])
     }
 
-    /// The same with these environment variables.
-    pub fn start_with(&self, level: &str, variables: &[(&str, &str)]) -> Headless {
+    /// Starts the server with these environment variables as well.
+    pub fn start_with(&self, level: &str, variables: &[(&str, &str)]) -> Bouncer {
+        let file = self.path("server.toml");
+        let arguments = ["--config", file.to_str().unwrap()];
+        let variables = [variables, &[("RUST_LOG", level)]].concat();
+        self.start_by(&arguments, &variables)
+    }
+
+    /// Starts the server with just these arguments.
+    pub fn start_by(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Bouncer {
         let mut child = self
             .command()
+            .args(arguments)
             .envs(variables.iter().copied())
-            .env("RUST_LOG", level)
-            .arg("--config")
-            .arg(self.path("server.toml"))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -129,7 +134,7 @@ impl Folder {
                 }
             }
         });
-        let mut server = Headless {
+        let mut server = Bouncer {
             child,
             log,
             seen: Vec::new(),
@@ -141,14 +146,14 @@ impl Folder {
 }
 
 /// A running server.
-pub struct Headless {
+pub struct Bouncer {
     child: Child,
     log: Receiver<String>,
     seen: Vec<String>,
     pub game: SocketAddr,
 }
 
-impl Headless {
+impl Bouncer {
     /// Waits for a log line with these words and returns what stands behind them.
     pub fn logged(&mut self, words: &str) -> String {
         loop {
@@ -179,7 +184,7 @@ impl Headless {
         self.join_as_requested(&format!("Bearer {token}"), Some("game.v1"))
     }
 
-    /// The same with these header values.
+    /// Comes in with these header values, or says with which status that was refused.
     pub fn join_as_requested(
         &self,
         authorization: &str,
@@ -250,7 +255,7 @@ impl Headless {
     }
 }
 
-impl Drop for Headless {
+impl Drop for Bouncer {
     fn drop(&mut self) {
         // Of no use when it has ended, and then an error.
         let _ = self.child.kill();

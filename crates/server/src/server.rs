@@ -10,8 +10,9 @@ use bevy_bouncer::{
     AdminError, AdminPlugin, Bouncer, BouncerError, BouncerPlugin, SqliteRevocations,
 };
 
-use super::{
-    config::{AdminSettings, Settings},
+use crate::{
+    cluster,
+    config::{Settings, admin::AdminSettings},
     game, players,
     problem::Problem,
     secret,
@@ -30,9 +31,8 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
             .map_err(|error| Problem::runtime("revocations.sqlite", error))?;
         door = door.revocations(store).map_err(door_problem)?;
     }
-    #[cfg(feature = "redis")]
     if let Some(settings) = &settings.cluster {
-        door = super::cluster::join(door, settings)?;
+        door = cluster::join(door, settings)?;
     }
     let admin = match &settings.admin {
         Some(admin) => Some(bind_admin(admin, door.bouncer())?.drain(settings.drain)),
@@ -48,7 +48,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
     info!("listening on {}", door.local_addr());
     #[cfg(unix)]
     if has_tls {
-        super::reload::on_hang_up(door.bouncer())?;
+        crate::reload::on_hang_up(door.bouncer())?;
         info!("TLS is on; SIGHUP loads the certificate anew");
     }
     if settings.revocations.is_none() && settings.cluster.is_none() {
@@ -62,8 +62,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
     if settings.echo {
         app.add_systems(Update, game::echo);
     } else if settings.cluster.is_some() {
-        #[cfg(feature = "redis")]
-        app.add_systems(Update, super::cluster::relay);
+        app.add_systems(Update, cluster::relay);
     } else {
         app.add_systems(Update, game::relay);
     }
@@ -86,11 +85,13 @@ fn log() -> LogPlugin {
     }
 }
 
-fn bind_admin(settings: &AdminSettings, bouncer: Bouncer) -> Result<AdminPlugin, Problem> {
+/// Binds the address of the operator's API.
+pub fn bind_admin(settings: &AdminSettings, bouncer: Bouncer) -> Result<AdminPlugin, Problem> {
     let token = secret::text("admin.token_env", &settings.token_env)?;
-    let bound = match settings.allow_plaintext {
-        true => AdminPlugin::bind_plaintext(&settings.listen, token, bouncer),
-        false => AdminPlugin::bind(&settings.listen, token, bouncer),
+    let bound = if settings.allow_plaintext {
+        AdminPlugin::bind_plaintext(&settings.listen, token, bouncer)
+    } else {
+        AdminPlugin::bind(&settings.listen, token, bouncer)
     };
     bound.map_err(|error| match error {
         AdminError::Token => Problem::config("admin.token_env", error),
@@ -103,7 +104,8 @@ fn bind_admin(settings: &AdminSettings, bouncer: Bouncer) -> Result<AdminPlugin,
     })
 }
 
-fn door_problem(error: BouncerError) -> Problem {
+/// With the field that it is about.
+pub fn door_problem(error: BouncerError) -> Problem {
     match error {
         BouncerError::Config(error) => error.into(),
         BouncerError::Bind { address, source } => {

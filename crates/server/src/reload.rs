@@ -5,7 +5,7 @@ use std::thread;
 use bevy_bouncer::Bouncer;
 use signal_hook::{consts::SIGHUP, iterator::Signals};
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// Reloads at each signal, for as long as the process lives.
 pub fn on_hang_up(bouncer: Bouncer) -> Result<(), Problem> {

@@ -245,7 +245,9 @@ pub mod prelude {
     pub use crate::{SqliteDirectory, SqliteRevocations};
 }
 
-/// The code in the README compiles.
+/// The code in the documents compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+#[doc = include_str!("../docs/chat.md")]
+#[cfg_attr(feature = "redis", doc = include_str!("../docs/nodes.md"))]
+struct Documents;

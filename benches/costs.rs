@@ -38,7 +38,9 @@ mod revocation {
 }
 #[path = "../src/util"]
 mod util {
+    mod clock;
     mod lock;
+    pub(crate) use clock::microseconds;
     pub(crate) use lock::{Mutex, MutexGuard, lock};
 }
 

@@ -29,8 +29,8 @@ use std::{
 use bevy::{app::ScheduleRunnerPlugin, log::LogPlugin, prelude::*};
 use bevy_bouncer::{
     Authenticator, BouncerConfig, BouncerPlugin, SqliteDirectory, SqliteRevocations,
-    chat::{ChatOptions, ChatPlugin, SUBPROTOCOL, SqliteChat},
 };
+use bevy_bouncer_chat::{ChatOptions, ChatPlugin, SUBPROTOCOL, SqliteChat};
 use clap::Parser;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tokio::runtime::Runtime;

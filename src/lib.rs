@@ -162,7 +162,8 @@
 //!
 //! # Features
 //!
-//! - `sqlite` (default): [`SqliteDirectory`] and [`SqliteRevocations`].
+//! - `sqlite` (default): [`SqliteDirectory`], [`SqliteRevocations`], and [`SqliteFile`] for the
+//!   game's own.
 //! - `admin` (default): [`AdminPlugin`], the operator's HTTP API.
 //! - `jwks-url` (default): [`RemoteKeys`], the keys of a key set at a URL or of an OpenID provider.
 //! - `redis` (default): [`RedisBackplane`], many nodes over Redis or Valkey.
@@ -174,7 +175,6 @@
 mod admin;
 mod auth;
 mod bridge;
-pub mod chat;
 mod cluster;
 mod config;
 mod connection;
@@ -226,6 +226,8 @@ pub use revocation::{
 };
 #[cfg(feature = "tls")]
 pub use transport::TlsConfig;
+#[cfg(feature = "sqlite")]
+pub use util::{SqliteError, SqliteFile};
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Cluster, ClusterOutbox, Connection, Counters,
     Disconnect, Disconnected, DrainStarted, Group, LinkLost, LinkRestored, Outbox, PlayerInfo,

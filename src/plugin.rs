@@ -131,8 +131,8 @@ impl BouncerPlugin {
         let bind_error = |source| BouncerError::Bind { address, source };
         let listener = listener::bind(address, &config.limits).map_err(bind_error)?;
         let local_addr = listener.local_addr().map_err(bind_error)?;
-        let tally = Arc::default();
-        let (network, game, departures, notices, ticks) = bridge(&config.limits, &tally);
+        let counts = Arc::default();
+        let (network, game, departures, notices, ticks) = bridge(&config.limits, &counts);
         let auth = AuthLimiter::new(authenticator, &config.limits);
         let registry = Registry::new(&config.limits, departures, notices, auth.tokens_end_within);
         let server = Server {
@@ -140,7 +140,7 @@ impl BouncerPlugin {
             auth,
             tickets: Tickets::new(&config.limits),
             config: Arc::new(config),
-            tally,
+            counts,
             local_addr,
             cluster: OnceLock::new(),
             stopping: watch::Sender::new(false),
@@ -260,7 +260,7 @@ impl Plugin for BouncerPlugin {
             .insert_resource(Roster::new(room))
             .insert_resource(self.bouncer())
             .insert_resource(RegistryRef(self.server.registry.clone()))
-            .insert_resource(Outgoing::new(limits, self.server.tally.clone()))
+            .insert_resource(Outgoing::new(limits, self.server.counts.clone()))
             .insert_resource(receive::Incoming::new(game, limits.clone()))
             .add_observer(on_disconnect)
             .add_observer(on_refresh)

@@ -34,7 +34,10 @@ mod revocation {
     pub use bevy_bouncer::{Revocation, RevocationKind, StoreError, Subject};
     pub(crate) use list::BarredList;
 }
+#[path = "../src/util"]
 mod util {
+    mod clock;
+    pub(crate) use clock::microseconds;
     pub(crate) use loom::sync::{Mutex, MutexGuard};
     use std::sync::PoisonError;
 

@@ -15,10 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bevy_bouncer::{
-    Disconnect, DisconnectReason, User,
-    chat::{ChatPlugin, RoomHistory},
-};
+use bevy_bouncer::{Disconnect, DisconnectReason, User};
+use bevy_bouncer_chat::{ChatOptions, ChatPlugin, RoomHistory};
 use bevy_ecs::prelude::*;
 use support::*;
 
@@ -86,7 +84,7 @@ fn the_type_declarations_fit_a_use_of_all_of_them() {
 #[test]
 fn nothing_is_lost_or_said_twice_with_a_real_server_that_ends_connections() {
     let Some(folder) = folder() else { return };
-    let options = bevy_bouncer::chat::ChatOptions {
+    let options = ChatOptions {
         messages_per_second: 1000.0,
         reconnect_first: Duration::from_millis(20),
         reconnect_longest: Duration::from_millis(200),

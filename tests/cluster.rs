@@ -178,16 +178,17 @@ fn p06_a_node_that_is_behind_lets_nobody_in_and_keeps_who_is_in() {
         fleet.until("it is known to be behind", |fleet| {
             !fleet.b.bouncer.is_ready()
         });
-        let asked = Instant::now();
-        let answer = fleet.b.connect(&token("player-2")).err().unwrap();
-        assert_eq!(
-            (answer.status, answer.error().as_str()),
-            (503, "unavailable")
-        );
-        assert!(
-            asked.elapsed() < Duration::from_millis(400),
-            "it does not try"
-        );
+        // Trying takes the whole time-out, each time; without it only a busy machine takes long.
+        let is_quick = (0..10).any(|_| {
+            let asked = Instant::now();
+            let answer = fleet.b.connect(&token("player-2")).err().unwrap();
+            assert_eq!(
+                (answer.status, answer.error().as_str()),
+                (503, "unavailable")
+            );
+            asked.elapsed() < Duration::from_millis(400)
+        });
+        assert!(is_quick, "it does not try");
         let health = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
         assert_eq!(fleet.b.raw(health).unwrap().status, 200, "it lives");
         inside.send("still here");
@@ -238,7 +239,7 @@ fn p06_a_restoration_elsewhere_does_not_undo_what_waits_to_be_stored() {
         ..Faults::default()
     });
     let restored = fleet.b.bouncer.restore(user("player-1"));
-    block_on(async { tokio::time::timeout(Duration::from_secs(1), restored).await })
+    block_on(async { tokio::time::timeout(PATIENCE, restored).await })
         .expect("in time")
         .expect("stored");
     block_on(fleet.a.bouncer.revoke(user("player-1"))).expect("stored");

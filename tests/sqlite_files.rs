@@ -21,6 +21,8 @@ use tokio::runtime::{Builder, Runtime};
 
 /// How long a file that somebody else holds may keep a starting server waiting.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// What the operator reads of it.
+const LOCKED: &str = "the file is locked by another process";
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -268,12 +270,33 @@ fn a_locked_file_is_a_clear_error_within_seconds() {
                 start.elapsed()
             );
             assert!(
-                words.contains("locked") && words.contains("file.db"),
+                words.contains(LOCKED) && words.contains("file.db"),
                 "{lock:?}: {words}"
             );
         }
         runtime.block_on(async move { drop(holder) });
     }
+}
+
+#[test]
+fn a_file_that_is_locked_later_is_a_clear_error_for_everybody_who_waits() {
+    let (folder, runtime) = (TempDir::new().unwrap(), runtime());
+    let store = SqliteRevocations::open(file(&folder)).unwrap();
+    let users = SqliteDirectory::open(file(&folder)).unwrap();
+    let holder = other_program(&runtime, &file(&folder), &["BEGIN IMMEDIATE"]);
+    // More than there are connections.
+    let entries: Vec<_> = (0..20)
+        .map(|number| Revocation::user(id(&format!("player-{number}"))))
+        .collect();
+    let puts = entries.iter().map(|entry| store.put(entry));
+    for stored in runtime.block_on(futures_util::future::join_all(puts)) {
+        let words = stored.unwrap_err().to_string();
+        assert!(words.contains(LOCKED), "{words}");
+    }
+    let ann = User::new("ann", "Ann").unwrap();
+    let words = runtime.block_on(users.upsert(&ann)).unwrap_err();
+    assert!(words.to_string().contains(LOCKED), "{words}");
+    runtime.block_on(async move { drop(holder) });
 }
 
 #[test]
@@ -288,12 +311,34 @@ fn a_file_that_is_no_database_is_a_clear_error() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_for_its_owner_only_and_the_mode_of_an_old_one_stays() {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = file(&folder);
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let beside = |ending: &str| PathBuf::from(format!("{}{ending}", file.display()));
+    let store = SqliteRevocations::open(&file).unwrap();
+    runtime().block_on(async {
+        store.put(&Revocation::user(id("ann"))).await.unwrap();
+    });
+    assert_eq!(mode(&file), 0o600);
+    assert_eq!(mode(&beside("-wal")), 0o600);
+    assert_eq!(mode(&beside("-shm")), 0o600);
+    drop(store);
+    std::fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    SqliteRevocations::open(&file).unwrap();
+    assert_eq!(mode(&file), 0o640);
+}
+
 #[test]
 fn a_folder_that_is_not_there_is_a_clear_error() {
     let folder = TempDir::new().unwrap();
     for words in errors_of(&folder.path().join("missing").join("file.db")) {
         assert!(
-            words.contains("unable to open") && words.contains("file.db"),
+            words.contains("cannot create") && words.contains("file.db"),
             "{words}"
         );
     }

@@ -1,7 +1,7 @@
 //! The rooms of the lobby.
 
 use bevy::prelude::*;
-use bevy_bouncer::chat::{ByRole, Room};
+use bevy_bouncer_chat::{ByRole, Room};
 
 use crate::accounts::MODERATOR;
 

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use bevy_bouncer::fuzzing::chat::{check, ops, read};
+use bevy_bouncer_chat::fuzzing::{check, ops, read};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

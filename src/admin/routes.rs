@@ -19,10 +19,7 @@ use super::{
     request,
 };
 use crate::{
-    auth::Credential,
-    drain::Drain,
-    identity::{RefusalKind, unix_now},
-    revocation::Receipt,
+    auth::Credential, drain::Drain, identity::RefusalKind, revocation::Receipt, util::unix_now,
     world::PlayerInfo,
 };
 

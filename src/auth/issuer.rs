@@ -10,7 +10,7 @@ use super::{
     jwt::install_cryptography,
     keys::{KeyError, KeySet},
 };
-use crate::identity::{UserId, unix_now};
+use crate::{identity::UserId, util::unix_now};
 
 /// Issues tokens that a [`JwtAuthenticator`](crate::JwtAuthenticator) with the same secret accepts.
 ///

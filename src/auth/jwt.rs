@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     config::Limits,
-    identity::{Admission, DisconnectReason, Refusal, User, unix_now},
-    util::Digest,
+    identity::{Admission, DisconnectReason, Refusal, User},
+    util::{Digest, unix_now},
 };
 
 /// Verifies JSON Web Tokens (RFC 7519) and looks their users up.

@@ -7,7 +7,7 @@ use sqlx::SqlitePool;
 use super::directory::{Claims, DirectoryError, Standing, UserDirectory};
 use crate::{
     identity::{User, UserId},
-    util::{OpenError, sqlite},
+    util::{SqliteError, SqliteFile, sqlite},
 };
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS users (
@@ -58,7 +58,8 @@ impl SqliteDirectory {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn connect(path: impl AsRef<Path>) -> Result<Self, DirectoryError> {
-        let pool = sqlite::connect(path.as_ref(), SCHEMA, &[FIND]).await?;
+        let file = SqliteFile::connect(path, SCHEMA, &[FIND]).await?;
+        let pool = file.pool().clone();
         let is_versioned: bool = sqlx::query_scalar(IS_VERSIONED).fetch_one(&pool).await?;
         let find = if is_versioned { FIND_VERSIONED } else { FIND };
         Ok(Self { pool, find })
@@ -140,12 +141,12 @@ impl UserDirectory for SqliteDirectory {
 
 impl From<sqlx::Error> for DirectoryError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(SqliteFile::describe(&error))
     }
 }
 
-impl From<OpenError> for DirectoryError {
-    fn from(error: OpenError) -> Self {
+impl From<SqliteError> for DirectoryError {
+    fn from(error: SqliteError) -> Self {
         Self::Failed(error.to_string())
     }
 }

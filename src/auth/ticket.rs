@@ -12,8 +12,8 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use super::request::Credential;
 use crate::{
     config::Limits,
-    identity::{Admission, Refusal, RefusalKind, UserId, unix_now},
-    util::{Digest, Mutex, ShortLived, lock},
+    identity::{Admission, Refusal, RefusalKind, UserId},
+    util::{Digest, Mutex, ShortLived, lock, unix_now},
 };
 
 /// Random bytes of a ticket: nobody guesses one, so how it is looked up may take the time it takes.

@@ -19,10 +19,10 @@ use super::{
     backplane::{BackplaneError, LogPosition},
     node::Node,
 };
-use crate::util::Backoff;
 use crate::{
     registry::Registry,
     revocation::{Decision, Subject},
+    util::Backoff,
 };
 
 /// Longest wait for a new entry. Shorter than `max_lag`, because nothing is proved meanwhile.

@@ -19,11 +19,9 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{backplane::NodeId, node::Node};
-use crate::util::Backoff;
 use crate::{
-    bridge::{Line, Tally},
     identity::{Payload, UserId},
-    util::{Mutex, lock},
+    util::{Backoff, Counts, Line, Mutex, lock},
 };
 
 /// Frames that are sent with one question to the backplane.
@@ -131,7 +129,7 @@ impl Frames {
         let taken = payload.len() <= self.limit
             && encode(&header, payload).is_some_and(|frame| self.queue.try_send(frame).is_ok());
         if !taken {
-            Tally::count(&self.unsent);
+            Counts::count(&self.unsent);
         }
         taken
     }
@@ -240,20 +238,20 @@ fn take(node: &Node, senders: &mut Senders, game: &Line<ClusterFrame>, frame: By
     let frames = &node.frames;
     let fits = frame.len() <= frames.limit + 2 + HEADER_MAX;
     let Some((header, payload)) = fits.then(|| decode(frame)).flatten() else {
-        return Tally::count(&frames.dropped);
+        return Counts::count(&frames.dropped);
     };
     if header.node == node.id {
         return;
     }
     if !senders.is_new(&header.node, header.number) {
-        return Tally::count(&frames.duplicates);
+        return Counts::count(&frames.duplicates);
     }
     let frame = ClusterFrame {
         node: header.name,
         audience: header.audience,
         payload,
     };
-    Tally::count(match game.put(frame) {
+    Counts::count(match game.put(frame) {
         Ok(()) => &frames.received,
         Err(_) => &frames.dropped,
     });

@@ -18,9 +18,9 @@ use super::{
     decide,
 };
 use crate::{
-    identity::{ConnectionId, UserId, unix_now},
+    identity::{ConnectionId, UserId},
     revocation::{Decision, Revocation, Subject},
-    util::{Digest, Mutex, lock},
+    util::{Digest, Mutex, lock, unix_now},
 };
 
 /// Frames that wait for a listener; one more is lost.

@@ -43,9 +43,9 @@ pub use redis::RedisBackplane;
 use std::sync::Arc;
 
 use crate::{
-    bridge::Line,
     registry::Registry,
     revocation::{BarredList, Decision, Revocation},
+    util::Line,
 };
 
 /// Most entries that one subject has: revoke and ban, each with and without `issued_before`.

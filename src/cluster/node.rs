@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     config::Limits,
-    identity::{Refusal, RefusalKind, TokenFacts, unix_now},
+    identity::{Refusal, RefusalKind, TokenFacts},
     revocation::{BarredList, Subject},
-    util::{Mutex, lock},
+    util::{Mutex, lock, unix_now},
 };
 
 /// When to come back after a 503 that has to do with the backplane.

@@ -12,13 +12,12 @@ use super::{
     backplane::{Claim, Claimed, Seat},
     node::{Node, unavailable},
 };
-use crate::util::Backoff;
 use crate::{
     config::DuplicateLogin,
     connection::Handle,
     identity::{ConnectionId, Refusal, RefusalKind},
     registry::Registry,
-    util::{Mutex, lock},
+    util::{Backoff, Mutex, lock},
 };
 
 /// Seats that are renewed or given up with one question.

@@ -146,7 +146,9 @@ impl BouncerConfig {
         plaintext::check(self, address)?;
         self.validate_path()?;
         for subprotocol in &self.subprotocols {
-            if !is_token(subprotocol) || subprotocol.starts_with("bearer.") {
+            if !is_token(subprotocol)
+                || subprotocol.starts_with(bevy_bouncer_protocol::BEARER_PREFIX)
+            {
                 return Err(ConfigError::new(
                     "subprotocols",
                     format!("{subprotocol:?} is not a subprotocol name"),

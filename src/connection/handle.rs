@@ -15,17 +15,17 @@ use std::{
     any::Any,
     net::SocketAddr,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::{
     identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, TokenFacts, User},
-    util::{Mutex, lock},
+    util::{Mutex, lock, microseconds},
 };
 
 /// Who is connected, and how far the connection has come.
@@ -320,11 +320,4 @@ impl Handle {
     pub async fn woken(&self) {
         self.wake.notified().await;
     }
-}
-
-/// Since the first call.
-fn microseconds() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let since = START.get_or_init(Instant::now).elapsed();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

@@ -15,10 +15,10 @@ use bytes::Bytes;
 
 use super::backlog::{Backlog, FrameBatch};
 use super::handle::Handle;
-use crate::transport::{DirectWrite, Transport};
 use crate::{
     config::Limits,
     identity::{CloseReason, DisconnectReason},
+    transport::{DirectWrite, Transport},
     util::{Mutex, lock},
 };
 

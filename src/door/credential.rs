@@ -6,8 +6,7 @@ use tokio_tungstenite::tungstenite::http::{
 };
 
 use super::subprotocol::Offer;
-use crate::identity::Refusal;
-use crate::{auth::Credential, http::Head};
+use crate::{auth::Credential, http::Head, identity::Refusal};
 
 /// The fields that may carry a secret. They do not go on to an
 /// [`Authenticator`](crate::Authenticator).

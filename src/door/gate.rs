@@ -11,9 +11,9 @@ use super::{
     response,
     throttle::Throttle,
 };
-use crate::http::{TrustedProxies, canonical};
 use crate::{
     config::{BouncerConfig, ConfigError},
+    http::{TrustedProxies, canonical},
     identity::{Refusal, RefusalKind},
 };
 

@@ -27,18 +27,15 @@ use super::{
     upgrade,
 };
 use crate::{
-    auth::hash_of,
-    bridge::{Arrival, Inbound, Tally},
-    connection::{Handle, Outbound},
+    auth::{Credential, HandshakeRequest, hash_of},
+    bridge::Arrival,
+    connection::{Handle, Inbound, Outbound},
+    http::{Head, HeadError, Method, head, remove_hops},
     identity::{Admission, DisconnectReason, Refusal, RefusalKind},
     registry::Registry,
     session::Session,
-    transport::Transport,
-};
-use crate::{
-    auth::{Credential, HandshakeRequest},
-    http::{Head, HeadError, Method, head, remove_hops},
-    transport::Acceptor,
+    transport::{Acceptor, Transport},
+    util::Counts,
 };
 
 /// How a health check starts, and how long it may take to.
@@ -123,7 +120,7 @@ fn unheard<R>(door: &Door, peer: SocketAddr, refusal: &Refusal) -> Option<R> {
 
 /// Counts a refusal and tells the operator.
 fn note(door: &Door, peer: SocketAddr, refusal: &Refusal) {
-    Tally::count(&door.server.tally.refused);
+    Counts::count(&door.server.counts.refused);
     tracing::debug!(
         %peer,
         error = refusal.kind().code(),
@@ -466,6 +463,6 @@ async fn welcome<S: Transport>(
         stream.reset_on_close();
         return Err(None);
     }
-    Tally::count(&door.server.tally.admitted);
+    Counts::count(&door.server.counts.admitted);
     Ok(())
 }

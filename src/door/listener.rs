@@ -16,8 +16,7 @@ use tokio::{
 use tracing::{debug, warn};
 
 use super::gate::{Gate, Permits};
-use crate::config::Limits;
-use crate::transport::Acceptor;
+use crate::{config::Limits, transport::Acceptor};
 
 /// Connections that the kernel keeps for us before we accept them.
 const BACKLOG: i32 = 1024;

@@ -45,11 +45,11 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::{
     bridge::NetworkEnd,
     config::{ConfigError, Limits},
+    http::AllowedOrigins,
     server::Server,
+    transport::{Acceptor, PlainAcceptor},
 };
 
-use crate::http::AllowedOrigins;
-use crate::transport::{Acceptor, PlainAcceptor};
 use gate::{Gate, Permits};
 
 /// Everything that the steps need.

@@ -7,10 +7,9 @@
 
 use std::collections::HashSet;
 
-use crate::{config::is_token, identity::Refusal};
+use bevy_bouncer_protocol::BEARER_PREFIX;
 
-/// What marks an element of the list as a token.
-const BEARER: &str = "bearer.";
+use crate::{config::is_token, identity::Refusal};
 
 /// What a client offered.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -32,7 +31,7 @@ impl<'a> Offer<'a> {
             if !is_token(element) {
                 return Err(Refusal::bad_request("Sec-WebSocket-Protocol is malformed"));
             }
-            let repeated = match element.strip_prefix(BEARER) {
+            let repeated = match element.strip_prefix(BEARER_PREFIX) {
                 Some(token) => offer.bearer.replace(token).is_some(),
                 None => !offer.application.insert(element),
             };

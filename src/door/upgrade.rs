@@ -4,8 +4,10 @@ use tokio_tungstenite::tungstenite::http::header::{
     CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 
-use crate::http::Head;
-use crate::identity::{Refusal, RefusalKind};
+use crate::{
+    http::Head,
+    identity::{Refusal, RefusalKind},
+};
 
 /// Checks the fields of the upgrade and gives the client's key, from which the `101` derives its
 /// `Sec-WebSocket-Accept`.

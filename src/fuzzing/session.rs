@@ -16,9 +16,9 @@ use tokio::{
 };
 
 use crate::{
-    bridge::{GameEnd, Inbound, bridge},
+    bridge::{GameEnd, bridge},
     config::Limits,
-    connection::{FrameBatch, Handle, Outbound, frame},
+    connection::{FrameBatch, Handle, Inbound, Outbound, frame},
     identity::{CloseReason, DisconnectReason, Payload, TokenFacts, User},
     registry::Registry,
     revocation::{Revocation, Subject},

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use bevy_bouncer_protocol::CloseCode;
 use bevy_reflect::prelude::*;
 
 use super::{Refusal, RefusalKind};
@@ -59,52 +60,40 @@ pub enum DisconnectReason {
 impl DisconnectReason {
     /// The close code that the client gets.
     pub const fn close_code(self) -> u16 {
-        match self {
-            Self::ClientClosed => 1000,
-            Self::Shutdown => 1001,
-            Self::ProtocolError => 1002,
-            Self::InvalidText => 1007,
-            Self::MessageTooBig => 1009,
-            Self::InternalError | Self::ConnectionLost => 1011,
-            Self::Draining => 4000,
-            Self::SlowConsumer => 4001,
-            Self::HeartbeatTimeout => 4002,
-            Self::RateLimited => 4003,
-            Self::Kicked => 4004,
-            Self::Overloaded => 4006,
-            Self::TokenExpired => 4100,
-            Self::Revoked => 4101,
-            Self::BadProtocol => 4400,
-            Self::Banned => 4403,
-            Self::UserGone => 4404,
-            Self::Replaced => 4409,
-            Self::RefreshUserMismatch => 4410,
-        }
+        self.shared().number()
     }
 
     /// The word at the start of the close frame's reason, and in logs.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::ClientClosed => "client_closed",
+            // No client reads it: the connection is gone.
             Self::ConnectionLost => "connection_lost",
-            Self::Shutdown => "shutdown",
-            Self::ProtocolError => "protocol_error",
-            Self::InvalidText => "invalid_text",
-            Self::MessageTooBig => "message_too_big",
-            Self::InternalError => "internal_error",
-            Self::Draining => "draining",
-            Self::SlowConsumer => "slow_consumer",
-            Self::HeartbeatTimeout => "heartbeat_timeout",
-            Self::RateLimited => "rate_limited",
-            Self::Kicked => "kicked",
-            Self::Overloaded => "overloaded",
-            Self::TokenExpired => "token_expired",
-            Self::Revoked => "token_revoked",
-            Self::BadProtocol => "bad_protocol",
-            Self::Banned => "banned",
-            Self::UserGone => "user_gone",
-            Self::Replaced => "replaced",
-            Self::RefreshUserMismatch => "refresh_user_mismatch",
+            _ => self.shared().as_str(),
+        }
+    }
+
+    /// What both ends call it.
+    const fn shared(self) -> CloseCode {
+        match self {
+            Self::ClientClosed => CloseCode::ClientClosed,
+            Self::Shutdown => CloseCode::Shutdown,
+            Self::ProtocolError => CloseCode::ProtocolError,
+            Self::InvalidText => CloseCode::InvalidText,
+            Self::MessageTooBig => CloseCode::MessageTooBig,
+            Self::InternalError | Self::ConnectionLost => CloseCode::InternalError,
+            Self::Draining => CloseCode::Draining,
+            Self::SlowConsumer => CloseCode::SlowConsumer,
+            Self::HeartbeatTimeout => CloseCode::HeartbeatTimeout,
+            Self::RateLimited => CloseCode::RateLimited,
+            Self::Kicked => CloseCode::Kicked,
+            Self::Overloaded => CloseCode::Overloaded,
+            Self::TokenExpired => CloseCode::TokenExpired,
+            Self::Revoked => CloseCode::Revoked,
+            Self::BadProtocol => CloseCode::BadProtocol,
+            Self::Banned => CloseCode::Banned,
+            Self::UserGone => CloseCode::UserGone,
+            Self::Replaced => CloseCode::Replaced,
+            Self::RefreshUserMismatch => CloseCode::RefreshUserMismatch,
         }
     }
 }

@@ -2,106 +2,11 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use serde::Serialize;
+use bevy_bouncer_protocol::RefusalBody;
+pub use bevy_bouncer_protocol::RefusalKind;
 use thiserror::Error;
 
 use super::close_reason::DisconnectReason;
-
-/// The classes of refusal, each with one HTTP status and one `error` word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RefusalKind {
-    /// 400: the request is malformed.
-    BadRequest,
-    /// 401: no valid credential. One identical answer for every reason.
-    Unauthorized,
-    /// 403: the `Origin` is not on the list.
-    OriginNotAllowed,
-    /// 403: the game does not want this player now.
-    Forbidden,
-    /// 403: the user is banned.
-    Banned,
-    /// 404: there is nothing at this path.
-    NotFound,
-    /// 405: the method is not `GET`.
-    MethodNotAllowed,
-    /// 408: the client took too long.
-    Timeout,
-    /// 409: the user is already connected and duplicates are rejected.
-    AlreadyConnected,
-    /// 426: not a WebSocket upgrade, or not version 13.
-    UpgradeRequired,
-    /// 429: too many attempts from this address, or too many replacements of this user.
-    TooManyAttempts,
-    /// 431: the request head is too large.
-    HeadTooLarge,
-    /// 503: no room for another player.
-    Capacity,
-    /// 503: the server is about to stop.
-    Draining,
-    /// 503: something that the check needs did not answer.
-    Unavailable,
-}
-
-impl RefusalKind {
-    /// The HTTP status code (RFC 9110 §15).
-    pub const fn status(self) -> u16 {
-        match self {
-            Self::BadRequest => 400,
-            Self::Unauthorized => 401,
-            Self::OriginNotAllowed | Self::Forbidden | Self::Banned => 403,
-            Self::NotFound => 404,
-            Self::MethodNotAllowed => 405,
-            Self::Timeout => 408,
-            Self::AlreadyConnected => 409,
-            Self::UpgradeRequired => 426,
-            Self::TooManyAttempts => 429,
-            Self::HeadTooLarge => 431,
-            Self::Capacity | Self::Draining | Self::Unavailable => 503,
-        }
-    }
-
-    /// The word in the `error` member of the answer.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::BadRequest => "bad_request",
-            Self::Unauthorized => "unauthorized",
-            Self::OriginNotAllowed => "origin_not_allowed",
-            Self::Forbidden => "forbidden",
-            Self::Banned => "banned",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::Timeout => "timeout",
-            Self::AlreadyConnected => "already_connected",
-            Self::UpgradeRequired => "upgrade_required",
-            Self::TooManyAttempts => "too_many_attempts",
-            Self::HeadTooLarge => "head_too_large",
-            Self::Capacity => "capacity",
-            Self::Draining => "draining",
-            Self::Unavailable => "unavailable",
-        }
-    }
-
-    const fn message(self) -> &'static str {
-        match self {
-            Self::BadRequest => "the request is malformed",
-            Self::Unauthorized => "a valid token is required",
-            Self::OriginNotAllowed => "connections from this site are not allowed",
-            Self::Forbidden => "this player may not join",
-            Self::Banned => "this player is banned",
-            Self::NotFound => "there is nothing here",
-            Self::MethodNotAllowed => "only GET is allowed",
-            Self::Timeout => "the request took too long",
-            Self::AlreadyConnected => "this player is already connected",
-            Self::UpgradeRequired => "a WebSocket upgrade (version 13) is required",
-            Self::TooManyAttempts => "too many attempts, try again later",
-            Self::HeadTooLarge => "the request head is too large",
-            Self::Capacity => "the server is full",
-            Self::Draining => "the server is about to stop",
-            Self::Unavailable => "the server cannot check players right now",
-        }
-    }
-}
 
 /// An answer other than `101`: an HTTP status with a JSON body for the client, and a cause for the
 /// operator's log.
@@ -233,16 +138,9 @@ impl Refusal {
 
     /// The JSON body of the answer.
     pub(crate) fn body(&self) -> String {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            error: &'static str,
-            message: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            retry_after_ms: Option<u64>,
-        }
-        let body = Body {
-            error: self.kind.code(),
-            message: &self.message,
+        let body = RefusalBody {
+            error: self.kind.code().into(),
+            message: self.message.as_ref().into(),
             retry_after_ms: self
                 .retry_after
                 .map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),

@@ -17,15 +17,12 @@ use tokio::sync::Semaphore;
 use crate::{
     bridge::{Departure, Departures, Notice, Notices},
     config::Limits,
+    connection::{Handle, Left},
     drain::DrainState,
-    identity::{
-        CloseReason, ConnectionId, Refusal, RefusalKind, TokenFacts, User, UserId, unix_now,
-    },
+    identity::{CloseReason, ConnectionId, Refusal, RefusalKind, TokenFacts, User, UserId},
     revocation::{Decision, Journal, Receipt, Revocation, StoreError, Storing, Subject},
-    util::{Mutex, lock},
+    util::{Mutex, lock, unix_now},
 };
-
-use crate::connection::{Handle, Left};
 
 use session_index::SessionIndex;
 
@@ -257,8 +254,8 @@ impl Registry {
     }
 
     /// Wakes a game that sleeps between its ticks.
-    pub fn ring(&self) {
-        self.departures.ring();
+    pub fn wake_game(&self) {
+        self.departures.wake_game();
     }
 
     /// Up to `count` sessions that came after this one, in the order of arrival.

@@ -6,10 +6,10 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 use proptest::{collection::vec, option, prelude::*};
 
 use super::Registry;
-use crate::connection::Handle;
 use crate::{
     bridge::{GameEnd, bridge},
     config::{DuplicateLogin, Limits},
+    connection::Handle,
     identity::{DisconnectReason, RefusalKind, TokenFacts, User, UserId},
     revocation::{Revocation, RevocationKind, Subject},
 };

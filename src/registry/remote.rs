@@ -5,9 +5,9 @@
 
 use super::{Registry, session_index::SessionIndex};
 use crate::{
-    identity::{CloseReason, DisconnectReason, unix_now},
+    identity::{CloseReason, DisconnectReason},
     revocation::{Decision, Revocation, Subject},
-    util::lock,
+    util::{lock, unix_now},
 };
 
 impl Registry {

@@ -6,8 +6,8 @@ use sqlx::SqlitePool;
 
 use super::{Revocation, RevocationKind, RevocationStore, StoreError, StoreFuture, Subject};
 use crate::{
-    identity::{UserId, unix_now},
-    util::{OpenError, sqlite},
+    identity::UserId,
+    util::{SqliteError, SqliteFile, sqlite, unix_now},
 };
 
 /// One row for each shape of entry that a subject can have.
@@ -83,7 +83,8 @@ impl SqliteRevocations {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn connect(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let pool = sqlite::connect(path.as_ref(), SCHEMA, &[LOAD, PUT, REMOVE, EXPIRE]).await?;
+        let file = SqliteFile::connect(path, SCHEMA, &[LOAD, PUT, REMOVE, EXPIRE]).await?;
+        let pool = file.pool().clone();
         Ok(Self { pool })
     }
 
@@ -184,12 +185,12 @@ fn entry(
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(SqliteFile::describe(&error))
     }
 }
 
-impl From<OpenError> for StoreError {
-    fn from(error: OpenError) -> Self {
+impl From<SqliteError> for StoreError {
+    fn from(error: SqliteError) -> Self {
         Self::Failed(error.to_string())
     }
 }

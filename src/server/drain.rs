@@ -9,8 +9,7 @@ use std::{
 use tokio::time::{sleep, sleep_until};
 
 use super::Server;
-use crate::drain::Order;
-use crate::{connection::Handle, identity::ConnectionId, registry::Registry};
+use crate::{connection::Handle, drain::Order, identity::ConnectionId, registry::Registry};
 
 /// From one batch to the next.
 const PACE: Duration = Duration::from_millis(50);
@@ -25,7 +24,7 @@ pub(crate) async fn run(server: Arc<Server>) {
     let drain = &registry.drain;
     drain.ordered().await;
     // A game that sleeps until something arrives has to hear of it.
-    registry.ring();
+    registry.wake_game();
     let mut last = ConnectionId::from_u64(0);
     while let Some(order) = drain.order() {
         let now = Instant::now();
@@ -62,7 +61,7 @@ pub(crate) async fn run(server: Arc<Server>) {
         aborted = report.aborted,
         "drained"
     );
-    registry.ring();
+    registry.wake_game();
 }
 
 /// How many to tell now, so that everybody is told at three quarters of the deadline.

@@ -17,11 +17,11 @@ use tokio_tungstenite::tungstenite::http::HeaderMap;
 
 use crate::{
     auth::{AuthLimiter, Credential, HandshakeRequest, Tickets},
-    bridge::Tally,
     cluster::Node,
     config::BouncerConfig,
     identity::{Admission, Refusal, TokenFacts, UserId},
     registry::Registry,
+    util::Counts,
 };
 
 /// What the plugin, the network and every [`Bouncer`](crate::Bouncer) share.
@@ -30,7 +30,7 @@ pub(crate) struct Server {
     pub registry: Arc<Registry>,
     pub auth: AuthLimiter,
     pub tickets: Tickets,
-    pub tally: Arc<Tally>,
+    pub counts: Arc<Counts>,
     pub local_addr: SocketAddr,
     /// This process as one of many.
     pub cluster: OnceLock<Arc<Node>>,

@@ -13,10 +13,10 @@ use tokio_tungstenite::tungstenite::{
 
 use super::{Ending, Session};
 use crate::{
-    connection::Handle,
+    connection::{Handle, Written},
     identity::{CloseReason, DisconnectReason},
+    transport::Transport,
 };
-use crate::{connection::Written, transport::Transport};
 
 const DRAIN_BYTES: usize = 1024;
 /// What a client may send after our Close before it is reset.

@@ -11,9 +11,9 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use crate::connection::{FrameBatch, Outbound};
 use crate::{
     bridge::{Command, Recipients},
+    connection::{FrameBatch, Outbound},
     identity::ConnectionId,
 };
 

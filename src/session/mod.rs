@@ -33,20 +33,18 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    bridge::{Inbound, Notice},
+    bridge::Notice,
     config::Limits,
-    connection::Handle,
+    connection::{Handle, Inbound, Outbound, Written},
     identity::{CloseReason, DisconnectReason, Payload},
     registry::Registry,
+    transport::Transport,
 };
 
-use crate::connection::Outbound;
-use crate::connection::Written;
 use budget::Budget;
 use meter::FrameMeter;
 use timers::{Due, Timers};
 
-use crate::transport::Transport;
 use memory_stream::MemoryStream;
 
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.

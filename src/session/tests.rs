@@ -16,12 +16,10 @@ use super::Session;
 use crate::{
     bridge::bridge,
     config::Limits,
+    connection::{FrameBatch, Outbound, frame::encode},
     identity::{Payload, TokenFacts, User},
     registry::Registry,
     revocation::Revocation,
-};
-use crate::{
-    connection::{FrameBatch, Outbound, frame::encode},
     transport::{DirectWrite, Plain, Transport},
 };
 

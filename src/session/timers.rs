@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{
-    config::Limits,
-    identity::{DisconnectReason, unix_now},
-};
+use crate::{config::Limits, identity::DisconnectReason, util::unix_now};
 
 /// How long a look at the wall clock may be away: it can be set while we sleep.
 const WALL_CLOCK_CHECK: Duration = Duration::from_secs(30);

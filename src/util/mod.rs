@@ -1,15 +1,21 @@
 //! Small parts without a room of their own, one of each.
 
 mod backoff;
+mod clock;
+mod counters;
+mod line;
 mod lock;
 mod short_lived;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 
 pub(crate) use backoff::Backoff;
+pub(crate) use clock::{microseconds, unix_now};
+pub(crate) use counters::Counts;
+pub(crate) use line::{GameWaker, Line};
 #[cfg(fuzzing)]
 pub(crate) use lock::MutexGuard;
 pub(crate) use lock::{Mutex, lock};
 pub(crate) use short_lived::{Digest, ShortLived};
 #[cfg(feature = "sqlite")]
-pub(crate) use sqlite::OpenError;
+pub use sqlite::{SqliteError, SqliteFile};

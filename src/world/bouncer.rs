@@ -250,11 +250,11 @@ impl Bouncer {
     pub fn counters(&self) -> Counters {
         let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Counters {
-            admitted: read(&self.0.tally.admitted),
-            refused: read(&self.0.tally.refused),
-            refused_sends: read(&self.0.tally.refused_sends),
-            merged_ticks: read(&self.0.tally.merged_ticks),
-            dropped_notices: read(&self.0.tally.dropped_notices),
+            admitted: read(&self.0.counts.admitted),
+            refused: read(&self.0.counts.refused),
+            refused_sends: read(&self.0.counts.refused_sends),
+            merged_ticks: read(&self.0.counts.merged_ticks),
+            dropped_notices: read(&self.0.counts.dropped_notices),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! What the game sees of the fleet.
 
-use crate::revocation::Receipt;
+use crate::{
+    cluster::{Audience, BackplaneError, ClusterCounters, ClusterFrame, Frames, Node, NodeId},
+    identity::{Payload, UserId},
+    revocation::Receipt,
+};
 use std::sync::Arc;
 
 use bevy_ecs::{prelude::*, system::SystemParam};
 use crossbeam_channel::Receiver;
 
 use super::{bouncer::Bouncer, components::Players, outbox::Outbox};
-use crate::cluster::{
-    Audience, BackplaneError, ClusterCounters, ClusterFrame, Frames, Node, NodeId,
-};
-use crate::identity::{Payload, UserId};
 
 /// The fleet, for the game and the operator. A resource of apps with
 /// [`BouncerPlugin::cluster`](crate::BouncerPlugin::cluster), cheap to clone; it works from any thread.

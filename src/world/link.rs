@@ -17,7 +17,8 @@ use super::{
 use crate::{
     bridge::{Arrival, Command},
     connection::Handle,
-    identity::{CloseReason, DisconnectReason, User, unix_now},
+    identity::{CloseReason, DisconnectReason, User},
+    util::unix_now,
 };
 
 /// The connection is lost. The player stays until the window closes, or its token ends.

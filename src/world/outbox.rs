@@ -7,10 +7,11 @@ use bytes::Bytes;
 
 use super::{components::Connection, group::Group};
 use crate::{
-    bridge::{Command, Recipients, Tally},
+    bridge::{Command, Recipients},
     config::Limits,
     connection::frame,
     identity::Payload,
+    util::Counts,
 };
 
 /// The tick's commands, in the order in which they were given.
@@ -22,11 +23,11 @@ pub(crate) struct Outgoing {
     messages_limit: usize,
     bytes_limit: usize,
     message_limit: usize,
-    tally: Arc<Tally>,
+    counts: Arc<Counts>,
 }
 
 impl Outgoing {
-    pub fn new(limits: &Limits, tally: Arc<Tally>) -> Self {
+    pub fn new(limits: &Limits, counts: Arc<Counts>) -> Self {
         Self {
             commands: Vec::new(),
             messages: 0,
@@ -34,7 +35,7 @@ impl Outgoing {
             messages_limit: limits.outbox_messages,
             bytes_limit: limits.outbox_bytes,
             message_limit: limits.outgoing_queue_bytes,
-            tally,
+            counts,
         }
     }
 
@@ -61,7 +62,7 @@ impl Outgoing {
             None
         };
         if let Some(reason) = refused {
-            Tally::count(&self.tally.refused_sends);
+            Counts::count(&self.counts.refused_sends);
             tracing::warn!(reason, bytes = payload.len(), "a message is not sent");
             return false;
         }

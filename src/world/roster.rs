@@ -10,7 +10,8 @@ use super::{
     outbox::Outgoing,
 };
 use crate::{
-    bridge::{Command, Inbound},
+    bridge::Command,
+    connection::Inbound,
     identity::{CloseReason, ConnectionId, DisconnectReason},
     registry::Registry,
 };

@@ -4,7 +4,7 @@ use bevy_ecs::prelude::*;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::{bouncer::Bouncer, outbox::Outgoing, receive::Incoming};
-use crate::bridge::Tally;
+use crate::util::Counts;
 
 /// Hands the tick over. When the network is behind, the tick waits and goes with the next one.
 pub(crate) fn send(
@@ -20,7 +20,7 @@ pub(crate) fn send(
     }
     match incoming.end.ticks.try_reserve() {
         Ok(slot) => slot.send(outgoing.take()),
-        Err(TrySendError::Full(())) => Tally::count(&bouncer.server().tally.merged_ticks),
+        Err(TrySendError::Full(())) => Counts::count(&bouncer.server().counts.merged_ticks),
         // The runtime is gone, and with it everybody who could listen.
         Err(TrySendError::Closed(())) => drop(outgoing.take()),
     }

@@ -63,11 +63,11 @@ fn run(mut app: App, pace: WakingRunnerPlugin) -> AppExit {
         app.finish();
         app.cleanup();
     }
-    let bell = app
+    let wakes = app
         .world()
         .get_resource::<Incoming>()
         .map_or_else(crossbeam_channel::never, |incoming| {
-            incoming.end.bell.clone()
+            incoming.end.wakes.clone()
         });
     loop {
         let begun = Instant::now();
@@ -75,17 +75,17 @@ fn run(mut app: App, pace: WakingRunnerPlugin) -> AppExit {
         if let Some(exit) = app.should_exit() {
             return exit;
         }
-        pace.wait(begun, &bell);
+        pace.wait(begun, &wakes);
     }
 }
 
 impl WakingRunnerPlugin {
-    fn wait(&self, begun: Instant, bell: &Receiver<()>) {
+    fn wait(&self, begun: Instant, wakes: &Receiver<()>) {
         thread::sleep((begun + self.shortest).saturating_duration_since(Instant::now()));
-        // Silence until then is as good as a ring.
+        // Silence until then is as good as a call.
         let _ = match begun.checked_add(self.longest) {
-            Some(at_the_latest) => bell.recv_deadline(at_the_latest).ok(),
-            None => bell.recv().ok(),
+            Some(at_the_latest) => wakes.recv_deadline(at_the_latest).ok(),
+            None => wakes.recv().ok(),
         };
     }
 }

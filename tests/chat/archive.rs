@@ -1,9 +1,8 @@
 //! What outlasts the server.
-#![cfg(feature = "sqlite")]
 
 use std::path::Path;
 
-use bevy_bouncer::chat::*;
+use bevy_bouncer_chat::*;
 use serde_json::{Value, json};
 
 use crate::{support::*, talker::*};

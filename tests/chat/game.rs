@@ -1,6 +1,7 @@
 //! A game beside the chat: it sees, changes, forbids, speaks, and has messages of its own.
 
-use bevy_bouncer::{Outbox, chat::*};
+use bevy_bouncer::Outbox;
+use bevy_bouncer_chat::*;
 use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

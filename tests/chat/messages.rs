@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use bevy_bouncer::{
-    Outbox,
-    chat::{ChatOptions, RoomRules},
-};
+use bevy_bouncer::Outbox;
+use bevy_bouncer_chat::{ChatOptions, RoomRules};
 use serde_json::{Value, json};
 
 use crate::{support::*, talker::*};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bevy_bouncer::chat::*;
+use bevy_bouncer_chat::*;
 use bevy_ecs::prelude::*;
 use serde_json::json;
 

@@ -1,7 +1,8 @@
 //! One chat on two nodes.
 
 use bevy_app::Update;
-use bevy_bouncer::{chat::*, *};
+use bevy_bouncer::*;
+use bevy_bouncer_chat::*;
 use bevy_ecs::prelude::*;
 use serde_json::json;
 

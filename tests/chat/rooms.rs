@@ -1,6 +1,7 @@
 //! Rooms: who may come in, who is there, and what was said before.
 
-use bevy_bouncer::{User, chat::*};
+use bevy_bouncer::User;
+use bevy_bouncer_chat::*;
 use serde_json::json;
 
 use crate::{support::*, talker::*};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bevy_bouncer::chat::*;
+use bevy_bouncer_chat::*;
 use serde_json::json;
 
 use crate::{support::*, talker::*};
@@ -79,6 +79,12 @@ fn a_player_who_comes_back_in_time_is_still_in_the_room() {
         .unwrap();
     let entity = game.entity_of("ann");
     drop(ann);
+    game.until("the link is lost", |game| {
+        game.bouncer
+            .players()
+            .iter()
+            .any(|player| !player.is_connected)
+    });
     bob.say(&mut game, "while ann was away");
     let mut ann = Talker::join(&mut game, "ann");
     assert_eq!(game.entity_of("ann"), entity);

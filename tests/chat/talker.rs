@@ -6,7 +6,8 @@ use std::{
 };
 
 use bevy_app::AppExit;
-use bevy_bouncer::{chat::*, *};
+use bevy_bouncer::*;
+use bevy_bouncer_chat::*;
 use bevy_ecs::prelude::*;
 use serde_json::{Value, json};
 

@@ -33,7 +33,7 @@ fn whoever_does_not_read_is_reset_at_the_deadline() {
     come_back(&game.during(move || good.hear()));
     let report = finish(&mut game, &draining);
     assert_report(report, 3, 1, 2);
-    assert!((0.9..3.0).contains(&begun.elapsed().as_secs_f64()));
+    assert!((0.9..10.0).contains(&begun.elapsed().as_secs_f64()));
     game.until("free places", |game| game.bouncer.occupied() == 0);
     assert_eq!(game.seen().left.len(), 3);
 

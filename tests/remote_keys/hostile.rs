@@ -18,7 +18,7 @@ async fn refused(name: &str, server: &KeyServer, reply: Reply) {
     let (old, new) = (old_key(), new_key());
     server.keys(key_set(&[&old]));
     let mut options = hasty();
-    options.timeout = Duration::from_millis(400);
+    options.timeout = Duration::from_secs(1);
     let tokens = tokens(server, options);
     assert_eq!(status(&tokens, &old.token()).await, 200, "{name}");
 
@@ -98,7 +98,7 @@ async fn only_200_is_an_answer() {
 async fn who_is_too_slow_is_left() {
     let server = KeyServer::start();
     let good = answer("200 OK", "", &wanted());
-    let late = Reply::Late(Duration::from_secs(2), good.clone());
+    let late = Reply::Late(Duration::from_secs(5), good.clone());
     refused("late", &server, late).await;
     let trickle = Reply::Trickle(Duration::from_millis(20), good);
     refused("a trickle, never silent for long", &server, trickle).await;

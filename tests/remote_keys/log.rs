@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
@@ -43,6 +44,9 @@ async fn p12_failures_are_logged_without_query_token_or_key() {
         .with_ansi(false)
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
+    // Where there is one subscriber only, `tracing` takes it for everybody's: a message that another test's
+    // thread logs first, without a subscriber, would then be off for good. With a second one it asks both.
+    let _second = tracing::Dispatch::new(NoSubscriber::new());
 
     let server = KeyServer::start();
     let url = format!("{}?code=hidden-code", server.keys_url());

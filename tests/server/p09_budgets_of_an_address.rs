@@ -160,7 +160,7 @@ impl UserDirectory for Slow {
             std::future::pending::<()>().await;
         }
         // Long enough for the others to arrive.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         Ok(Standing::Active(User::new(claims.subject().clone(), "A")?))
     }
 }

@@ -199,9 +199,7 @@ fn thirty(takes: Duration, change: impl FnOnce(&mut Limits)) -> Arc<Looks> {
         limits.recheck_interval = Duration::from_secs(2);
         change(limits);
     });
-    let _players: Vec<_> = (0..30)
-        .map(|number| game.join(&format!("player-{number}")))
-        .collect();
+    let _players = game.join_together(30);
     game.until("everybody was looked up again", |_| {
         looks.times.lock().unwrap().len() >= 30
     });

@@ -51,8 +51,8 @@ fn refresh(game: &mut Game, token: &str) -> Result<Option<u64>, Refusal> {
 fn p07_a_session_ends_with_its_new_token() {
     let mut game = game();
     let mut player = game.connect(&token_until("player-1", "one", 3)).unwrap();
-    let end = unix_now() + 6;
-    let given = refresh(&mut game, &token_until("player-1", "two", 6));
+    let end = unix_now() + 8;
+    let given = refresh(&mut game, &token_until("player-1", "two", 8));
     assert!(given.is_ok_and(|at| at.is_some_and(|at| at.abs_diff(end) <= 1)));
     assert_eq!(player.hear_within(Duration::from_secs(4)), Heard::Nothing);
     assert_eq!(player.close_code(), 4100);

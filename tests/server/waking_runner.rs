@@ -106,7 +106,8 @@ fn a_flood_does_not_turn_into_updates() {
         assert_eq!(client.hear(), Heard::Text(number.to_string()));
     }
     let updates = server.updates() - before;
-    let at_most = begun.elapsed().as_nanos() / SHORTEST.as_nanos() + 1;
+    // One at the beginning, and one that was late and counts from when it should have been.
+    let at_most = begun.elapsed().as_nanos() / SHORTEST.as_nanos() + 2;
     assert!(
         updates as u128 <= at_most,
         "{updates} updates, not {at_most}"

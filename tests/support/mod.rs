@@ -253,6 +253,20 @@ impl Game {
             .unwrap_or_else(|answer| panic!("{user} was refused: {answer:?}"))
     }
 
+    /// Connects players 0 to `count` at the same time, and expects all of them to be let in.
+    pub fn join_together(&mut self, count: usize) -> Vec<Client> {
+        let address = self.address;
+        self.during(move || {
+            let join = |number| {
+                let token = token(&format!("player-{number}"));
+                thread::spawn(move || Client::connect(address, &token).unwrap())
+            };
+            let joining: Vec<_> = (0..count).map(join).collect();
+            let joined = joining.into_iter().map(|one| one.join().unwrap());
+            joined.collect()
+        })
+    }
+
     /// Connects with this bearer token.
     pub fn connect(&mut self, token: &str) -> Result<Client, Answer> {
         let (address, token) = (self.address, token.to_owned());

@@ -179,20 +179,20 @@ fn p09_who_is_silent_or_slow_in_the_tls_handshake_is_closed_at_the_one_deadline(
 #[test]
 fn p09_the_deadline_goes_on_after_the_tls_handshake() {
     let (mut game, certificate) = game(|limits| {
-        limits.handshake_timeout = Duration::from_millis(1500);
+        limits.handshake_timeout = Duration::from_secs(4);
     });
     let (offer, address) = (Offer::trusting([&certificate]), game.address);
     let (took, answer) = game.during(move || {
         let start = Instant::now();
         let socket = TcpStream::connect(address).unwrap();
-        thread::sleep(Duration::from_millis(1000));
+        thread::sleep(Duration::from_secs(2));
         let mut line = offer.shake_hands(socket).unwrap();
         let mut answer = Vec::new();
         line.read_to_end(&mut answer).unwrap();
         (start.elapsed(), Answer::parse(&answer).unwrap())
     });
     assert_eq!(answer.status, 408);
-    assert!(took < Duration::from_millis(2400), "{took:?}");
+    assert!(took < Duration::from_millis(5900), "{took:?}");
 }
 
 /// The server would have to compute for an answer.
@@ -262,7 +262,7 @@ fn p02_who_hangs_up_while_the_game_decides_does_not_come_in() {
     let (mut game, certificate) = game(|_| ());
     let request = upgrade(&[&format!("Authorization: Bearer {}", token("player-1"))]);
     let offer = Offer::trusting([&certificate]);
-    for in_order in [true, false] {
+    for (number, in_order) in [true, false].into_iter().enumerate() {
         let mut line = offer.dial(game.address).unwrap();
         line.write_all(request.as_bytes()).unwrap();
         let bouncer = game.bouncer.clone();
@@ -274,7 +274,9 @@ fn p02_who_hangs_up_while_the_game_decides_does_not_come_in() {
             line.sock.shutdown(Shutdown::Write).unwrap();
         }
         // Only now the game looks who is there.
-        thread::sleep(Duration::from_millis(200));
+        wait_for("the hang-up", || {
+            bouncer.counters().refused > number.try_into().unwrap()
+        });
         game.until("the end", |_| bouncer.occupied() == 0);
         assert_eq!(game.seen().joined, [], "in order: {in_order}");
     }

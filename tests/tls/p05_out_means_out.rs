@@ -28,7 +28,7 @@ fn p05_a_revocation_needs_no_tick_and_ends_with_4101_in_time() {
     assert_eq!(game.entities(), 1, "gone one tick later");
     assert_eq!(ann.hear(), Heard::Lost, "and nothing after the Close");
     let took = start.elapsed();
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(ben.hear(), Heard::Text("before".into()));
     assert_eq!(ben.hear(), Heard::Text("after".into()));
 }

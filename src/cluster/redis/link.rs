@@ -8,8 +8,10 @@ use std::{
 use redis::{AsyncConnectionConfig, Client, RedisError, aio::MultiplexedConnection};
 use tokio::sync::Semaphore;
 
-use crate::util::{Mutex, lock};
-use crate::{cluster::backplane::BackplaneError, util::Backoff};
+use crate::{
+    cluster::backplane::BackplaneError,
+    util::{Backoff, Mutex, lock},
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 

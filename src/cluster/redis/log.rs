@@ -11,14 +11,13 @@ use redis::{
 };
 
 use super::{Keys, RedisBackplane, link::connect};
-use crate::cluster::{
-    backplane::{BackplaneError, Issue, ListPage, LogBatch, LogPosition},
-    decide,
-};
 use crate::{
-    identity::unix_now,
+    cluster::{
+        backplane::{BackplaneError, Issue, ListPage, LogBatch, LogPosition},
+        decide,
+    },
     revocation::{Revocation, Subject},
-    util::lock,
+    util::{lock, unix_now},
 };
 
 /// Entries of the log, and subjects of the list, that are read with one question.

@@ -27,9 +27,9 @@ use super::backplane::{
     LogPosition, NodeId, Seat,
 };
 use crate::{
-    identity::{UserId, unix_now},
+    identity::UserId,
     revocation::{Revocation, Subject},
-    util::{Digest, Mutex},
+    util::{Digest, Mutex, unix_now},
 };
 
 use link::Link;

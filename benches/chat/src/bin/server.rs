@@ -11,8 +11,8 @@ use std::{
 use bevy::prelude::*;
 use bevy_bouncer::{
     BouncerConfig, BouncerPlugin, Claims, JwtAuthenticator, Standing, User,
-    chat::{ChatOptions, ChatPlugin, Room, SUBPROTOCOL, SqliteChat},
 };
+use bevy_bouncer_chat::{ChatOptions, ChatPlugin, Room, SUBPROTOCOL, SqliteChat};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

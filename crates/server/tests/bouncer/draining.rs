@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// For a server that has nobody to wait for.
-const AT_ONCE: Duration = Duration::from_secs(5);
+const AT_ONCE: Duration = Duration::from_secs(15);
 
 /// The configuration with this section.
 fn draining(section: &str) -> String {
@@ -71,7 +71,7 @@ fn with_nobody_in_sigterm_exits_at_once() {
 
 #[test]
 fn sigterm_lets_nobody_in_and_exits_at_the_deadline() {
-    let settings = draining("deadline_seconds = 3");
+    let settings = draining("deadline_seconds = 6");
     let patient = settings.replace("[limits]", "[limits]\nclose_timeout_seconds = 60");
     let folder = Folder::new(&patient);
     let mut server = folder.start();
@@ -90,7 +90,7 @@ fn sigterm_lets_nobody_in_and_exits_at_the_deadline() {
     }
     assert_eq!(server.exit_code(), Some(0));
     let took = asked.elapsed();
-    assert!(took > Duration::from_secs(2) && took < Duration::from_secs(15));
+    assert!(took > Duration::from_secs(5) && took < Duration::from_secs(20));
     assert!(
         server
             .whole_log()

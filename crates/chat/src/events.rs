@@ -1,0 +1,130 @@
+//! What a game can see of the chat, change, and say itself.
+
+use bevy_ecs::prelude::*;
+
+use super::people::MutedIn;
+use bevy_bouncer::{User, UserId};
+
+/// Somebody is about to say something in a room: it has passed all rules. Observe it to change the words,
+/// or to stop them.
+///
+/// ```
+/// use bevy_bouncer_chat::Speaking;
+/// use bevy_ecs::prelude::*;
+///
+/// fn be_nice(mut speaking: On<Speaking>) {
+///     if speaking.text().contains("darn") {
+///         speaking.refuse();
+///     }
+/// }
+/// ```
+#[derive(Event, Debug)]
+pub struct Speaking {
+    pub(super) player: Entity,
+    pub(super) user: User,
+    pub(super) room: Entity,
+    pub(super) text: String,
+    pub(super) is_refused: bool,
+}
+
+impl Speaking {
+    /// The player.
+    pub fn player(&self) -> Entity {
+        self.player
+    }
+
+    /// Who that is.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// The room's entity.
+    pub fn room(&self) -> Entity {
+        self.room
+    }
+
+    /// The words.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Has something else said instead.
+    pub fn replace(&mut self, text: impl Into<String>) {
+        self.text = text.into();
+    }
+
+    /// Nothing is said; the client gets `refused`.
+    pub fn refuse(&mut self) {
+        self.is_refused = true;
+    }
+}
+
+/// Something was said in a room, by somebody on this node.
+#[derive(Message, Debug, Clone)]
+pub struct Spoken {
+    /// The room's entity.
+    pub room: Entity,
+    /// Its number in the room.
+    pub seq: u64,
+    /// Who said it; `None` for an [`Announcement`].
+    pub user: Option<User>,
+    /// The words.
+    pub text: String,
+}
+
+/// Has the game itself, or somebody who is no player, say something in a room.
+///
+/// ```
+/// use bevy_bouncer_chat::{Announcement, Room};
+/// use bevy_ecs::prelude::*;
+///
+/// fn dawn(rooms: Query<Entity, With<Room>>, mut announcements: MessageWriter<Announcement>) {
+///     for room in &rooms {
+///         announcements.write(Announcement { room, name: Some("Rooster".into()), text: "cock-a-doodle-doo".into() });
+///     }
+/// }
+/// ```
+#[derive(Message, Debug, Clone)]
+pub struct Announcement {
+    /// The room's entity.
+    pub room: Entity,
+    /// The name of whoever speaks; `None` for the game.
+    pub name: Option<String>,
+    /// The words. Not checked.
+    pub text: String,
+}
+
+/// A moderator did something. Also an audit line of the log.
+#[derive(Message, Debug, Clone)]
+pub struct Moderated {
+    /// The moderator.
+    pub by: UserId,
+    /// What was done.
+    pub action: Moderation,
+    /// The moderator's reason.
+    pub reason: Option<String>,
+}
+
+/// What moderators do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Moderation {
+    /// A user may not speak for so many seconds.
+    Mute(UserId, MutedIn, u64),
+    /// A user may speak again.
+    Unmute(UserId, MutedIn),
+    /// A user's players are sent away.
+    Kick(UserId),
+    /// A user may not come in again, until then (unix seconds) or at all.
+    Ban(UserId, Option<u64>),
+    /// A user's tokens do not count any more.
+    Revoke(UserId),
+    /// A user may come in again.
+    Restore(UserId),
+    /// The slow mode of a room in seconds; 0 is none.
+    SlowMode(Entity, u64),
+    /// A room is frozen, or not any more.
+    Freeze(Entity, bool),
+    /// A message of a room is deleted.
+    Delete(Entity, u64),
+}

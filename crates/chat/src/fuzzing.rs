@@ -1,0 +1,33 @@
+//! What the fuzz targets in `fuzz/` need of this crate's inside, as plain data. Compiled for them only.
+
+use crate::{protocol, protocol::Op, text};
+
+/// One message of a client, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What an answer refers to.
+    pub id: Option<String>,
+    /// The name of the chat's request or of what may be the game's own, or the code of the error.
+    pub op: Result<(String, bool), &'static str>,
+}
+
+/// Reads a message of a client. The request's name comes with whether it is the chat's.
+pub fn read(text: &str) -> Request {
+    let asked = protocol::parse(text);
+    let op = match asked.what {
+        Ok(Op::Chat(request)) => Ok((format!("{request:?}"), true)),
+        Ok(Op::Other(name, _)) => Ok((name, false)),
+        Err(code) => Err(code.as_str()),
+    };
+    Request { id: asked.id, op }
+}
+
+/// Checks what somebody wrote, of at most so many characters.
+pub fn check(text: &str, most: usize) -> Result<&str, &'static str> {
+    text::check(text, most).map_err(|code| code.as_str())
+}
+
+/// The names of the chat's requests.
+pub fn ops() -> &'static [&'static str] {
+    protocol::OPS
+}

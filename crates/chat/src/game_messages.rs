@@ -1,0 +1,167 @@
+//! The game's own messages beside the chat.
+
+use std::collections::HashMap;
+
+use bevy_app::App;
+use bevy_ecs::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{
+    desk::{Answer, Asker, Desk},
+    error_code::ErrorCode,
+    protocol::OPS,
+    told::Ack,
+};
+use bevy_bouncer::{Group, Outbox};
+
+/// A message of the game's own from a client: `{"op": …, "d": …}` with a name that
+/// [`add_client_message`](ClientMessageApp::add_client_message) made known.
+#[derive(Message, Debug, Clone, PartialEq)]
+pub struct FromPlayer<T: Send + Sync + 'static> {
+    /// The player.
+    pub player: Entity,
+    /// The content.
+    pub message: T,
+}
+
+/// Makes the game's own messages known.
+pub trait ClientMessageApp {
+    /// From now on `{"op": name, "d": …}` of a client is a [`FromPlayer<T>`] message. Content that does
+    /// not fit `T` is answered with `schema_mismatch` and harms nobody else.
+    ///
+    /// ```
+    /// use bevy_app::prelude::*;
+    /// use bevy_bouncer_chat::{ClientMessageApp, FromPlayer};
+    /// use bevy_ecs::prelude::*;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Move { x: f32, y: f32 }
+    ///
+    /// fn walk(mut moves: MessageReader<FromPlayer<Move>>) {
+    ///     for FromPlayer { player, message } in moves.read() {
+    ///         println!("{player} goes to {} {}", message.x, message.y);
+    ///     }
+    /// }
+    ///
+    /// App::new().add_client_message::<Move>("move").add_systems(Update, walk);
+    /// ```
+    ///
+    /// # Panics
+    /// When the name is the chat's, or was given before.
+    fn add_client_message<T>(&mut self, name: &str) -> &mut Self
+    where
+        T: DeserializeOwned + Send + Sync + 'static;
+}
+
+impl ClientMessageApp for App {
+    fn add_client_message<T>(&mut self, name: &str) -> &mut Self
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        assert!(!OPS.contains(&name), "`{name}` is the chat's own");
+        self.add_message::<FromPlayer<T>>();
+        self.init_resource::<GameMessages>();
+        let mut known = self.world_mut().resource_mut::<GameMessages>();
+        let before = known.0.insert(name.to_owned(), deliver::<T>);
+        assert!(before.is_none(), "`{name}` is the name of another message");
+        self
+    }
+}
+
+/// How to deliver each of the game's messages.
+#[derive(Resource, Default)]
+pub(super) struct GameMessages(HashMap<String, Deliver>);
+
+type Deliver = fn(&mut World, Entity, Value) -> serde_json::Result<()>;
+
+impl GameMessages {
+    pub fn receive(desk: &mut Desk, asker: &Asker, op: &str, content: Value) -> Answer {
+        let known = desk.world.resource::<Self>();
+        let deliver = known.0.get(op).ok_or(ErrorCode::UnknownOp)?;
+        let delivered = deliver(desk.world, asker.player, content);
+        delivered.map_err(|error| {
+            let user = asker.user.id();
+            // The error's own words have the client's in them.
+            let (kind, column) = (error.classify(), error.column());
+            tracing::debug!(%user, op, ?kind, column, "a message does not fit");
+            ErrorCode::SchemaMismatch
+        })?;
+        Ok(Ack::default().into())
+    }
+}
+
+fn deliver<T>(world: &mut World, player: Entity, content: Value) -> serde_json::Result<()>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+{
+    let message: T = serde_json::from_value(content)?;
+    world.write_message(FromPlayer { player, message });
+    Ok(())
+}
+
+/// A message of the game's own to clients, which read `{"op": OP, "d": …}`.
+///
+/// ```
+/// use bevy_bouncer::Outbox;
+/// use bevy_bouncer_chat::{ServerMessage, TypedOutbox};
+///
+/// #[derive(serde::Serialize)]
+/// struct State { tick: u64 }
+///
+/// impl ServerMessage for State {
+///     const OP: &'static str = "state";
+/// }
+///
+/// fn tell(mut outbox: Outbox) {
+///     outbox.broadcast_typed(&State { tick: 7 });
+/// }
+/// ```
+pub trait ServerMessage: Serialize {
+    /// The name, which should be none of the chat's.
+    const OP: &'static str;
+}
+
+/// Sends the game's own messages. Each method answers as the one of [`Outbox`] does that it is named
+/// after; a message that cannot be written as JSON is logged and not sent.
+pub trait TypedOutbox {
+    /// To one player.
+    fn send_typed<T: ServerMessage>(&mut self, player: Entity, message: &T) -> bool;
+    /// To a group.
+    fn send_typed_to_group<T: ServerMessage>(&mut self, group: &Group, message: &T) -> bool;
+    /// To every player.
+    fn broadcast_typed<T: ServerMessage>(&mut self, message: &T) -> bool;
+}
+
+impl TypedOutbox for Outbox<'_, '_> {
+    fn send_typed<T: ServerMessage>(&mut self, player: Entity, message: &T) -> bool {
+        json(message).is_some_and(|json| self.send(player, json))
+    }
+
+    fn send_typed_to_group<T: ServerMessage>(&mut self, group: &Group, message: &T) -> bool {
+        json(message).is_some_and(|json| self.send_to_group(group, json))
+    }
+
+    fn broadcast_typed<T: ServerMessage>(&mut self, message: &T) -> bool {
+        json(message).is_some_and(|json| self.broadcast(json))
+    }
+}
+
+/// As it is sent.
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    op: &'static str,
+    d: &'a T,
+}
+
+fn json<T: ServerMessage>(message: &T) -> Option<String> {
+    let envelope = Envelope {
+        op: T::OP,
+        d: message,
+    };
+    let json = serde_json::to_string(&envelope);
+    if let Err(error) = &json {
+        tracing::error!(op = T::OP, %error, "a message cannot be written as JSON");
+    }
+    json.ok()
+}

@@ -1,0 +1,92 @@
+//! What an authenticator answers about a request that it accepts.
+
+use std::{fmt, sync::Arc};
+
+use bevy_ecs::prelude::*;
+
+use super::{TokenFacts, User};
+
+/// Inserts a component of the game's own.
+pub(crate) type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
+
+/// What an [`Authenticator`](crate::Authenticator) answers about a request that it accepts.
+///
+/// Carries the [`User`], what is known about the token, and any components of the game's own, which
+/// are inserted *before* [`User`], so that observers of `On<Add<User>>` see them.
+///
+/// ```
+/// use bevy_bouncer::{Admission, User};
+/// use bevy_ecs::prelude::*;
+///
+/// #[derive(Component)]
+/// struct Guild(u32);
+///
+/// let admission = Admission::new(User::new("player-1", "Ann")?).with(Guild(7));
+/// # Ok::<(), bevy_bouncer::InvalidIdentity>(())
+/// ```
+pub struct Admission {
+    pub(crate) user: User,
+    pub(crate) token: TokenFacts,
+    pub(crate) extras: Vec<Extra>,
+}
+
+impl Admission {
+    /// Admits this user, with a session that has no token id and does not expire.
+    pub fn new(user: User) -> Self {
+        Self {
+            user,
+            token: TokenFacts::default(),
+            extras: Vec::new(),
+        }
+    }
+
+    /// Names the token (`jti`), so that it can be revoked alone.
+    pub fn token_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.token.id = Some(id.into());
+        self
+    }
+
+    /// When the token was issued (`iat`, unix seconds). Without it the token counts as older than
+    /// every *issued before* revocation.
+    pub fn issued_at(mut self, unix_seconds: u64) -> Self {
+        self.token.issued_at = unix_seconds;
+        self
+    }
+
+    /// When the session ends at the latest (`exp`, unix seconds).
+    pub fn expires_at(mut self, unix_seconds: u64) -> Self {
+        self.token.expires_at = Some(unix_seconds);
+        self
+    }
+
+    /// Adds components that the player entity has from the start, inserted before [`User`].
+    pub fn with(mut self, bundle: impl Bundle) -> Self {
+        self.extras.push(Box::new(move |entity| {
+            entity.insert(bundle);
+        }));
+        self
+    }
+
+    /// The same without the components, which can be inserted only once.
+    pub(crate) fn without_components(&self) -> Self {
+        Self {
+            user: self.user.clone(),
+            token: self.token.clone(),
+            extras: Vec::new(),
+        }
+    }
+
+    /// The user to admit.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission")
+            .field("user", &self.user)
+            .field("expires_at", &self.token.expires_at)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,212 @@
+//! A user: id, name and roles.
+
+use std::{borrow::Borrow, fmt, sync::Arc};
+
+use bevy_ecs::prelude::*;
+use bevy_reflect::prelude::*;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Longest user id in bytes.
+pub const USER_ID_MAX_BYTES: usize = 128;
+/// Longest display name in bytes.
+pub const USER_NAME_MAX_BYTES: usize = 128;
+/// Most roles that one user can have.
+pub const USER_ROLES_MAX: usize = 32;
+/// Longest role name in bytes.
+pub const USER_ROLE_MAX_BYTES: usize = 64;
+
+/// Why a value cannot be part of an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidIdentity {
+    /// The user id is empty or longer than [`USER_ID_MAX_BYTES`].
+    #[error("a user id has 1 to {USER_ID_MAX_BYTES} bytes")]
+    IdLength,
+    /// The user id contains a control character.
+    #[error("a user id has no control characters")]
+    IdCharacters,
+    /// The name is empty or longer than [`USER_NAME_MAX_BYTES`].
+    #[error("a user name has 1 to {USER_NAME_MAX_BYTES} bytes")]
+    NameLength,
+    /// The name contains a control character.
+    #[error("a user name has no control characters")]
+    NameCharacters,
+    /// There are more than [`USER_ROLES_MAX`] roles, or one is empty, too long or has control
+    /// characters.
+    #[error("a user has at most {USER_ROLES_MAX} roles of 1 to {USER_ROLE_MAX_BYTES} bytes")]
+    Roles,
+}
+
+/// The stable name of a user: the `sub` claim of the token (RFC 7519 §4.1.2).
+///
+/// 1 to [`USER_ID_MAX_BYTES`] bytes without control characters. Cloning is cheap.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Reflect)]
+#[serde(try_from = "String", into = "String")]
+#[reflect(opaque)]
+#[reflect(Clone, Debug, PartialEq, Hash)]
+pub struct UserId(Arc<str>);
+
+impl UserId {
+    /// Checks and takes a user id.
+    ///
+    /// # Errors
+    /// [`InvalidIdentity`] when the length or a character is not allowed.
+    pub fn new(id: impl Into<Arc<str>>) -> Result<Self, InvalidIdentity> {
+        let id = id.into();
+        if id.is_empty() || id.len() > USER_ID_MAX_BYTES {
+            return Err(InvalidIdentity::IdLength);
+        }
+        if id.chars().any(char::is_control) {
+            return Err(InvalidIdentity::IdCharacters);
+        }
+        Ok(Self(id))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = InvalidIdentity;
+    fn try_from(id: String) -> Result<Self, InvalidIdentity> {
+        Self::new(id)
+    }
+}
+
+impl TryFrom<&str> for UserId {
+    type Error = InvalidIdentity;
+    fn try_from(id: &str) -> Result<Self, InvalidIdentity> {
+        Self::new(id)
+    }
+}
+
+impl From<UserId> for String {
+    fn from(id: UserId) -> Self {
+        id.0.as_ref().to_owned()
+    }
+}
+
+impl Borrow<str> for UserId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for UserId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// The verified identity of a player. An entity has it only after admission, and it cannot be
+/// changed afterwards: the component is immutable.
+///
+/// `On<Add<User>>` is the signal that somebody joined.
+///
+/// ```
+/// use bevy_bouncer::User;
+///
+/// let ann = User::new("player-1", "Ann")?.with_roles(["moderator"])?;
+/// assert!(ann.has_role("moderator"));
+/// # Ok::<(), bevy_bouncer::InvalidIdentity>(())
+/// ```
+#[derive(Component, Debug, Clone, PartialEq, Eq, Reflect)]
+#[component(immutable)]
+#[reflect(Component, Debug, Clone, PartialEq)]
+pub struct User {
+    id: UserId,
+    /// Shared, as the id is: a session and its entity each have a user.
+    name: Arc<str>,
+    /// `None` without any.
+    roles: Option<Arc<[String]>>,
+}
+
+impl User {
+    /// A user without roles. Meant for authenticators and directories.
+    ///
+    /// # Errors
+    /// [`InvalidIdentity`] when the id or the name is empty, too long or has control characters.
+    pub fn new<I>(id: I, name: impl Into<String>) -> Result<Self, InvalidIdentity>
+    where
+        I: TryInto<UserId>,
+        I::Error: Into<InvalidIdentity>,
+    {
+        let id = id.try_into().map_err(Into::into)?;
+        let name = name.into();
+        if name.is_empty() || name.len() > USER_NAME_MAX_BYTES {
+            return Err(InvalidIdentity::NameLength);
+        }
+        if name.chars().any(char::is_control) {
+            return Err(InvalidIdentity::NameCharacters);
+        }
+        Ok(Self {
+            id,
+            name: name.into(),
+            roles: None,
+        })
+    }
+
+    /// The same user with these roles.
+    ///
+    /// # Errors
+    /// [`InvalidIdentity::Roles`] when there are too many, or one is empty, too long or has control
+    /// characters.
+    pub fn with_roles<R: Into<String>>(
+        mut self,
+        roles: impl IntoIterator<Item = R>,
+    ) -> Result<Self, InvalidIdentity> {
+        let roles = roles.into_iter().take(USER_ROLES_MAX + 1);
+        let roles: Vec<String> = roles.map(Into::into).collect();
+        let allowed = |role: &String| {
+            !role.is_empty()
+                && role.len() <= USER_ROLE_MAX_BYTES
+                && !role.chars().any(char::is_control)
+        };
+        if roles.len() > USER_ROLES_MAX || !roles.iter().all(allowed) {
+            return Err(InvalidIdentity::Roles);
+        }
+        self.roles = (!roles.is_empty()).then(|| roles.into());
+        Ok(self)
+    }
+
+    /// The stable id.
+    pub fn id(&self) -> &UserId {
+        &self.id
+    }
+
+    /// The display name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The roles, as the directory gave them.
+    pub fn roles(&self) -> &[String] {
+        self.roles.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the user has this role.
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles().iter().any(|held| held == role)
+    }
+}
+
+impl From<std::convert::Infallible> for InvalidIdentity {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}

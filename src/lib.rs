@@ -52,6 +52,20 @@
 //! `rooms_and_teams`, `custom_authenticator`, `revoke_and_ban`, `game_server` and `two_nodes` each show one of
 //! its sections at work.
 //!
+//! # At the door
+//!
+//! - Users come from a closure, a [`MapDirectory`], SQLite, or a [`UserDirectory`] of your own. It answers with
+//!   a [`Standing`]: who exists may still be barred.
+//! - A user who connects twice replaces the older session, is refused, or has several:
+//!   [`Limits::duplicate_login`].
+//! - A page cannot read why its upgrade was refused. It asks `GET <path>/preflight` first, which says the
+//!   same, to the listed origins.
+//! - A token should not stand in an address. [`Bouncer::issue_ticket`] exchanges it for a ticket, which may: it
+//!   is good once, as `?ticket=…`, for seconds.
+//! - Behind a proxy, [`BouncerConfig::trusted_proxies`] says whose word about the client's address counts.
+//! - On anything but a loopback address the listener wants TLS (`BouncerConfig::tls`), or
+//!   [`BouncerConfig::allow_plaintext`] because a proxy with TLS stands in front.
+//!
 //! # Players are entities
 //!
 //! A player who was let in is an entity with [`User`] (who it is), [`Connection`] (where it comes from)
@@ -77,7 +91,7 @@
 //!
 //! What clients send are [`ClientFrame`] messages, read in `Update`; what the game sends goes through
 //! the [`Outbox`]. Both keep their order. The frame never waits for the network: a tick's output is
-//! handed over at its end, and who reads too slowly is cut ([`Limits::outgoing_queue_messages`]).
+//! handed over at its end, and a client that reads too slowly is cut ([`Limits::outgoing_queue_messages`]).
 //!
 //! ```
 //! use bevy_bouncer::prelude::*;
@@ -127,7 +141,7 @@
 //!
 //! [`Bouncer::drain`] takes the server out of service: nobody new comes in, the game hears
 //! [`DrainStarted`], and players are closed with 4000, batch by batch, each told another time to come back.
-//! Whoever is left at the deadline is reset. [`is_draining`] is the run condition for systems that matter
+//! The players who are left at the deadline are reset. [`is_draining`] is the run condition for systems that matter
 //! only then.
 //!
 //! ```
@@ -158,16 +172,17 @@
 //! # Many nodes
 //!
 //! [`BouncerPlugin::cluster`] makes a process one of many that share a [`Backplane`], such as Redis:
-//! whoever is revoked on one is out on all. [`ClusterOutbox`] reaches the players of every node.
+//! a player who is revoked on one is out on all. [`ClusterOutbox`] reaches the players of every node.
 //!
 //! # Features
 //!
-//! - `sqlite` (default): [`SqliteDirectory`], [`SqliteRevocations`], and [`SqliteFile`] for the
-//!   game's own.
-//! - `admin` (default): [`AdminPlugin`], the operator's HTTP API.
-//! - `jwks-url` (default): [`RemoteKeys`], the keys of a key set at a URL or of an OpenID provider.
-//! - `redis` (default): [`RedisBackplane`], many nodes over Redis or Valkey.
-//! - `tls` (default): [`TlsConfig`], TLS in the process.
+//! - `tls` (default): `TlsConfig`, TLS in the process.
+//! - `sqlite`: `SqliteDirectory`, `SqliteRevocations`, and `SqliteFile` for the game's own.
+//! - `admin`: `AdminPlugin`, the operator's HTTP API.
+//! - `jwks-url`: `RemoteKeys`, the keys of a key set at a URL or of an OpenID provider.
+//! - `redis`: `RedisBackplane`, many nodes over Redis or Valkey.
+//!
+//! Chat, with rooms, history and moderation, is a crate of its own: `bevy_bouncer_chat`.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -66,7 +66,9 @@ fn the_guide_s_first_server_serves() {
     let (_, after) = guide.split_once("//! # The first server").unwrap();
     let (_, after) = after.split_once("//! ```no_run\n").unwrap();
     let (code, _) = after.split_once("//! ```\n").unwrap();
-    let lines = code.lines().map(|line| line.trim_start_matches("//! "));
+    let lines = code
+        .lines()
+        .map(|line| line.trim_start_matches("//!").trim());
     let code: Vec<&str> = lines.map(|line| line.trim_start_matches("# ")).collect();
     // The port of the guide, where it is free.
     let address = free_address();
@@ -74,7 +76,14 @@ fn the_guide_s_first_server_serves() {
 
     let directory = fresh_directory("guide");
     let mut server = Terminal::open(&directory, "");
-    server.run("cargo new first-server\ncd first-server\ncargo add bevy_bouncer bevy_app@0.20");
+    // With what the README adds as well, so that nothing is compiled twice.
+    server.run(
+        "cargo new first-server
+        cd first-server
+        cargo add bevy_bouncer getrandom
+        cargo add bevy@0.20 --no-default-features --features std,bevy_log
+        cargo add bevy_app@0.20 --no-default-features --features std",
+    );
     std::fs::write(directory.join("first-server/src/main.rs"), code).unwrap();
     server.run("export SECRET='thirty-two bytes, or a few more of them'");
     server.start("cargo run", &format!("ws://{address}/ws "));

@@ -4,6 +4,7 @@ mod architecture;
 mod code;
 mod commands;
 mod markdown;
+mod protocol;
 mod readme;
 mod terminal;
 mod walk;

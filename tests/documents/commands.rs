@@ -9,7 +9,12 @@ use crate::{
 };
 
 /// Documents with commands, each with a test of its own below.
-const WALKED: &[&str] = &["README.md", "docs/nodes.md", "docs/server.md"];
+const WALKED: &[&str] = &[
+    "README.md",
+    "docs/chat.md",
+    "docs/nodes.md",
+    "docs/server.md",
+];
 
 #[test]
 fn every_document_with_commands_is_walked_through() {
@@ -96,6 +101,19 @@ fn the_guide_s_first_server_serves() {
     client.type_line("hi");
     drop(server);
     client.wait_for("\n");
+}
+
+/// The code of the page is a documentation test of this crate; here the command is tried.
+#[test]
+fn chat() {
+    let directory = fresh_directory("chat");
+    let mut chat = Walk::through("docs/chat.md", &[]);
+    let mut terminal = Terminal::open(&directory, "");
+    terminal.run("cargo new my-chat\ncd my-chat");
+    terminal.run(&chat.next("cargo add bevy_bouncer_chat --features sqlite"));
+    let tree = terminal.run("cargo tree --depth 1 --edges normal");
+    assert!(tree.contains("bevy_bouncer_chat v"), "{tree}");
+    chat.end();
 }
 
 /// Two nodes, with a player on each.

@@ -26,6 +26,10 @@ case "${1-} ${2-}" in
     "$CARGO" add --path "$CLONE"
     [ $# = 0 ] || add "$@"
     ;;
+"add bevy_bouncer_chat")
+    shift 2
+    "$CARGO" add --path "$CLONE/crates/chat" "$@"
+    ;;
 # `bevy` declares a newer Rust than this crate needs. It is `bevy_internal` under another name.
 "add bevy@0.20")
     shift 2

@@ -41,24 +41,41 @@ fn every_path_exists() {
     }
 }
 
-#[test]
-fn every_room_of_the_crate_has_its_floor() {
+/// The rooms of each floor of ARCHITECTURE.md, from the top to the bottom.
+fn shown_floors() -> Vec<Vec<String>> {
     let text = read("ARCHITECTURE.md");
-    let (_, floors) = text.split_once("| floor | room |").unwrap();
-    let (floors, _) = floors.split_once("\n\n").unwrap();
-    let mut shown: Vec<String> = floors
-        .lines()
-        .filter_map(|line| line.split('`').nth(1))
-        .map(String::from)
-        .collect();
-    shown.sort();
-    let mut rooms: Vec<String> = std::fs::read_dir(root().join("src"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-        // The roof, and what only fuzz targets see.
-        .filter(|room| !["lib", "fuzzing"].contains(&room.as_str()))
-        .collect();
-    rooms.sort();
-    assert_eq!(shown, rooms);
+    let (_, table) = text.split_once("| floor | room |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let rows = table.lines().skip(2).map(|row| {
+        let mut cells = row.trim_start_matches("| ").split(" | ");
+        let floor: usize = cells.next().unwrap().parse().unwrap();
+        let room = cells.next().unwrap().trim_matches('`').to_owned();
+        (floor, room)
+    });
+    let mut floors: Vec<(usize, Vec<String>)> = Vec::new();
+    for (floor, room) in rows {
+        match floors.last_mut() {
+            Some((last, rooms)) if *last == floor => rooms.push(room),
+            _ => floors.push((floor, vec![room])),
+        }
+    }
+    let numbers: Vec<usize> = floors.iter().map(|(floor, _)| *floor).collect();
+    assert!(
+        numbers.iter().rev().copied().eq(1..=numbers.len()),
+        "{numbers:?}"
+    );
+    floors.into_iter().map(|(_, rooms)| rooms).collect()
+}
+
+#[test]
+fn the_floors_are_those_that_the_test_of_the_imports_holds() {
+    let test = read("tests/floors/main.rs");
+    let (_, table) = test.split_once("const FLOORS: &[&[&str]] = &[\n").unwrap();
+    let (table, _) = table.split_once("\n];").unwrap();
+    // A floor is a list of names in quotes: `&["door", "world"],`.
+    let held = table.split("&[").skip(1).map(|floor| {
+        let names = floor.split('"').skip(1).step_by(2);
+        names.map(String::from).collect::<Vec<_>>()
+    });
+    assert_eq!(shown_floors(), held.collect::<Vec<_>>());
 }

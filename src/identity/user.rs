@@ -116,7 +116,7 @@ impl fmt::Debug for UserId {
 /// The verified identity of a player. An entity has it only after admission, and it cannot be
 /// changed afterwards: the component is immutable.
 ///
-/// `On<Add<User>>` is the signal that somebody joined.
+/// `On<Add<User>>` is the signal that a player joined.
 ///
 /// ```
 /// use bevy_bouncer::User;
@@ -161,7 +161,7 @@ impl User {
         })
     }
 
-    /// The same user with these roles.
+    /// Gives the user these roles.
     ///
     /// # Errors
     /// [`InvalidIdentity::Roles`] when there are too many, or one is empty, too long or has control

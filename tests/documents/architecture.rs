@@ -79,3 +79,21 @@ fn the_floors_are_those_that_the_test_of_the_imports_holds() {
     });
     assert_eq!(shown_floors(), held.collect::<Vec<_>>());
 }
+
+#[test]
+fn the_order_of_locks_is_that_of_the_code() {
+    let code = read("src/connection/mod.rs");
+    let comments = code.lines().map(|line| line.trim_start_matches("//! "));
+    let comments = comments.collect::<Vec<_>>().join("\n");
+    assert_eq!(table(&comments), table(&read("ARCHITECTURE.md")));
+}
+
+/// The table of the locks in this text.
+fn table(text: &str) -> Vec<&str> {
+    let lines = text
+        .lines()
+        .skip_while(|line| !line.starts_with("| lock |"));
+    let table: Vec<&str> = lines.take_while(|line| line.starts_with('|')).collect();
+    assert!(table.len() > 4);
+    table
+}

@@ -6,7 +6,7 @@ use std::{
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
-    sync::{Arc, Condvar, Mutex},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -184,6 +184,10 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        if thread::panicking() {
+            let output = self.output.0.lock().unwrap_or_else(PoisonError::into_inner);
+            eprintln!("What a terminal showed last: {}", output.text);
+        }
         let group = format!("-{}", self.child.id());
         for signal in ["-TERM", "-KILL"] {
             // An error when everything has ended already.

@@ -183,6 +183,7 @@
 //! - `redis`: `RedisBackplane`, many nodes over Redis or Valkey.
 //!
 //! Chat, with rooms, history and moderation, is a crate of its own: `bevy_bouncer_chat`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

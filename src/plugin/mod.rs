@@ -1,18 +1,20 @@
 //! The wiring, nothing else.
 
+mod error;
+mod systems;
+
+pub use error::BouncerError;
+pub use systems::BouncerSystems;
+
 use std::{
-    io,
     net::{SocketAddr, TcpListener},
-    num::NonZero,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use bevy_app::{App, AppExit, Last, Plugin, PostUpdate, PreUpdate};
 use bevy_ecs::prelude::*;
-use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
-use thiserror::Error;
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::Builder,
     sync::{mpsc, watch},
 };
 
@@ -20,18 +22,20 @@ use tokio::{
 use crate::transport::TlsAcceptor;
 use crate::{
     auth::{AuthLimiter, Authenticator, Tickets},
-    bridge::{Command, GameEnd, NetworkEnd, Notice, bridge},
-    cluster::{self, Backplane, BackplaneError, ClusterFrame, ClusterOptions, ControlLog, Node},
+    bridge::{Command, GameEnd, NetworkEnd, bridge},
+    cluster::{Backplane, ClusterFrame, ClusterOptions, ControlLog, Node},
     config::{BouncerConfig, ConfigError},
     door::{Door, listener},
+    identity::User,
     registry::Registry,
-    revocation::{JournalWriter, MemoryRevocations, RevocationStore, StoreError},
-    server::{Server, drain, recheck},
-    session::fanout,
+    revocation::{JournalWriter, MemoryRevocations, RevocationStore},
+    server::{self, Server},
     world::{
-        Arrived, Bouncer, ClientFrame, Cluster, Connection, Disconnected, Outgoing, Players,
-        RegistryRef, RevocationNotStored, Roster, exit_when_over, on_disconnect, on_refresh,
-        on_remove, receive, receive_cluster_frames, send, shutdown,
+        Arrived, Arriving, Bouncer, ClientFrame, Cluster, Connection, Disconnected, DrainStarted,
+        Group, Incoming, LinkLost, LinkRestored, Players, Refreshed, RegistryRef,
+        RevocationNotStored, Roster, TickOutput, TokenExpiring, cut, exit_when_over,
+        has_cluster_frames, has_departures, has_incoming, is_exiting, on_remove, receive,
+        receive_cluster_frames, send, shut_down,
     },
 };
 
@@ -39,48 +43,12 @@ use crate::{
 /// tick's time. Room that is not used takes no memory from the system.
 const ROOM_MAX: usize = 65_536;
 
-/// Why the door cannot open.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum BouncerError {
-    /// A field of the configuration cannot be used.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The listener could not be bound.
-    #[error("listen: cannot bind {address}: {source}")]
-    Bind {
-        /// The configured address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The revocations could not be loaded.
-    #[error("revocations: {0}")]
-    Revocations(#[from] StoreError),
-    /// The node of a fleet could not be made.
-    #[error("cluster: {0}")]
-    Cluster(#[from] BackplaneError),
-    /// The runtime to load the revocations could not be made.
-    #[error("cannot start a runtime: {0}")]
-    Runtime(io::Error),
-}
-
-/// When this crate's systems run.
-#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BouncerSystems {
-    /// In [`PreUpdate`]: who left, who joined, and what they said.
-    Receive,
-    /// In [`PostUpdate`]: the tick's output goes out, and those who were revoked in this tick leave.
-    Send,
-    /// In [`Last`]: when the app exits, everybody is closed with 1001.
-    Shutdown,
-}
-
 /// Opens the door: a listener beside the ECS that lets verified players in.
 ///
-/// Adds [`TokioTasksPlugin`] unless the app has it already, with a thread for each core but one, which
-/// is the game's; to configure the runtime, add your own
-/// first.
+/// When all plugins are built, it adds [`TokioTasksPlugin`](bevy_tokio_tasks::TokioTasksPlugin) unless the app has
+/// it, with a thread for each core but one, which is the game's. To configure the runtime, add your own, before or
+/// after this plugin. The door opens in [`Plugin::finish`], as part of `App::run`; an app that is updated by
+/// hand calls `App::finish` and `App::cleanup` first.
 ///
 /// ```no_run
 /// use bevy_app::prelude::*;
@@ -99,20 +67,21 @@ pub struct BouncerPlugin {
     server: Arc<Server>,
     writer: Arc<dyn JournalWriter>,
     /// Taken by the one call of `build`.
+    game: Mutex<Option<GameEnd>>,
+    /// Taken by the one call of `finish`.
     opening: Mutex<Option<Opening>>,
 }
 
-/// What only one app can have.
+/// What the network begins with.
 struct Opening {
     listener: TcpListener,
     network: NetworkEnd,
-    game: GameEnd,
     ticks: mpsc::Receiver<Vec<Command>>,
 }
 
 impl BouncerPlugin {
     /// Checks the configuration and binds the listener. Connections are accepted once the app has
-    /// built the plugin; until then they wait in the system's queue.
+    /// finished its plugins; until then they wait in the system's queue.
     ///
     /// # Errors
     /// [`BouncerError::Config`] names the field that cannot be used, or whose file cannot;
@@ -151,10 +120,10 @@ impl BouncerPlugin {
         Ok(Self {
             server: Arc::new(server),
             writer: Arc::new(MemoryRevocations),
+            game: Mutex::new(Some(game)),
             opening: Mutex::new(Some(Opening {
                 listener,
                 network,
-                game,
                 ticks,
             })),
         })
@@ -226,106 +195,102 @@ impl BouncerPlugin {
 }
 
 impl Plugin for BouncerPlugin {
+    /// Adds what the game sees.
     fn build(&self, app: &mut App) {
-        let opening = self
-            .opening
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(opening) = opening else {
-            tracing::error!("a BouncerPlugin can be built once");
-            app.world_mut().write_message(bevy_app::AppExit::error());
-            return;
+        let Some(game) = take(&self.game) else {
+            return fail(app, "a BouncerPlugin can be built once");
         };
-        if !app.is_plugin_added::<TokioTasksPlugin>() {
-            app.add_plugins(TokioTasksPlugin {
-                make_runtime: Box::new(runtime_beside_the_game),
-                ..Default::default()
-            });
-        }
-        let Opening {
-            listener,
-            network,
-            game,
-            ticks,
-        } = opening;
-
-        let limits = &self.server.config.limits;
+        let server = &self.server;
+        let limits = &server.config.limits;
         let room = limits.connections.min(ROOM_MAX);
-        app.register_type::<Connection>()
-            .register_type::<crate::identity::User>()
-            .add_message::<ClientFrame>()
+        register_types(app);
+        app.add_message::<ClientFrame>()
             .add_message::<RevocationNotStored>()
             .insert_resource(Players::new(room))
             .insert_resource(Roster::new(room))
             .insert_resource(self.bouncer())
-            .insert_resource(RegistryRef(self.server.registry.clone()))
-            .insert_resource(Outgoing::new(limits, self.server.counts.clone()))
-            .insert_resource(receive::Incoming::new(game, limits.clone()))
-            .add_observer(on_disconnect)
-            .add_observer(on_refresh)
+            .insert_resource(RegistryRef(server.registry.clone()))
+            .insert_resource(TickOutput::new(limits, server.counts.clone()))
+            .insert_resource(Incoming::new(game, limits.clone()))
             .add_observer(on_remove)
-            .add_systems(PreUpdate, receive::receive.in_set(BouncerSystems::Receive))
+            .add_systems(
+                PreUpdate,
+                receive.run_if(has_incoming).in_set(BouncerSystems::Receive),
+            )
             .add_systems(
                 PostUpdate,
-                (exit_when_over, receive::cut, send::send)
+                (exit_when_over, cut.run_if(has_departures), send)
                     .chain()
                     .in_set(BouncerSystems::Send),
             )
-            .add_systems(Last, shutdown::shut_down.in_set(BouncerSystems::Shutdown));
-        app.register_type::<Disconnected>();
-
-        let runtime = app.world().resource::<TokioTasksRuntime>().runtime();
-        let opened = {
-            // The reactor of this runtime will watch the listener.
-            let _guard = runtime.enter();
-            tokio::net::TcpListener::from_std(listener)
-        };
-        let joined = self.server.node().map(|node| {
-            let (line, frames) = network.line(node.options.incoming_frames);
-            let _guard = runtime.enter();
-            cluster::start(node, self.server.registry.clone(), line);
-            let per_tick = node.options.frames_per_tick;
-            let cluster = Cluster::new(node.clone(), self.bouncer());
-            (cluster, Arrived { frames, per_tick })
-        });
-        let door = Door::new(self.server.clone(), network);
-        let (listener, door) = match (opened, door) {
-            (Ok(listener), Ok(door)) => (listener, door),
-            (Err(error), _) => return fail(app, error),
-            (_, Err(error)) => return fail(app, error),
-        };
-        runtime.spawn(recheck::run(self.server.clone()));
-        runtime.spawn(drain::run(self.server.clone()));
-        runtime.spawn(fanout::run(ticks, limits.fan_out_shards));
-        let (server, writer) = (self.server.clone(), self.writer.clone());
-        runtime.spawn(async move {
-            let (journal, notices) = (&server.registry.journal, &server.registry.notices);
-            let failed = |error| notices.put(Notice::NotStored(error));
-            journal.run(writer, failed).await;
-        });
-        runtime.spawn(door.open(listener));
-        if let Some((cluster, arrived)) = joined {
-            let receive_frames = receive_cluster_frames
-                .in_set(BouncerSystems::Receive)
-                .after(receive::receive);
-            app.add_message::<ClusterFrame>()
-                .insert_resource(cluster)
-                .insert_resource(arrived)
-                .add_systems(PreUpdate, receive_frames);
+            .add_systems(
+                Last,
+                shut_down
+                    .run_if(is_exiting)
+                    .in_set(BouncerSystems::Shutdown),
+            );
+        if let Some(node) = server.node() {
+            app.register_type::<ClusterFrame>()
+                .add_message::<ClusterFrame>()
+                .insert_resource(Cluster::new(node.clone(), self.bouncer()))
+                .add_systems(
+                    PreUpdate,
+                    receive_cluster_frames
+                        .run_if(has_cluster_frames)
+                        .in_set(BouncerSystems::Receive)
+                        .after(receive),
+                );
         }
+    }
+
+    /// Opens the door, once the app has its runtime.
+    fn finish(&self, app: &mut App) {
+        let Some(opening) = take(&self.opening) else {
+            return;
+        };
+        let Opening {
+            listener,
+            network,
+            ticks,
+        } = opening;
+        let server = &self.server;
+        // Whatever is spawned or watched from here on belongs to this runtime.
+        let runtime = server::runtime(app).handle().clone();
+        let _inside = runtime.enter();
+        if let Some(frames) = server::join_cluster(server, &network) {
+            app.insert_resource(Arrived::new(frames));
+        }
+        let listener = match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(error) => return fail(app, error),
+        };
+        let door = match Door::new(server.clone(), network) {
+            Ok(door) => door,
+            Err(error) => return fail(app, error),
+        };
+        server::start(server, self.writer.clone(), ticks);
+        tokio::spawn(door.open(listener));
     }
 }
 
-/// One core is left to the game: on a machine with few of them, the network's threads would take the
-/// frame's time otherwise.
-fn runtime_beside_the_game() -> Runtime {
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    Builder::new_multi_thread()
-        .worker_threads(cores.saturating_sub(1).max(1))
-        .enable_all()
-        .build()
-        .unwrap_or_else(|_| (TokioTasksPlugin::default().make_runtime)())
+/// Every component and event, for tools that reflect.
+fn register_types(app: &mut App) {
+    app.register_type::<Arriving>()
+        .register_type::<ClientFrame>()
+        .register_type::<Connection>()
+        .register_type::<Disconnected>()
+        .register_type::<DrainStarted>()
+        .register_type::<Group>()
+        .register_type::<LinkLost>()
+        .register_type::<LinkRestored>()
+        .register_type::<Refreshed>()
+        .register_type::<RevocationNotStored>()
+        .register_type::<TokenExpiring>()
+        .register_type::<User>();
+}
+
+fn take<T>(once: &Mutex<Option<T>>) -> Option<T> {
+    once.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// A plugin cannot return an error: the log has it, and the app ends with a failure.

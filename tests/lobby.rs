@@ -1,5 +1,4 @@
 //! The lobby without a browser: what its log-in service and its chat promise.
-#![cfg(feature = "sqlite")]
 
 #[path = "http_client/mod.rs"]
 mod http_client;

@@ -1,5 +1,4 @@
 //! A real OpenID provider issues tokens, changes its keys and withdraws the old one.
-#![cfg(feature = "jwks-url")]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -34,7 +34,6 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-#[cfg(feature = "admin")]
 const OPERATOR: &str = "operator-secret-of-the-admin-api-0123456789";
 
 /// Sends a request and hangs up after the first line of the answer.
@@ -56,7 +55,6 @@ fn p12_no_secret_is_logged_whatever_happens() {
         .with_writer(log.clone())
         .init();
     let door = BouncerPlugin::bind(config(), authenticator()).unwrap();
-    #[cfg(feature = "admin")]
     let (mut game, address) = {
         let admin = AdminPlugin::bind("127.0.0.1:0", OPERATOR, door.bouncer()).unwrap();
         let address = admin.local_addr();
@@ -133,7 +131,6 @@ fn p12_no_secret_is_logged_whatever_happens() {
         game.world().trigger(asked);
         secrets.extend(refresh.split('.').map(str::to_owned));
     }
-    #[cfg(feature = "admin")]
     {
         let token = OPERATOR;
         for (bearer, path, body) in [

@@ -1,5 +1,4 @@
 //! Users and revocations in SQLite files: what is kept, and what is said when a file is of no use.
-#![cfg(feature = "sqlite")]
 
 use std::{
     env, fs,

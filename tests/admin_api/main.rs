@@ -1,5 +1,4 @@
 //! The operator's HTTP API, in process: who may ask, what may be asked, and when it is answered.
-#![cfg(feature = "admin")]
 
 mod actions;
 mod draining;

@@ -19,7 +19,7 @@ struct State {
     tick: u64,
 }
 
-impl ServerMessage for State {
+impl TypedMessage for State {
     const OP: &'static str = "state";
 }
 

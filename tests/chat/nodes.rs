@@ -150,7 +150,6 @@ fn rooms_whispers_and_moderation_reach_the_other_node() {
 }
 
 #[test]
-#[cfg(feature = "sqlite")]
 fn what_is_decided_on_one_node_is_kept_by_the_other() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);

@@ -1,5 +1,4 @@
 //! The lobby as people use it: the real program, and Chromium.
-#![cfg(feature = "sqlite")]
 
 mod accessibility;
 mod browser;

@@ -1,6 +1,5 @@
 //! Keys from a URL: a key server on loopback that rotates, stalls, lies and breaks, and what players
 //! notice of it.
-#![cfg(feature = "jwks-url")]
 
 mod configuration;
 mod discovery;

@@ -1,5 +1,4 @@
 //! The door with TLS: a real listener, and clients that speak TLS or pretend to.
-#![cfg(feature = "tls")]
 
 #[path = "../support/mod.rs"]
 mod support;

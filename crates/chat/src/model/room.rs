@@ -6,18 +6,18 @@ use std::{
     time::Duration,
 };
 
-use bevy_ecs::prelude::*;
-
-use super::{
-    ChatSettings,
-    archive::Past,
-    history::RoomHistory,
-    members::RoomMembers,
-    mint::Mint,
-    protocol::ROOM_BYTES,
-    told::{ShownRules, milliseconds},
-};
 use bevy_bouncer::{User, UserId};
+use bevy_bouncer_protocol::{ROOM_NAME_MAX_BYTES, Rules};
+use bevy_ecs::prelude::*;
+use bevy_reflect::prelude::*;
+
+use crate::{
+    model::{
+        closed_rooms::ClosedRooms, history::RoomHistory, ids::IdGenerator, members::RoomMembers,
+    },
+    options::SharedOptions,
+    protocol::milliseconds,
+};
 
 /// Who may do what in a room. Asked once for each join, message and read; it must answer at once.
 pub trait RoomAccess: Send + Sync + 'static {
@@ -86,7 +86,7 @@ impl RoomAccess for Invited {
 #[require(RoomMembers, RoomHistory, RoomRules)]
 pub struct Room {
     name: Arc<str>,
-    pub(super) access: Arc<dyn RoomAccess>,
+    pub(crate) access: Arc<dyn RoomAccess>,
 }
 
 impl Room {
@@ -108,26 +108,27 @@ impl Room {
         &self.name
     }
 
-    pub(super) fn shared_name(&self) -> Arc<str> {
+    pub(crate) fn shared_name(&self) -> Arc<str> {
         self.name.clone()
     }
 }
 
 /// The longest slow mode.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
 
 /// What holds in a room now. The game may change it; members are told.
-#[derive(Component, Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Component, Debug, Clone, Default, PartialEq, Eq, Reflect)]
+#[reflect(Component, Debug, Default, Clone, PartialEq)]
 pub struct RoomRules {
-    /// How long somebody has to wait between two messages, at most a day. Moderators do not.
+    /// How long a user has to wait between two messages, at most a day. Moderators do not.
     pub slow_mode: Option<Duration>,
     /// Whether only moderators may say something.
     pub is_frozen: bool,
 }
 
 impl RoomRules {
-    pub(super) fn shown(&self) -> ShownRules {
-        ShownRules {
+    pub(crate) fn shown(&self) -> Rules {
+        Rules {
             slow_ms: self.slow_mode.map_or(0, milliseconds),
             frozen: self.is_frozen,
         }
@@ -136,39 +137,39 @@ impl RoomRules {
 
 /// The rooms by name.
 #[derive(Resource, Default)]
-pub(super) struct RoomIndex(pub BTreeMap<Arc<str>, Entity>);
+pub(crate) struct RoomIndex(pub BTreeMap<Arc<str>, Entity>);
 
 /// A room is open: it can be found, and has what was said in it before.
-pub(super) fn open(
+pub(crate) fn open(
     inserted: On<Insert<Room>>,
     mut rooms: Query<(&Room, &mut RoomHistory)>,
     mut index: ResMut<RoomIndex>,
-    mut past: ResMut<Past>,
-    mut mint: ResMut<Mint>,
-    settings: Res<ChatSettings>,
+    mut closed_rooms: ResMut<ClosedRooms>,
+    mut ids: ResMut<IdGenerator>,
+    options: Res<SharedOptions>,
 ) {
     let Ok((room, mut history)) = rooms.get_mut(inserted.entity) else {
         return;
     };
     if history.room != room.name {
-        past.put(&mut history, settings.options.closed_rooms);
+        closed_rooms.put(&mut history, options.0.closed_rooms);
     }
-    if !(1..=ROOM_BYTES).contains(&room.name.len()) {
-        tracing::error!(room = %room.name, "a room's name has not 1 to {ROOM_BYTES} bytes: nobody can join it");
+    if !(1..=ROOM_NAME_MAX_BYTES).contains(&room.name.len()) {
+        tracing::error!(room = %room.name, "a room's name has not 1 to {ROOM_NAME_MAX_BYTES} bytes: nobody can join it");
     } else if index.0.contains_key(&room.name) {
         tracing::error!(room = %room.name, "there is a room of this name: nobody can join the second one");
     } else {
         index.0.insert(room.shared_name(), inserted.entity);
         if history.room != room.name {
-            past.take(&room.name, &mut history);
+            closed_rooms.take(&room.name, &mut history);
             history.room = room.shared_name();
-            history.epoch = mint.next();
+            history.epoch = ids.next();
         }
     }
 }
 
 /// A room has another name, or is no more: it cannot be found.
-pub(super) fn hide(
+pub(crate) fn hide(
     discarded: On<Discard<Room>>,
     rooms: Query<&Room>,
     mut index: ResMut<RoomIndex>,

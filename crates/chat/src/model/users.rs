@@ -6,22 +6,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bevy_ecs::prelude::*;
-
-use super::{
-    error_code::{Denied, ErrorCode},
-    options::ChatOptions,
-    pace::{Bucket, Pace},
-    rank::rank_of,
-    told::{Ack, unix_milliseconds},
-};
 use bevy_bouncer::{User, UserId};
+use bevy_bouncer_protocol::{Ack, ErrorCode};
+use bevy_ecs::prelude::*;
+use bevy_reflect::Reflect;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::{
+        history::StoredMessage,
+        rate_limit::{SpeakingLimit, TokenBucket},
+        role::rank_of,
+    },
+    options::ChatOptions,
+    protocol::{Denied, unix_milliseconds},
+};
 
 /// Within this time, [`ChatOptions::errors`] are too many.
 const ERRORS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where a mute holds.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Reflect)]
+#[reflect(Debug, Clone, PartialEq, Hash)]
 pub enum MutedIn {
     /// In the room of this name.
     Room(String),
@@ -30,11 +36,11 @@ pub enum MutedIn {
 }
 
 impl MutedIn {
-    pub(super) fn new(room: Option<String>) -> Self {
+    pub(crate) fn new(room: Option<String>) -> Self {
         room.map_or(Self::Everywhere, Self::Room)
     }
 
-    pub(super) fn room(&self) -> Option<&str> {
+    pub(crate) fn room(&self) -> Option<&str> {
         match self {
             Self::Room(room) => Some(room),
             Self::Everywhere => None,
@@ -42,14 +48,43 @@ impl MutedIn {
     }
 }
 
-/// Somebody may not speak.
+/// A mute of a user, with everything that is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredMute {
+    /// Who may not speak.
+    pub user: UserId,
+    /// What they are called, as far as that is known.
+    pub name: String,
+    /// What they are, like [`StoredMessage::rank`](crate::StoredMessage::rank), as far as that is known.
+    pub rank: Option<u8>,
+    /// The room's name; `None` everywhere.
+    pub room: Option<String>,
+    /// The moderator's rank.
+    pub by_rank: u8,
+    /// Until then, in unix milliseconds.
+    pub until: u64,
+    /// The moderator's reason.
+    pub reason: Option<String>,
+}
+
+/// A mute of a user in one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mute {
+pub(crate) struct Mute {
     /// Until then, in unix milliseconds, so that it lasts over a restart.
     pub until: u64,
     pub reason: Option<String>,
     /// The moderator's.
     pub by_rank: u8,
+}
+
+impl From<&StoredMute> for Mute {
+    fn from(stored: &StoredMute) -> Self {
+        Self {
+            until: stored.until,
+            reason: stored.reason.clone(),
+            by_rank: stored.by_rank,
+        }
+    }
 }
 
 impl Mute {
@@ -59,22 +94,22 @@ impl Mute {
     }
 }
 
-/// Everything that the chat remembers of users: it survives that they leave.
+/// Everything that the chat remembers of users, connected or not.
 #[derive(Resource, Default)]
-pub struct People {
-    people: HashMap<UserId, Person>,
+pub struct Users {
+    records: HashMap<UserId, UserRecord>,
 }
 
-/// One user.
-pub(super) struct Person {
+/// What is remembered of one user.
+pub(crate) struct UserRecord {
     pub name: String,
     /// As it was when the user was last heard of; `None` when that is not known.
     pub rank: Option<u8>,
-    pub pace: Pace,
-    /// For what is no message.
-    pub requests: Bucket,
-    /// The bytes of the answers.
-    pub answers: Bucket,
+    pub speaking: SpeakingLimit,
+    /// For requests other than messages.
+    pub requests: TokenBucket,
+    /// For the bytes of the answers.
+    pub answers: TokenBucket,
     answered: VecDeque<Answered>,
     mutes: HashMap<MutedIn, Mute>,
     errors: VecDeque<Instant>,
@@ -90,15 +125,15 @@ struct Answered {
     ts: Option<u64>,
 }
 
-impl Person {
+impl UserRecord {
     fn new(options: &ChatOptions) -> Self {
         let now = Instant::now();
         Self {
             name: String::new(),
             rank: None,
-            pace: Pace::new(options, now),
-            requests: Bucket::new(options.requests_burst, now),
-            answers: Bucket::new(options.answer_bytes, now),
+            speaking: SpeakingLimit::new(options, now),
+            requests: TokenBucket::new(options.requests_burst, now),
+            answers: TokenBucket::new(options.answer_bytes, now),
             answered: VecDeque::new(),
             mutes: HashMap::new(),
             errors: VecDeque::new(),
@@ -106,7 +141,7 @@ impl Person {
         }
     }
 
-    /// As the user is now.
+    /// Takes name and rank of the user as they are now.
     pub fn update(&mut self, user: &User) {
         self.rank = Some(rank_of(user));
         if self.name != user.name() {
@@ -114,8 +149,8 @@ impl Person {
         }
     }
 
-    /// As the user was, for those who were never seen here.
-    pub fn hear_of(&mut self, name: &str, rank: Option<u8>) {
+    /// Takes what another node or the archive knows of the user.
+    pub fn update_from_remote(&mut self, name: &str, rank: Option<u8>) {
         self.rank = rank.or(self.rank);
         if !name.is_empty() && self.name != name {
             name.clone_into(&mut self.name);
@@ -149,8 +184,19 @@ impl Person {
         });
     }
 
+    /// Takes what a message says of its author. The request that it came with gets the same answer again.
+    pub fn learn_from(&mut self, message: &StoredMessage, remembered_ids: usize) {
+        self.update_from_remote(
+            message.name.as_deref().unwrap_or_default(),
+            Some(message.rank),
+        );
+        if let Some(id) = &message.client_id {
+            self.remember(&message.ack(), id, remembered_ids);
+        }
+    }
+
     /// Counts an error. Whether there were too many.
-    pub fn err(&mut self, options: &ChatOptions, now: Instant) -> bool {
+    pub fn count_error(&mut self, options: &ChatOptions, now: Instant) -> bool {
         while self
             .errors
             .front()
@@ -171,7 +217,7 @@ impl Person {
         self.mutes.insert(place, mute);
     }
 
-    /// Whether a mute holds there that somebody above this rank decided on.
+    /// Whether a mute holds there that a moderator above this rank decided on.
     pub fn is_muted_from_above(&self, place: &MutedIn, rank: u8) -> bool {
         let mute = self.mutes.get(place);
         mute.is_some_and(|mute| mute.by_rank > rank && mute.left().is_some())
@@ -188,7 +234,7 @@ impl Person {
         mutes.filter_map(|(place, mute)| Some((place, mute, mute.left()?)))
     }
 
-    /// Refuses whoever is muted in the room, or everywhere.
+    /// Refuses a user who is muted in the room, or everywhere.
     pub fn check_mute(&self, room: Option<&str>) -> Result<(), Denied> {
         let here = self
             .mutes()
@@ -200,57 +246,57 @@ impl Person {
     }
 }
 
-impl People {
+impl Users {
     /// How long a user may not speak, there or everywhere.
     pub fn muted_for(&self, user: &UserId, place: &MutedIn) -> Option<Duration> {
-        self.people.get(user)?.mutes.get(place)?.left()
+        self.records.get(user)?.mutes.get(place)?.left()
     }
 
-    pub(super) fn get(&self, user: &UserId) -> Option<&Person> {
-        self.people.get(user)
+    pub(crate) fn get(&self, user: &UserId) -> Option<&UserRecord> {
+        self.records.get(user)
     }
 
-    pub(super) fn get_mut(&mut self, user: &UserId) -> Option<&mut Person> {
-        self.people.get_mut(user)
+    pub(crate) fn get_mut(&mut self, user: &UserId) -> Option<&mut UserRecord> {
+        self.records.get_mut(user)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&UserId, &Person)> {
-        self.people.iter()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&UserId, &UserRecord)> {
+        self.records.iter()
     }
 
-    /// What is known of a user, of whom there is something to remember. `None` when there is no room. Whoever is
-    /// connected has room: there is a limit for connections.
-    pub(super) fn meet(
+    /// What is remembered of a user, from now on if nothing was before. `None` when there are records of too many
+    /// users. Connected users always have one: there is a limit for connections.
+    pub(crate) fn get_or_insert(
         &mut self,
         user: &UserId,
         options: &ChatOptions,
         is_connected: impl Fn(&UserId) -> bool,
-    ) -> Option<&mut Person> {
-        if !self.people.contains_key(user) && self.people.len() >= options.remembered_users {
+    ) -> Option<&mut UserRecord> {
+        if !self.records.contains_key(user) && self.records.len() >= options.remembered_users {
             self.forget_some(&is_connected);
-            if self.people.len() >= options.remembered_users && !is_connected(user) {
+            if self.records.len() >= options.remembered_users && !is_connected(user) {
                 return None;
             }
         }
-        let person = self.people.entry(user.clone());
-        let person = person.or_insert_with(|| Person::new(options));
-        person.seen_at = Instant::now();
-        Some(person)
+        let record = self.records.entry(user.clone());
+        let record = record.or_insert_with(|| UserRecord::new(options));
+        record.seen_at = Instant::now();
+        Some(record)
     }
 
     /// Forgets the half of those who may be forgotten that was silent longest.
     fn forget_some(&mut self, is_connected: impl Fn(&UserId) -> bool) {
         let idle = self
-            .people
+            .records
             .iter()
-            .filter(|(user, person)| !is_connected(user) && person.mutes().next().is_none());
+            .filter(|(user, record)| !is_connected(user) && record.mutes().next().is_none());
         let mut idle: Vec<_> = idle
-            .map(|(user, person)| (person.seen_at, user.clone()))
+            .map(|(user, record)| (record.seen_at, user.clone()))
             .collect();
         idle.sort_unstable();
         let count = idle.len().div_ceil(2);
         for (_, user) in idle.into_iter().take(count) {
-            self.people.remove(&user);
+            self.records.remove(&user);
         }
     }
 }
@@ -277,66 +323,74 @@ mod tests {
             remembered_users: 3,
             ..Default::default()
         };
-        let mut people = People::default();
+        let mut users = Users::default();
         for name in ["muted", "connected", "gone"] {
-            assert!(people.meet(&user(name), &options, |_| true).is_some());
+            assert!(
+                users
+                    .get_or_insert(&user(name), &options, |_| true)
+                    .is_some()
+            );
         }
-        let muted = people.get_mut(&user("muted")).unwrap();
+        let muted = users.get_mut(&user("muted")).unwrap();
         muted.mute(MutedIn::Everywhere, mute(60));
         let is_connected = |id: &UserId| id.as_str().contains("connected");
-        let mut is_met = |name| people.meet(&user(name), &options, is_connected).is_some();
-        assert!(is_met("also connected"));
-        assert!(!is_met("not here"));
-        assert!(is_met("connected as well"));
-        assert!(people.get(&user("gone")).is_none());
-        let left = people.muted_for(&user("muted"), &MutedIn::Everywhere);
+        let mut has_record = |name| {
+            users
+                .get_or_insert(&user(name), &options, is_connected)
+                .is_some()
+        };
+        assert!(has_record("also connected"));
+        assert!(!has_record("not here"));
+        assert!(has_record("connected as well"));
+        assert!(users.get(&user("gone")).is_none());
+        let left = users.muted_for(&user("muted"), &MutedIn::Everywhere);
         assert!(left.is_some());
     }
 
     #[test]
     fn a_mute_holds_in_its_room_or_everywhere_and_the_longest_counts() {
-        let mut person = Person::new(&ChatOptions::default());
-        person.mute(MutedIn::Room("a".into()), mute(100));
-        person.mute(MutedIn::Room("over".into()), mute(0));
-        assert!(person.check_mute(Some("a")).is_err());
-        assert_eq!(person.check_mute(Some("b")), Ok(()));
-        assert_eq!(person.check_mute(Some("over")), Ok(()));
-        assert_eq!(person.check_mute(None), Ok(()));
-        person.mute(MutedIn::Everywhere, mute(50));
-        assert!(person.check_mute(None).is_err());
-        let longest = person.check_mute(Some("a")).unwrap_err().retry.unwrap();
+        let mut record = UserRecord::new(&ChatOptions::default());
+        record.mute(MutedIn::Room("a".into()), mute(100));
+        record.mute(MutedIn::Room("over".into()), mute(0));
+        assert!(record.check_mute(Some("a")).is_err());
+        assert_eq!(record.check_mute(Some("b")), Ok(()));
+        assert_eq!(record.check_mute(Some("over")), Ok(()));
+        assert_eq!(record.check_mute(None), Ok(()));
+        record.mute(MutedIn::Everywhere, mute(50));
+        assert!(record.check_mute(None).is_err());
+        let longest = record.check_mute(Some("a")).unwrap_err().retry.unwrap();
         assert!(longest > Duration::from_secs(90));
-        assert!(person.unmute(&MutedIn::Everywhere));
-        assert!(!person.unmute(&MutedIn::Everywhere));
+        assert!(record.unmute(&MutedIn::Everywhere));
+        assert!(!record.unmute(&MutedIn::Everywhere));
     }
 
     #[test]
     fn ids_are_remembered_up_to_a_number() {
-        let mut person = Person::new(&ChatOptions::default());
+        let mut record = UserRecord::new(&ChatOptions::default());
         for number in 0..5 {
             let ack = Ack {
                 seq: Some(number),
                 ..Default::default()
             };
-            person.remember(&ack, &format!("c{number}"), 3);
+            record.remember(&ack, &format!("c{number}"), 3);
         }
-        assert!(person.answered("c1").is_none());
-        assert_eq!(person.answered("c4").unwrap().seq, Some(4));
+        assert!(record.answered("c1").is_none());
+        assert_eq!(record.answered("c4").unwrap().seq, Some(4));
     }
 
     #[test]
     fn errors_count_within_five_seconds() {
         let options = ChatOptions::default();
-        let mut person = Person::new(&options);
+        let mut record = UserRecord::new(&options);
         let start = Instant::now();
         for _ in 1..options.errors {
-            assert!(!person.err(&options, start));
+            assert!(!record.count_error(&options, start));
         }
         let later = start + Duration::from_secs(6);
-        assert!(!person.err(&options, later));
+        assert!(!record.count_error(&options, later));
         for _ in 2..options.errors {
-            assert!(!person.err(&options, later));
+            assert!(!record.count_error(&options, later));
         }
-        assert!(person.err(&options, later));
+        assert!(record.count_error(&options, later));
     }
 }

@@ -1,29 +1,27 @@
-//! How fast somebody may go.
+//! How fast a user may go.
 
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
 
+use bevy_bouncer_protocol::ErrorCode;
 use bevy_ecs::prelude::*;
 
-use super::{
-    error_code::{Denied, ErrorCode},
-    options::ChatOptions,
-};
+use crate::{options::ChatOptions, protocol::Denied};
 
-/// The first wait of somebody who is too fast; it doubles.
+/// The first wait of a user who is too fast; it doubles.
 const FIRST_PENALTY: Duration = Duration::from_secs(1);
-/// Somebody is said to be writing at most once in this time.
+/// A room hears at most once in this time that a user is writing.
 const TYPING_PAUSE: Duration = Duration::from_secs(2);
 
-/// A number at once, and so many a second in the long run.
-pub(super) struct Bucket {
+/// Allows a number at once, and so many a second in the long run.
+pub(crate) struct TokenBucket {
     tokens: f64,
     filled_at: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     pub fn new(burst: usize, now: Instant) -> Self {
         Self {
             tokens: burst as f64,
@@ -57,16 +55,17 @@ impl Bucket {
     }
 
     fn least(&self, least: f64, per_second: f64) -> Result<(), Duration> {
-        match self.tokens >= least {
-            true => Ok(()),
-            false => Err(Duration::from_secs_f64((least - self.tokens) / per_second)),
+        if self.tokens >= least {
+            return Ok(());
         }
+        let missing = (least - self.tokens) / per_second;
+        Err(Duration::from_secs_f64(missing))
     }
 }
 
 /// How fast one user speaks.
-pub(super) struct Pace {
-    messages: Bucket,
+pub(crate) struct SpeakingLimit {
+    messages: TokenBucket,
     strikes: u32,
     penalty_until: Option<Instant>,
     /// In rooms with slow mode: when, and until when that has to be remembered.
@@ -74,10 +73,10 @@ pub(super) struct Pace {
     typed_at: HashMap<Entity, Instant>,
 }
 
-impl Pace {
+impl SpeakingLimit {
     pub fn new(options: &ChatOptions, now: Instant) -> Self {
         Self {
-            messages: Bucket::new(options.burst, now),
+            messages: TokenBucket::new(options.burst, now),
             strikes: 0,
             penalty_until: None,
             spoke_at: HashMap::new(),
@@ -85,8 +84,8 @@ impl Pace {
         }
     }
 
-    /// Takes one message's worth of patience. Whoever goes on regardless waits twice as long each time.
-    pub fn may_speak(&mut self, options: &ChatOptions, now: Instant) -> Result<(), Denied> {
+    /// Counts one message. A user who goes on although it was refused waits twice as long each time.
+    pub fn check_rate(&mut self, options: &ChatOptions, now: Instant) -> Result<(), Denied> {
         if let Some(until) = self.penalty_until {
             if now < until {
                 return Err(self.punish(options, Duration::ZERO, now));
@@ -109,7 +108,7 @@ impl Pace {
         Denied::after(ErrorCode::RateLimited, wait)
     }
 
-    /// Refuses whoever spoke in the room too short a time ago, or in too many others with slow mode.
+    /// Refuses a user who spoke in the room too short a time ago, or in too many others with slow mode.
     pub fn check_slow_mode(
         &mut self,
         room: Entity,
@@ -129,8 +128,8 @@ impl Pace {
         }
     }
 
-    /// The user speaks in this room, which may have slow mode.
-    pub fn spoke(&mut self, room: Entity, pause: Option<Duration>, now: Instant) {
+    /// Notes that the user speaks in this room, which may have slow mode.
+    pub fn record_message(&mut self, room: Entity, pause: Option<Duration>, now: Instant) {
         if let Some(pause) = pause {
             self.spoke_at.insert(room, (now, now + pause));
         }
@@ -148,7 +147,7 @@ impl Pace {
     }
 }
 
-/// For as many rooms as one player may be in; of more, those are forgotten that are oldest.
+/// Notes it for at most so many rooms; of more, the oldest is forgotten.
 fn note(times: &mut HashMap<Entity, Instant>, room: Entity, now: Instant, most: usize) {
     if times.len() >= most && !times.contains_key(&room) {
         let oldest = times.iter().min_by_key(|(_, at)| **at);
@@ -164,26 +163,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_goes_on_regardless_waits_twice_as_long() {
+    fn a_user_who_goes_on_regardless_waits_twice_as_long() {
         let options = ChatOptions::default();
         let start = Instant::now();
-        let mut pace = Pace::new(&options, start);
+        let mut limit = SpeakingLimit::new(&options, start);
         for _ in 0..options.burst {
-            assert_eq!(pace.may_speak(&options, start), Ok(()));
+            assert_eq!(limit.check_rate(&options, start), Ok(()));
         }
         let mut waits = Vec::new();
         for _ in 0..8 {
-            let denied = pace.may_speak(&options, start).unwrap_err();
+            let denied = limit.check_rate(&options, start).unwrap_err();
             waits.push(denied.retry.unwrap().as_secs());
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
         let later = start + Duration::from_secs(60);
-        assert_eq!(pace.may_speak(&options, later), Ok(()));
+        assert_eq!(limit.check_rate(&options, later), Ok(()));
         let much_later = later + Duration::from_secs(61);
         for _ in 0..options.burst {
-            assert_eq!(pace.may_speak(&options, much_later), Ok(()));
+            assert_eq!(limit.check_rate(&options, much_later), Ok(()));
         }
-        let denied = pace.may_speak(&options, much_later).unwrap_err();
+        let denied = limit.check_rate(&options, much_later).unwrap_err();
         assert_eq!(denied.retry, Some(FIRST_PENALTY));
     }
 
@@ -191,24 +190,25 @@ mod tests {
     fn slow_mode_and_typing_count_for_each_room() {
         let room = |index| Entity::from_raw_u32(index).unwrap();
         let now = Instant::now();
-        let mut pace = Pace::new(&ChatOptions::default(), now);
+        let mut limit = SpeakingLimit::new(&ChatOptions::default(), now);
         let pause = Duration::from_secs(10);
-        let is_free =
-            |pace: &mut Pace, index, now| pace.check_slow_mode(room(index), pause, 2, now).is_ok();
-        pace.spoke(room(1), Some(pause), now);
-        assert!(!is_free(&mut pace, 1, now));
-        assert!(is_free(&mut pace, 2, now));
-        pace.spoke(room(2), Some(pause), now + Duration::from_secs(1));
-        pace.spoke(room(3), None, now);
+        let is_free = |limit: &mut SpeakingLimit, index, now| {
+            limit.check_slow_mode(room(index), pause, 2, now).is_ok()
+        };
+        limit.record_message(room(1), Some(pause), now);
+        assert!(!is_free(&mut limit, 1, now));
+        assert!(is_free(&mut limit, 2, now));
+        limit.record_message(room(2), Some(pause), now + Duration::from_secs(1));
+        limit.record_message(room(3), None, now);
         // Nobody is forgotten to make room for another one.
-        assert!(!is_free(&mut pace, 3, now));
-        assert!(is_free(&mut pace, 1, now + pause));
-        assert!(is_free(&mut pace, 3, now + pause));
-        assert!(!is_free(&mut pace, 2, now + pause));
-        assert!(pace.may_type(room(1), now, 2));
-        assert!(!pace.may_type(room(1), now, 2));
-        assert!(pace.may_type(room(2), now, 2));
-        assert!(pace.may_type(room(3), now, 2));
-        assert_eq!(pace.typed_at.len(), 2);
+        assert!(!is_free(&mut limit, 3, now));
+        assert!(is_free(&mut limit, 1, now + pause));
+        assert!(is_free(&mut limit, 3, now + pause));
+        assert!(!is_free(&mut limit, 2, now + pause));
+        assert!(limit.may_type(room(1), now, 2));
+        assert!(!limit.may_type(room(1), now, 2));
+        assert!(limit.may_type(room(2), now, 2));
+        assert!(limit.may_type(room(3), now, 2));
+        assert_eq!(limit.typed_at.len(), 2);
     }
 }

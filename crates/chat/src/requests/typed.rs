@@ -3,17 +3,13 @@
 use std::collections::HashMap;
 
 use bevy_app::App;
+use bevy_bouncer::{Group, Outbox};
+use bevy_bouncer_protocol::{Ack, Envelope, ErrorCode, OPS};
 use bevy_ecs::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{
-    desk::{Answer, Asker, Desk},
-    error_code::ErrorCode,
-    protocol::OPS,
-    told::Ack,
-};
-use bevy_bouncer::{Group, Outbox};
+use crate::context::{Answer, Asker, ChatContext};
 
 /// A message of the game's own from a client: `{"op": …, "d": …}` with a name that
 /// [`add_client_message`](ClientMessageApp::add_client_message) made known.
@@ -61,8 +57,8 @@ impl ClientMessageApp for App {
     {
         assert!(!OPS.contains(&name), "`{name}` is the chat's own");
         self.add_message::<FromPlayer<T>>();
-        self.init_resource::<GameMessages>();
-        let mut known = self.world_mut().resource_mut::<GameMessages>();
+        self.init_resource::<KnownMessages>();
+        let mut known = self.world_mut().resource_mut::<KnownMessages>();
         let before = known.0.insert(name.to_owned(), deliver::<T>);
         assert!(before.is_none(), "`{name}` is the name of another message");
         self
@@ -71,24 +67,28 @@ impl ClientMessageApp for App {
 
 /// How to deliver each of the game's messages.
 #[derive(Resource, Default)]
-pub(super) struct GameMessages(HashMap<String, Deliver>);
+pub(crate) struct KnownMessages(HashMap<String, Deliver>);
 
 type Deliver = fn(&mut World, Entity, Value) -> serde_json::Result<()>;
 
-impl GameMessages {
-    pub fn receive(desk: &mut Desk, asker: &Asker, op: &str, content: Value) -> Answer {
-        let known = desk.world.resource::<Self>();
-        let deliver = known.0.get(op).ok_or(ErrorCode::UnknownOp)?;
-        let delivered = deliver(desk.world, asker.player, content);
-        delivered.map_err(|error| {
-            let user = asker.user.id();
-            // The error's own words have the client's in them.
-            let (kind, column) = (error.classify(), error.column());
-            tracing::debug!(%user, op, ?kind, column, "a message does not fit");
-            ErrorCode::SchemaMismatch
-        })?;
-        Ok(Ack::default().into())
-    }
+/// A message that is none of the chat's.
+pub(crate) fn receive(
+    context: &mut ChatContext,
+    asker: &Asker,
+    op: &str,
+    content: Value,
+) -> Answer {
+    let known = context.world.resource::<KnownMessages>();
+    let deliver = known.0.get(op).ok_or(ErrorCode::UnknownOp)?;
+    let delivered = deliver(context.world, asker.player, content);
+    delivered.map_err(|error| {
+        let user = asker.user.id();
+        // The error's own words have the client's in them.
+        let (kind, column) = (error.classify(), error.column());
+        tracing::debug!(%user, op, ?kind, column, "a message does not fit");
+        ErrorCode::SchemaMismatch
+    })?;
+    Ok(Ack::default().into())
 }
 
 fn deliver<T>(world: &mut World, player: Entity, content: Value) -> serde_json::Result<()>
@@ -104,12 +104,12 @@ where
 ///
 /// ```
 /// use bevy_bouncer::Outbox;
-/// use bevy_bouncer_chat::{ServerMessage, TypedOutbox};
+/// use bevy_bouncer_chat::{TypedMessage, TypedOutbox};
 ///
 /// #[derive(serde::Serialize)]
 /// struct State { tick: u64 }
 ///
-/// impl ServerMessage for State {
+/// impl TypedMessage for State {
 ///     const OP: &'static str = "state";
 /// }
 ///
@@ -117,7 +117,7 @@ where
 ///     outbox.broadcast_typed(&State { tick: 7 });
 /// }
 /// ```
-pub trait ServerMessage: Serialize {
+pub trait TypedMessage: Serialize {
     /// The name, which should be none of the chat's.
     const OP: &'static str;
 }
@@ -126,37 +126,31 @@ pub trait ServerMessage: Serialize {
 /// after; a message that cannot be written as JSON is logged and not sent.
 pub trait TypedOutbox {
     /// To one player.
-    fn send_typed<T: ServerMessage>(&mut self, player: Entity, message: &T) -> bool;
+    fn send_typed<T: TypedMessage>(&mut self, player: Entity, message: &T) -> bool;
     /// To a group.
-    fn send_typed_to_group<T: ServerMessage>(&mut self, group: &Group, message: &T) -> bool;
+    fn send_typed_to_group<T: TypedMessage>(&mut self, group: &Group, message: &T) -> bool;
     /// To every player.
-    fn broadcast_typed<T: ServerMessage>(&mut self, message: &T) -> bool;
+    fn broadcast_typed<T: TypedMessage>(&mut self, message: &T) -> bool;
 }
 
 impl TypedOutbox for Outbox<'_, '_> {
-    fn send_typed<T: ServerMessage>(&mut self, player: Entity, message: &T) -> bool {
+    fn send_typed<T: TypedMessage>(&mut self, player: Entity, message: &T) -> bool {
         json(message).is_some_and(|json| self.send(player, json))
     }
 
-    fn send_typed_to_group<T: ServerMessage>(&mut self, group: &Group, message: &T) -> bool {
+    fn send_typed_to_group<T: TypedMessage>(&mut self, group: &Group, message: &T) -> bool {
         json(message).is_some_and(|json| self.send_to_group(group, json))
     }
 
-    fn broadcast_typed<T: ServerMessage>(&mut self, message: &T) -> bool {
+    fn broadcast_typed<T: TypedMessage>(&mut self, message: &T) -> bool {
         json(message).is_some_and(|json| self.broadcast(json))
     }
 }
 
-/// As it is sent.
-#[derive(Serialize)]
-struct Envelope<'a, T> {
-    op: &'static str,
-    d: &'a T,
-}
-
-fn json<T: ServerMessage>(message: &T) -> Option<String> {
+fn json<T: TypedMessage>(message: &T) -> Option<String> {
     let envelope = Envelope {
-        op: T::OP,
+        op: T::OP.into(),
+        id: None,
         d: message,
     };
     let json = serde_json::to_string(&envelope);

@@ -2,26 +2,86 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use bevy_bouncer::UserId;
+use bevy_bouncer_protocol::{Ack, Body, ChatMessage, Speaker};
 use bevy_ecs::prelude::*;
-
-use super::told::ChatMessage;
+use serde::{Deserialize, Serialize};
 
 /// Messages of one answer have about so many bytes together, so that it fits any queue.
 const PAGE_BYTES: usize = 64 * 1024;
+
+/// A message of a room, with everything that is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredMessage {
+    /// The room's name.
+    pub room: Arc<str>,
+    /// Its number in the room.
+    pub seq: u64,
+    /// Its id.
+    pub mid: Arc<str>,
+    /// When it was said, in unix milliseconds.
+    pub at: u64,
+    /// Who said it, unless the game did.
+    pub user: Option<UserId>,
+    /// What they are called; `None` for the game itself.
+    pub name: Option<Arc<str>>,
+    /// Whether that was a player (0), a moderator (1) or an admin (2).
+    pub rank: u8,
+    /// The words; `None` when it was deleted.
+    pub text: Option<String>,
+    /// The id that the client gave to its request, so that it is not said again.
+    pub client_id: Option<String>,
+}
+
+impl StoredMessage {
+    /// As members read it.
+    pub(crate) fn shown(&self) -> ChatMessage {
+        let from = self.name.clone().map(|name| Speaker {
+            id: self.user.as_ref().map(|user| user.as_str().into()),
+            name,
+        });
+        ChatMessage {
+            room: self.room.clone(),
+            seq: self.seq,
+            mid: self.mid.clone(),
+            ts: self.at,
+            from,
+            d: self.text.clone().map(|text| Body { text }),
+            deleted: self.text.is_none(),
+        }
+    }
+
+    /// What its author is told.
+    pub(crate) fn ack(&self) -> Ack {
+        Ack {
+            room: Some(self.room.clone()),
+            seq: Some(self.seq),
+            mid: Some(self.mid.clone()),
+            ts: Some(self.at),
+            ..Default::default()
+        }
+    }
+
+    /// About how many bytes it is as JSON.
+    fn size(&self) -> usize {
+        const FRAME: usize = 256;
+        FRAME + self.text.as_ref().map_or(0, String::len)
+    }
+}
 
 /// What was said in a room, as far as it is remembered.
 #[derive(Component, Default)]
 pub struct RoomHistory {
     /// The name of the room; empty when nobody can come in.
-    pub(super) room: Arc<str>,
+    pub(crate) room: Arc<str>,
     /// Another one each time that the room is opened.
-    pub(super) epoch: Arc<str>,
-    messages: VecDeque<ChatMessage>,
+    pub(crate) epoch: Arc<str>,
+    messages: VecDeque<StoredMessage>,
     last: u64,
 }
 
 /// Some of a room's messages.
-pub(super) struct Page {
+pub(crate) struct Page {
     pub messages: Vec<ChatMessage>,
     /// Whether there are others, beyond.
     pub more: bool,
@@ -34,7 +94,7 @@ impl RoomHistory {
     }
 
     /// With what was said before.
-    pub(super) fn restored(room: Arc<str>, messages: Vec<ChatMessage>) -> Self {
+    pub(crate) fn restored(room: Arc<str>, messages: Vec<StoredMessage>) -> Self {
         let last = messages.last().map_or(0, |last| last.seq);
         Self {
             room,
@@ -45,47 +105,46 @@ impl RoomHistory {
     }
 
     /// The number of the next message, which is said now.
-    pub(super) fn count(&mut self) -> u64 {
+    pub(crate) fn count(&mut self) -> u64 {
         self.last += 1;
         self.last
     }
 
-    pub(super) fn keep(&mut self, message: ChatMessage, most: usize) {
+    pub(crate) fn keep(&mut self, message: StoredMessage, most: usize) {
         while self.messages.len() >= most {
             self.messages.pop_front();
         }
         self.messages.push_back(message);
     }
 
-    pub(super) fn find(&self, mid: &str) -> Option<&ChatMessage> {
+    pub(crate) fn find(&self, mid: &str) -> Option<&StoredMessage> {
         self.messages.iter().rev().find(|said| &*said.mid == mid)
     }
 
-    /// Takes the words away. Returns the message's number and name, if it had any.
-    pub(super) fn delete(&mut self, mid: &str) -> Option<(u64, Arc<str>)> {
+    /// Takes the words away. Returns the message's number and id, if it had any.
+    pub(crate) fn delete(&mut self, mid: &str) -> Option<(u64, Arc<str>)> {
         let mut youngest_first = self.messages.iter_mut().rev();
-        let said = youngest_first.find(|said| &*said.mid == mid && !said.deleted)?;
-        said.deleted = true;
-        said.d = None;
+        let said = youngest_first.find(|said| &*said.mid == mid && said.text.is_some())?;
+        said.text = None;
         Some((said.seq, said.mid.clone()))
     }
 
     /// Up to so many messages: the oldest after a number, otherwise the youngest, before a number.
-    pub(super) fn page(&self, after: Option<u64>, before: Option<u64>, most: usize) -> Page {
+    pub(crate) fn page(&self, after: Option<u64>, before: Option<u64>, most: usize) -> Page {
         let in_range = self.messages.iter().filter(|said| {
             after.is_none_or(|after| said.seq > after)
                 && before.is_none_or(|before| said.seq < before)
         });
         if after.is_some() {
-            return take(in_range, most);
+            return collect(in_range, most);
         }
-        let mut page = take(in_range.rev(), most);
+        let mut page = collect(in_range.rev(), most);
         page.messages.reverse();
         page
     }
 }
 
-fn take<'a>(messages: impl Iterator<Item = &'a ChatMessage>, most: usize) -> Page {
+fn collect<'a>(messages: impl Iterator<Item = &'a StoredMessage>, most: usize) -> Page {
     let mut page = Page {
         messages: Vec::new(),
         more: false,
@@ -97,28 +156,29 @@ fn take<'a>(messages: impl Iterator<Item = &'a ChatMessage>, most: usize) -> Pag
             page.more = true;
             break;
         }
-        page.messages.push(said.clone());
+        page.messages.push(said.shown());
     }
     page
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::protocol::Body, *};
+    use super::*;
 
     fn history(count: u64, text: &str) -> RoomHistory {
         let mut history = RoomHistory::default();
         for _ in 0..count {
             let seq = history.count();
-            let message = ChatMessage {
+            let message = StoredMessage {
                 room: "a".into(),
                 seq,
                 mid: format!("m-{seq}").into(),
-                ts: 0,
-                from: None,
+                at: 0,
+                user: None,
+                name: None,
                 rank: 0,
-                d: Some(Body { text: text.into() }),
-                deleted: false,
+                text: Some(text.into()),
+                client_id: None,
             };
             history.keep(message, 10);
         }
@@ -144,7 +204,7 @@ mod tests {
         assert_eq!(history.delete("m-11").unwrap().0, 11);
         assert_eq!(history.delete("m-11"), None);
         assert_eq!(history.delete("m-1"), None);
-        assert!(history.find("m-11").unwrap().d.is_none());
+        assert!(history.find("m-11").unwrap().text.is_none());
     }
 
     #[test]

@@ -1,18 +1,18 @@
-//! Names of messages and epochs.
+//! Ids of messages and epochs.
 
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
-/// Gives names that are never given twice, not after a restart either.
+/// Makes ids that are never used twice, not after a restart either.
 #[derive(Resource)]
-pub(super) struct Mint {
+pub(crate) struct IdGenerator {
     /// A random name of this start of the server.
     start: Arc<str>,
     count: u64,
 }
 
-impl Mint {
+impl IdGenerator {
     /// # Errors
     /// When the system has no random numbers.
     pub fn new() -> Result<Self, getrandom::Error> {

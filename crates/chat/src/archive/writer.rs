@@ -13,7 +13,7 @@ use bevy_ecs::{message::Messages, prelude::*};
 use bevy_tokio_tasks::TokioTasksRuntime;
 use tokio::{runtime::Runtime, sync::mpsc, task::JoinHandle};
 
-use super::{ChatArchive, ChatRecord};
+use crate::archive::{ChatArchive, ChatRecord};
 
 /// Records that are stored together.
 const BATCH: usize = 512;
@@ -25,15 +25,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long the end of the app waits for what is not stored yet.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// Where records go.
+/// Takes records and writes them to the archive, beside the frame.
 #[derive(Resource)]
-pub struct Archive {
+pub(crate) struct ArchiveWriter {
     records: mpsc::Sender<ChatRecord>,
     lost: AtomicU64,
-    keeper: JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
-impl Archive {
+impl ArchiveWriter {
     /// Never waits: when nothing can be written for long, what does not fit is lost, and the log says so. The
     /// last tenth of the queue is for what moderators decide.
     pub fn put(&self, record: ChatRecord) {
@@ -52,18 +52,22 @@ impl Archive {
     }
 }
 
-/// Begins to keep.
-pub fn start(runtime: &Runtime, archive: Arc<dyn ChatArchive>, queue: usize) -> Archive {
+/// Starts the task that writes.
+pub(crate) fn start(
+    runtime: &Runtime,
+    archive: Arc<dyn ChatArchive>,
+    queue: usize,
+) -> ArchiveWriter {
     let (sender, records) = mpsc::channel(queue);
-    let keeper = runtime.spawn(keep(archive, records));
-    Archive {
+    let task = runtime.spawn(write(archive, records));
+    ArchiveWriter {
         records: sender,
         lost: AtomicU64::new(0),
-        keeper,
+        task,
     }
 }
 
-async fn keep(archive: Arc<dyn ChatArchive>, mut records: mpsc::Receiver<ChatRecord>) {
+async fn write(archive: Arc<dyn ChatArchive>, mut records: mpsc::Receiver<ChatRecord>) {
     let mut batch = Vec::with_capacity(BATCH);
     while records.recv_many(&mut batch, BATCH).await > 0 {
         if !records.is_closed() {
@@ -89,22 +93,19 @@ async fn keep(archive: Arc<dyn ChatArchive>, mut records: mpsc::Receiver<ChatRec
 }
 
 /// When the app ends, it waits a moment until everything is stored.
-pub fn flush(world: &mut World) {
+pub(crate) fn flush(world: &mut World) {
     let exits = world.get_resource::<Messages<AppExit>>();
     if exits.is_none_or(Messages::is_empty) {
         return;
     }
-    let Some(Archive {
-        records, keeper, ..
-    }) = world.remove_resource::<Archive>()
-    else {
+    let Some(ArchiveWriter { records, task, .. }) = world.remove_resource::<ArchiveWriter>() else {
         return;
     };
     drop(records);
     let Some(runtime) = world.get_resource::<TokioTasksRuntime>() else {
         return;
     };
-    let stored = async { tokio::time::timeout(LAST_WAIT, keeper).await };
+    let stored = async { tokio::time::timeout(LAST_WAIT, task).await };
     if runtime.runtime().block_on(stored).is_err() {
         tracing::error!("the app ends, and the last of the chat is not kept");
     }

@@ -1,6 +1,6 @@
 //! What may be written.
 
-use super::error_code::ErrorCode;
+use bevy_bouncer_protocol::ErrorCode;
 
 /// The text as it is shown: without white space around it. Refused when it is empty or too long, or has
 /// characters that change how other text looks.
@@ -12,10 +12,10 @@ pub(crate) fn check(text: &str, most: usize) -> Result<&str, ErrorCode> {
     if text.chars().take(most + 1).count() > most {
         return Err(ErrorCode::TextTooLong);
     }
-    match text.chars().any(is_forbidden) {
-        true => Err(ErrorCode::ForbiddenCharacters),
-        false => Ok(text),
+    if text.chars().any(is_forbidden) {
+        return Err(ErrorCode::ForbiddenCharacters);
     }
+    Ok(text)
 }
 
 /// Control characters but for the line break, and those that turn the direction of text around.

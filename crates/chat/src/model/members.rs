@@ -6,34 +6,44 @@ use std::{
     time::Instant,
 };
 
+use bevy_bouncer::{Group, User, UserId};
+use bevy_bouncer_protocol::Member;
 use bevy_ecs::prelude::*;
+use bevy_reflect::prelude::*;
 
-use super::{
-    presence::Untold,
-    room::Room,
-    told::{Member, Told},
-};
-use bevy_bouncer::{Group, Outbox, User, UserId};
+use crate::model::role::rank_of;
 
 /// Members of one message, so that it fits any queue.
-pub(super) const MEMBERS_SHOWN: usize = 500;
+pub(crate) const MEMBERS_SHOWN: usize = 500;
 
 /// Who is in a room. Changed by the chat only.
 #[derive(Component, Default)]
 pub struct RoomMembers {
     players: BTreeMap<Entity, User>,
     sessions: HashMap<UserId, usize>,
-    /// Whoever may be asked to send to all of them, until they change.
-    pub(super) group: Option<Group>,
+    /// Sends to all of them, until they change.
+    pub(crate) group: Option<Group>,
     joined: BTreeMap<UserId, Member>,
     left: BTreeSet<UserId>,
-    pub(super) told_at: Option<Instant>,
+    pub(crate) told_at: Option<Instant>,
 }
 
 /// What the members have not been told.
-pub(super) struct Change {
+pub(crate) struct Change {
     pub joined: Vec<Member>,
-    pub left: Vec<UserId>,
+    pub left: Vec<Arc<str>>,
+}
+
+/// Rooms whose members have to hear who came and who left.
+#[derive(Resource, Default)]
+pub(crate) struct ChangedRooms(pub BTreeSet<Entity>);
+
+fn member(user: &User) -> Member {
+    Member {
+        id: user.id().as_str().into(),
+        name: user.name().into(),
+        rank: rank_of(user),
+    }
 }
 
 impl RoomMembers {
@@ -58,11 +68,11 @@ impl RoomMembers {
     }
 
     /// How many players, of which a user may have several.
-    pub(super) fn players(&self) -> usize {
+    pub(crate) fn players(&self) -> usize {
         self.players.len()
     }
 
-    pub(super) fn add(&mut self, player: Entity, user: &User) {
+    pub(crate) fn add(&mut self, player: Entity, user: &User) {
         if self.players.insert(player, user.clone()).is_some() {
             return;
         }
@@ -71,19 +81,19 @@ impl RoomMembers {
         *sessions += 1;
         if *sessions == 1 {
             self.left.remove(user.id());
-            self.joined.insert(user.id().clone(), user.into());
+            self.joined.insert(user.id().clone(), member(user));
         }
     }
 
     /// A player has another name, or another rank.
-    pub(super) fn change(&mut self, player: Entity, user: &User) {
+    pub(crate) fn change(&mut self, player: Entity, user: &User) {
         if let Some(known) = self.players.get_mut(&player) {
             *known = user.clone();
-            self.joined.insert(user.id().clone(), user.into());
+            self.joined.insert(user.id().clone(), member(user));
         }
     }
 
-    pub(super) fn remove(&mut self, player: Entity) {
+    pub(crate) fn remove(&mut self, player: Entity) {
         let Some(user) = self.players.remove(&player) else {
             return;
         };
@@ -100,21 +110,21 @@ impl RoomMembers {
     }
 
     /// Each user once, as many as are shown, by name.
-    pub(super) fn shown(&self) -> Vec<Member> {
+    pub(crate) fn shown(&self) -> Vec<Member> {
         let mut seen = BTreeSet::new();
         let users = self.players.values().filter(|user| seen.insert(user.id()));
-        let mut shown: Vec<_> = users.take(MEMBERS_SHOWN).map(Member::from).collect();
+        let mut shown: Vec<_> = users.take(MEMBERS_SHOWN).map(member).collect();
         shown.sort_by(|a, b| a.name.cmp(&b.name));
         shown
     }
 
     /// Whether there is something to tell.
-    pub(super) fn has_news(&self) -> bool {
+    pub(crate) fn has_news(&self) -> bool {
         !self.joined.is_empty() || !self.left.is_empty()
     }
 
-    /// What to tell next. Whoever came and left is said to have left: others may have seen them.
-    pub(super) fn take_change(&mut self) -> Change {
+    /// What to tell next. A user who came and left is told as one who left: others may have seen them.
+    pub(crate) fn take_change(&mut self) -> Change {
         let mut joined = Vec::new();
         while joined.len() < MEMBERS_SHOWN
             && let Some((_, member)) = self.joined.pop_first()
@@ -125,70 +135,21 @@ impl RoomMembers {
         while joined.len() + left.len() < MEMBERS_SHOWN
             && let Some(user) = self.left.pop_first()
         {
-            left.push(user);
+            left.push(user.as_str().into());
         }
         Change { joined, left }
     }
 }
 
 /// The rooms that a player is in.
-#[derive(Component, Debug, Default)]
-pub struct InRooms(pub(super) Vec<(Entity, Arc<str>)>);
+#[derive(Component, Debug, Default, Clone, Reflect)]
+#[reflect(Component, Debug, Default, Clone)]
+pub struct InRooms(pub(crate) Vec<(Entity, Arc<str>)>);
 
 impl InRooms {
     /// Their entities, in the order in which the player came.
     pub fn iter(&self) -> impl Iterator<Item = Entity> {
         self.0.iter().map(|(room, _)| *room)
-    }
-}
-
-/// A room has another door, or another name.
-pub(super) fn check_again(
-    inserted: On<Insert<Room>>,
-    mut rooms: Query<(&Room, &mut RoomMembers)>,
-    mut players: Query<(&User, &mut InRooms)>,
-    mut untold: ResMut<Untold>,
-    mut outbox: Outbox,
-) {
-    let entity = inserted.entity;
-    let Ok((room, mut members)) = rooms.get_mut(entity) else {
-        return;
-    };
-    let inside: Vec<_> = members.players.keys().copied().collect();
-    for player in inside {
-        let Ok((user, mut entered)) = players.get_mut(player) else {
-            continue;
-        };
-        entered.0.retain(|(entered, name)| {
-            let may_stay =
-                *entered != entity || (**name == *room.name() && room.access.may_join(user));
-            if !may_stay {
-                members.remove(player);
-                let closed = Told::Closed { room: name.clone() };
-                outbox.send(player, closed.json());
-            }
-            may_stay
-        });
-        untold.0.insert(entity);
-    }
-}
-
-/// Whoever leaves the server leaves its rooms.
-pub(super) fn leave_all(
-    left: On<Remove<InRooms>>,
-    players: Query<&InRooms>,
-    mut rooms: Query<&mut RoomMembers>,
-    mut untold: ResMut<Untold>,
-) {
-    for room in players
-        .get(left.entity)
-        .iter()
-        .flat_map(|rooms| rooms.iter())
-    {
-        if let Ok(mut members) = rooms.get_mut(room) {
-            members.remove(left.entity);
-            untold.0.insert(room);
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, time::Duration};
 
-use bevy::{app::ScheduleRunnerPlugin, log::LogPlugin, prelude::*};
+use bevy::{app::ScheduleRunnerPlugin, ecs::error, log::LogPlugin, prelude::*};
 use bevy_bouncer::prelude::*;
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
@@ -14,20 +14,22 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
     let door = BouncerPlugin::bind(BouncerConfig::new("127.0.0.1:9000"), tokens)?;
     let frame = ScheduleRunnerPlugin::run_loop(Duration::from_secs_f64(1.0 / 60.0));
     Ok(App::new()
+        .set_error_handler(error::error) // a message that is not taken does not end the server
         .add_plugins((MinimalPlugins.set(frame), LogPlugin::default(), door))
         .add_observer(greet)
         .add_systems(Update, relay)
         .run())
 }
 
-fn greet(joined: On<Add<User>>, users: Query<&User>, mut outbox: Outbox) {
-    if let Ok(user) = users.get(joined.entity) {
-        outbox.broadcast(format!("{} joined", user.name()));
-    }
+fn greet(joined: On<Add<User>>, users: Query<&User>, mut outbox: Outbox) -> Result {
+    let user = users.get(joined.entity)?;
+    outbox.broadcast(format!("{} joined", user.name()))?;
+    Ok(())
 }
 
-fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
+fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) -> Result {
     for frame in frames.read() {
-        outbox.broadcast_except(frame.entity, frame.payload.clone());
+        outbox.broadcast_except(frame.entity, frame.payload.clone())?;
     }
+    Ok(())
 }

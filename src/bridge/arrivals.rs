@@ -9,7 +9,7 @@ use crate::{
     identity::{Admission, Refusal},
 };
 
-/// Somebody who passed every check of the door and waits for the game's word.
+/// A player who passed every check of the door and waits for the game's word.
 pub(crate) struct Arrival {
     pub handle: Arc<Handle>,
     pub admission: Admission,

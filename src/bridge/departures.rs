@@ -28,7 +28,7 @@ impl Departures {
 
     pub fn report(&self, departure: Departure) {
         if self.0.put(departure).is_err() {
-            // Only when the app is gone, and then there is nobody to tell.
+            // Only when the app is gone, and then no one listens.
             tracing::debug!("a departure was not reported: the app is gone");
         }
     }

@@ -38,7 +38,7 @@ pub(crate) struct NetworkEnd {
 }
 
 impl NetworkEnd {
-    /// Hands somebody over to the game. False when too many wait already.
+    /// Hands an arrival over to the game. False when too many wait already.
     pub fn arrive(&self, arrival: Arrival) -> bool {
         self.arrivals.put(arrival).is_ok()
     }

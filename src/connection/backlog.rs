@@ -104,7 +104,7 @@ impl FrameBatch {
     }
 }
 
-/// Runs that wait for the socket.
+/// Batches that wait for the socket.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     batches: VecDeque<FrameBatch>,

@@ -7,7 +7,7 @@
 //!    └─abandon──► Abandoned
 //! ```
 //!
-//! Whoever makes a transition does what follows from it; everybody else finds it made. This is what
+//! The caller that makes a transition does what follows from it; every other caller finds it made. This is what
 //! makes "exactly once" true without a central authority. Frames are written under the same lock
 //! ([`Handle::write`]), so after [`Handle::leave`] has fenced a connection no frame can be on its way.
 
@@ -42,7 +42,7 @@ pub(crate) struct Handle {
     renewed: AtomicBool,
     phase: Mutex<Phase>,
     wake: Notify,
-    /// When it is checked again, by the clock of the [`rounds`](super::rounds); 0 is not known yet.
+    /// When the player is checked again, by the clock of the server's recheck; 0 is not known yet.
     pub recheck_at: AtomicU64,
     /// Held until nothing knows the connection any more, neither a task nor the game.
     _seat: Option<OwnedSemaphorePermit>,
@@ -72,11 +72,11 @@ pub(crate) struct Attempt(u64);
 pub(crate) enum Left {
     /// The player was live and this call ended it: the caller reports the departure.
     Now,
-    /// The same for a player whose connection was lost: nobody else takes it out of the indexes.
+    /// This call ended a player whose connection was lost: the caller also takes it out of the indexes.
     WhileAbsent,
     /// The handshake was under way and will answer with a refusal.
     BeforeEntering,
-    /// Somebody else had ended it.
+    /// Another call had ended it.
     Already,
 }
 
@@ -113,7 +113,7 @@ impl Handle {
         drop(lock(&self.kept).take());
     }
 
-    /// Pending → Live. False when somebody abandoned the handshake first.
+    /// Pending → Live. False when the handshake was abandoned first.
     pub fn enter(&self) -> bool {
         let mut phase = lock(&self.phase);
         let pending = matches!(*phase, Phase::Pending);
@@ -123,7 +123,7 @@ impl Handle {
         pending
     }
 
-    /// Pending → Abandoned. False when the player has entered, or somebody was first.
+    /// Pending → Abandoned. False when the player has entered, or another call was first.
     pub fn abandon(&self, refusal: Refusal) -> bool {
         let mut phase = lock(&self.phase);
         let pending = matches!(*phase, Phase::Pending);
@@ -160,7 +160,7 @@ impl Handle {
         absent
     }
 
-    /// Ends it. A fence also stops everything that is still queued, even of somebody who was already
+    /// Ends the session. A fence also stops everything that is still queued, even of a player who was already
     /// leaving politely; when this returns, no frame but Close is written any more. `report` runs when
     /// this call ended a live session, before anybody else can find it ended.
     pub fn leave(&self, close_reason: CloseReason, fence: bool, report: impl FnOnce()) -> Left {
@@ -223,7 +223,7 @@ impl Handle {
         }
     }
 
-    /// The close reason, once somebody has ended the session, also politely.
+    /// The close reason, once the session was ended, also politely.
     pub fn leaving(&self) -> Option<CloseReason> {
         match &*lock(&self.phase) {
             Phase::Leaving { close_reason, .. } => Some(close_reason.clone()),
@@ -239,7 +239,7 @@ impl Handle {
         }
     }
 
-    /// Whether the player is in and nobody has ended it.
+    /// Whether the player is in, with a connection, and the session was not ended.
     pub fn is_live(&self) -> bool {
         matches!(*lock(&self.phase), Phase::Live)
     }

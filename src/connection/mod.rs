@@ -1,4 +1,28 @@
 //! The halves of one connection that the network and the game share.
+//!
+//! - [`Handle`]: who is connected, how far the connection has come, and the fence.
+//! - [`Inbound`]: the client's messages that wait for the game.
+//! - [`Outbound`]: the game's frames that wait for the socket.
+//!
+//! # The order of locks
+//!
+//! A lock may be taken while one that stands above it is held, never the other way round. The two of the first row
+//! are never held together.
+//!
+//! | lock | what is taken under it |
+//! |---|---|
+//! | `Registry::index`, `Outbound::side` | all below |
+//! | `Handle::phase` | `DrainState::ended`; a non-blocking write of at most 64 KiB to the socket |
+//! | `Handle::token`, `Journal::waiting`, `DrainState::ended` | nothing |
+//! | `Handle::kept` | the state of the cluster's seats |
+//! | the state of the cluster's seats | nothing |
+//!
+//! Worked example: a revocation holds `Registry::index` while it notes the entry and appends it to
+//! `Journal::waiting`, lets go, and only then takes the `Handle::phase` of each session. The fan-out holds
+//! `Outbound::side` and takes `Handle::phase` for its write. So the fence waits for one write, and for nothing else.
+//!
+//! Every other lock (`Inbound::queue`, the tables of the door, tickets, refused tokens, the frames between nodes) is
+//! taken alone and held for a few map operations. No lock is held across an `.await`.
 
 mod backlog;
 pub(crate) mod frame;

@@ -22,7 +22,7 @@ use crate::{
     util::{Mutex, lock},
 };
 
-/// How often the limits of the backlog, in bytes and in messages, fit in before somebody tries to write
+/// How often the limits of the backlog, in bytes and in messages, fit in before the first attempt to write
 /// it: before the 101, and before the task of a socket that only the task can write has its turn. Until
 /// then it says nothing about the client. Of small messages one write takes many.
 const SLACK_BEFORE_WRITING: (usize, usize) = (8, 64);
@@ -200,7 +200,7 @@ impl Outbound {
                     progress = true;
                 }
                 Some(Poll::Ready(_)) => return Written::Lost,
-                // Counted after the attempt: what a tick sends cuts nobody who reads.
+                // Counted after the attempt: what a tick sends cuts no client that reads.
                 Some(Poll::Pending) if self.is_over(backlog, (1, 1)) => return Written::TooSlow,
                 Some(Poll::Pending) => return Written::Blocked { progress },
             }
@@ -209,9 +209,10 @@ impl Outbound {
     }
 
     fn unless_fenced<R>(&self, fenced: bool, attempt: impl FnOnce() -> R) -> Option<R> {
-        match fenced {
-            true => self.handle.write(attempt),
-            false => Some(attempt()),
+        if fenced {
+            self.handle.write(attempt)
+        } else {
+            Some(attempt())
         }
     }
 

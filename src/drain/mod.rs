@@ -36,7 +36,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drain {
-    /// When whoever is left is reset. Everybody has been told at three quarters of it. Default 30 s; more
+    /// How long until connections that are left are reset. All players are told within three quarters of it. Default 30 s; more
     /// than [`Drain::LONGEST`] counts as that.
     pub deadline: Duration,
     /// When players are told to come back, each at another time in this range, so that they do not come
@@ -51,7 +51,7 @@ pub struct Drain {
     /// the port. `None` (the default) is until the drain is over: a refusal says when to come back, and
     /// health checks are answered, where a closed port says nothing.
     pub refuse_for: Option<Duration>,
-    /// Whether the app exits when everybody has left, or at the deadline. Default no.
+    /// Whether the app exits when all players have left, or at the deadline. Default no.
     pub exit: bool,
 }
 
@@ -67,25 +67,25 @@ impl Drain {
         }
     }
 
-    /// The same with this range of times at which players shall come back.
+    /// Sets the range of times at which players shall come back.
     pub fn come_back_in(mut self, range: RangeInclusive<Duration>) -> Self {
         self.come_back_in = range;
         self
     }
 
-    /// The same, and no fewer players than this are told at a time.
+    /// Sets the fewest players who are told at a time.
     pub fn batch(mut self, players: usize) -> Self {
         self.batch = players;
         self
     }
 
-    /// The same, and the listener closes after this time.
+    /// Closes the listener after this time.
     pub fn refuse_for(mut self, time: Duration) -> Self {
         self.refuse_for = Some(time);
         self
     }
 
-    /// The same, and the app exits afterwards.
+    /// Makes the app exit afterwards.
     pub fn then_exit(mut self) -> Self {
         self.exit = true;
         self
@@ -134,12 +134,12 @@ impl Draining {
         Self(state)
     }
 
-    /// Whether everybody has left, in order or not.
+    /// Whether all players have left, in order or not.
     pub fn is_finished(&self) -> bool {
         self.0.is_over()
     }
 
-    /// When whoever is left is reset.
+    /// When the connections that are left are reset.
     pub fn deadline(&self) -> Instant {
         // A drain that was ordered stays ordered.
         self.0

@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct DrainState {
     stage: watch::Sender<Stage>,
-    told: Mutex<Told>,
+    ended: Mutex<SessionsEnded>,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ pub(crate) struct Order {
 
 /// Players who were told to leave.
 #[derive(Debug, Default)]
-struct Told {
+struct SessionsEnded {
     report: DrainReport,
     /// Those whose connection has not ended yet.
     staying: HashSet<ConnectionId>,
@@ -128,7 +128,7 @@ impl DrainState {
         self.reached(|stage| stage.order.is_some()).await;
     }
 
-    /// Waits for the order; then this is the answer to somebody who is not in yet.
+    /// Waits for the order; then this is the answer to a handshake that is under way.
     pub async fn turns_away(&self) -> Refusal {
         self.ordered().await;
         self.refusal()
@@ -164,30 +164,31 @@ impl DrainState {
 
     /// Notes that the drain has ended this session. To be called before anybody can find it ended.
     pub fn tell(&self, id: ConnectionId) {
-        let mut told = lock(&self.told);
-        told.report.told += 1;
-        told.staying.insert(id);
+        let mut ended = lock(&self.ended);
+        ended.report.told += 1;
+        ended.staying.insert(id);
     }
 
     /// A connection has ended; only those are counted who were told.
     pub fn left(&self, id: ConnectionId, in_order: bool) {
-        let mut told = lock(&self.told);
-        if told.staying.remove(&id) {
-            match in_order {
-                true => told.report.in_order += 1,
-                false => told.report.aborted += 1,
+        let mut ended = lock(&self.ended);
+        if ended.staying.remove(&id) {
+            if in_order {
+                ended.report.in_order += 1;
+            } else {
+                ended.report.aborted += 1;
             }
         }
     }
 
     /// How many of those who were told are still connected.
     pub fn staying(&self) -> usize {
-        lock(&self.told).staying.len()
+        lock(&self.ended).staying.len()
     }
 
     /// So far.
     pub fn report(&self) -> DrainReport {
-        lock(&self.told).report
+        lock(&self.ended).report
     }
 
     /// Lets no session wait for its client any more.
@@ -200,12 +201,12 @@ impl DrainState {
         self.reached(|stage| stage.cut).await;
     }
 
-    /// The end: whoever is still there counts as aborted.
+    /// The end: a connection that is still there counts as aborted.
     pub fn finish(&self) -> DrainReport {
         let report = {
-            let mut told = lock(&self.told);
-            told.report.aborted += std::mem::take(&mut told.staying).len();
-            told.report
+            let mut ended = lock(&self.ended);
+            ended.report.aborted += std::mem::take(&mut ended.staying).len();
+            ended.report
         };
         self.stage.send_modify(|stage| stage.over = true);
         report

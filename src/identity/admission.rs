@@ -67,7 +67,7 @@ impl Admission {
         self
     }
 
-    /// The same without the components, which can be inserted only once.
+    /// A copy without the components, which can be inserted only once.
     pub(crate) fn without_components(&self) -> Self {
         Self {
             user: self.user.clone(),

@@ -1,4 +1,4 @@
-//! Who a player is: the values that the door establishes and nobody else can change.
+//! Who a player is: the values that the door establishes and nothing else can change.
 //!
 //! Everything in here comes from the authenticator. Nothing that a client sends after the handshake
 //! reaches these types.

@@ -1,4 +1,4 @@
-//! Why somebody stays outside: what the client is told, and what only the operator learns.
+//! Why a client stays outside: what the client is told, and what only the operator learns.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -70,7 +70,7 @@ impl Refusal {
     }
 
     /// Replaces the message that the client reads. Longer than 512 bytes is cut. A 401 keeps its one
-    /// message, so that nobody learns why a guess failed.
+    /// message, so that no client learns why a guess failed.
     pub fn saying(mut self, message: impl Into<Cow<'static, str>>) -> Self {
         if self.kind == RefusalKind::Unauthorized {
             return self;

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-/// What revocation and expiry need to know about the token that let somebody in.
+/// What revocation and expiry need to know about the token that let a player in.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct TokenFacts {
     /// The `jti` claim.

@@ -166,7 +166,7 @@ impl User {
         })
     }
 
-    /// The same user with these roles.
+    /// Gives the user these roles.
     ///
     /// # Errors
     /// [`InvalidIdentity::Roles`] when there are too many, or one is empty, too long or has control

@@ -28,6 +28,7 @@ use session_index::SessionIndex;
 
 /// See the module's documentation.
 pub(crate) struct Registry {
+    /// The first of the order of locks in [`connection`](crate::connection).
     index: Mutex<SessionIndex>,
     seats: Arc<Semaphore>,
     places: usize,

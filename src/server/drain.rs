@@ -1,5 +1,5 @@
 //! The task that carries a drain out: once the game knows, it tells the players, batch by batch, waits
-//! for them to leave, and resets whoever is left at the deadline.
+//! for them to leave, and resets the connections that are left at the deadline.
 
 use std::{
     sync::Arc,
@@ -64,12 +64,12 @@ pub(crate) async fn run(server: Arc<Server>) {
     registry.wake_game();
 }
 
-/// How many to tell now, so that everybody is told at three quarters of the deadline.
+/// How many to tell now, so that all are told at three quarters of the deadline.
 fn batch(order: &Order, now: Instant, left: usize) -> usize {
     let told_by = order.begun + (order.deadline - order.begun) * 3 / 4;
     let time = told_by.saturating_duration_since(now);
-    let rounds = usize::try_from(time.as_millis() / PACE.as_millis()).unwrap_or(usize::MAX);
-    left.div_ceil(rounds.saturating_add(1)).max(order.batch)
+    let batches = usize::try_from(time.as_millis() / PACE.as_millis()).unwrap_or(usize::MAX);
+    left.div_ceil(batches.saturating_add(1)).max(order.batch)
 }
 
 /// Sends one player away, or answers the handshake that is under way.
@@ -79,7 +79,7 @@ fn tell(registry: &Registry, handle: &Arc<Handle>, order: &Order, fence: bool) {
     }
 }
 
-/// The hard stop: nobody is waited for any more.
+/// The hard stop: no client is waited for any more.
 async fn cut(registry: &Registry) {
     let drain = &registry.drain;
     let mut last = ConnectionId::from_u64(0);

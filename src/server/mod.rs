@@ -42,7 +42,7 @@ pub(crate) struct Server {
     pub stopping: watch::Sender<bool>,
     #[cfg(feature = "tls")]
     pub tls: Option<Arc<crate::transport::TlsAcceptor>>,
-    /// True once nobody is accepted any more.
+    /// True once no connection is accepted any more.
     pub closing: watch::Sender<bool>,
 }
 
@@ -58,7 +58,7 @@ impl Server {
         self.cluster.get()
     }
 
-    /// Whether this identity could come in now, as far as this and all other nodes know. Admits nobody.
+    /// Whether this identity could come in now, as far as this and all other nodes know. Reserves nothing.
     pub async fn check(&self, user: &UserId, token: &TokenFacts) -> Result<(), Refusal> {
         self.registry.check(user, token)?;
         match self.node() {
@@ -83,7 +83,7 @@ impl Server {
         self.auth.authenticate(&request).await
     }
 
-    /// Accepts nobody any more, not even to refuse.
+    /// Accepts no connection any more, not even to refuse it.
     pub fn close_listener(&self) {
         self.closing.send_replace(true);
     }

@@ -1,4 +1,4 @@
-//! Whether somebody could come in now, as far as the server itself goes.
+//! Whether a player could come in now, as far as the server itself goes.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Server {
         }
     }
 
-    /// The cheap look whether somebody could come in; the place itself is taken at the end.
+    /// The cheap look whether another player could come in; the place itself is taken at the end.
     pub fn check_room(&self) -> Result<(), Refusal> {
         if let Some(refusal) = self.registry.drain.refusal() {
             return Err(refusal);

@@ -1,8 +1,8 @@
-//! The rounds: everybody who is in is checked again, now and then, for what changed behind our back: a
+//! The recheck: every player is checked again, now and then, for what changed outside of this process: a
 //! user who was disabled or deleted, a key that was withdrawn.
 //!
 //! Each session has its own time, so that those who came together are not looked up together. A check
-//! that fails by itself (a database that does not answer) ends nobody's session.
+//! that fails by itself (a database that does not answer) ends no session.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -104,7 +104,7 @@ async fn check(
     Ok(())
 }
 
-/// Milliseconds since the rounds began, as [`Handle::recheck_at`] has them.
+/// Milliseconds since the recheck began, as [`Handle::recheck_at`] has them.
 #[derive(Debug, Clone, Copy)]
 struct Clock(Instant);
 
@@ -129,7 +129,7 @@ impl Clock {
 
     /// In this time, give or take a fifth.
     fn plan(self, handle: &Handle, wait: Duration) {
-        // Without random numbers everybody is checked at the same pace.
+        // Without random numbers all are checked at the same pace.
         let chance = getrandom::u32().unwrap_or(u32::MAX / 2);
         let share = 0.8 + 0.4 * f64::from(chance) / f64::from(u32::MAX);
         let wait = u64::try_from(wait.mul_f64(share).as_millis()).unwrap_or(u64::MAX);

@@ -184,8 +184,7 @@ fn p04_by_the_game_asking_for_it() {
         |_| (),
         DisconnectReason::BadProtocol,
         |game, client, entity| {
-            let ask = Disconnect::new(entity).because(DisconnectReason::BadProtocol);
-            game.world().trigger(ask);
+            game.disconnect(entity, DisconnectReason::BadProtocol);
             game.tick();
             assert_eq!(client.close_code(), 4400);
         },
@@ -229,8 +228,8 @@ fn p04_by_everything_at_once() {
             bouncer.kick(&user("player-1"), None);
             bouncer.revoke(user("player-1"));
             client.socket.get_ref().shutdown(Shutdown::Both).unwrap();
-            game.world().trigger(Disconnect::new(entity));
-            game.world().trigger(Disconnect::new(entity));
+            game.disconnect(entity, DisconnectReason::Kicked);
+            game.disconnect(entity, DisconnectReason::Kicked);
         },
     );
 }

@@ -164,7 +164,7 @@ fn the_game_is_warned_and_asks_in_its_own_words() {
 
     let long = token_until("player-1", "two", 7200);
     let token = Credential::new(long);
-    game.world().trigger(Refresh { entity, token });
+    game.command(entity, |player| _ = player.refresh(token));
     game.until("the answer", |game| {
         !game.app.world().resource::<Told>().refreshed.is_empty()
     });
@@ -186,7 +186,7 @@ fn a_bad_token_by_the_game_is_told_as_refused() {
     let _player = game.join("player-1");
     let entity = game.entity_of("player-1");
     let token = Credential::new("nonsense");
-    game.world().trigger(Refresh { entity, token });
+    game.command(entity, |player| _ = player.refresh(token));
     game.until("the answer", |game| {
         !game.app.world().resource::<Told>().refreshed.is_empty()
     });

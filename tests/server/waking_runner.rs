@@ -45,7 +45,7 @@ fn start() -> Server {
                       mut exit: MessageWriter<AppExit>| {
                     counter.fetch_add(1, Ordering::SeqCst);
                     for frame in frames.read() {
-                        outbox.send(frame.entity, frame.payload.clone());
+                        outbox.send(frame.entity, frame.payload.clone()).unwrap();
                         if frame.payload.as_text() == Some("end") {
                             exit.write(AppExit::Success);
                         }

@@ -73,4 +73,6 @@ pub use model::{
 };
 pub use options::{ChatOptions, FilterFailure};
 pub use plugin::{ChatPlugin, ChatSystems};
-pub use requests::typed::{ClientMessageApp, FromPlayer, TypedMessage, TypedOutbox};
+pub use requests::typed::{
+    ClientMessageApp, FromPlayer, SendTypedError, TypedMessage, TypedOutbox,
+};

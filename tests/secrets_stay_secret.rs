@@ -155,8 +155,10 @@ fn p12_no_secret_is_logged_whatever_happens() {
     }
     client.send("hello");
     game.until("the message", |game| !game.seen().frames.is_empty());
-    game.bouncer
-        .revoke(Revocation::user(user("player-1")).reason("because"));
+    drop(
+        game.bouncer
+            .revoke(Revocation::user(user("player-1")).reason("because")),
+    );
     assert_eq!(client.close_code(), 4101);
     game.until("the end", |game| game.entities() == 0);
     let frames = format!("{:?}", game.seen().frames);

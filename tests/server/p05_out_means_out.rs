@@ -70,7 +70,7 @@ fn p05_under_a_full_broadcast_nothing_sent_after_the_revocation_arrives() {
     for _ in 0..50 {
         broadcast(&mut game);
     }
-    game.bouncer.revoke(user("player-1"));
+    drop(game.bouncer.revoke(user("player-1")));
     let sent_before = 250;
     for _ in 0..50 {
         broadcast(&mut game);
@@ -162,7 +162,7 @@ fn p05_a_revocation_overtakes_a_kick_without_a_tick() {
     let mut game = Game::start();
     let mut ann = game.join("player-1");
     assert_eq!(game.bouncer.kick(&user("player-1"), None), 1);
-    game.bouncer.revoke(user("player-1"));
+    drop(game.bouncer.revoke(user("player-1")));
     assert_eq!(ann.hear(), Heard::Closed(4101, "token_revoked".into()));
 }
 
@@ -182,7 +182,7 @@ fn p05_a_revocation_overtakes_what_a_polite_good_bye_still_has_to_write() {
     let entity = game.entity_of("player-1");
     game.disconnect(entity, DisconnectReason::Kicked);
     game.tick();
-    game.bouncer.revoke(user("player-1"));
+    drop(game.bouncer.revoke(user("player-1")));
     game.until("the reset", |game| game.bouncer.occupied() == 0);
     let mut rest = Vec::new();
     deaf.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -208,7 +208,7 @@ fn p05_also_while_a_broken_session_waits_for_its_answers() {
         client.hear_within(Duration::from_millis(300)),
         Heard::Nothing
     );
-    game.bouncer.revoke(user("player-1"));
+    drop(game.bouncer.revoke(user("player-1")));
     assert_eq!(client.close_code(), 4101);
     game.until("the despawn", |game| game.entities() == 0);
     assert_eq!(game.seen().left[0].1, DisconnectReason::ProtocolError);

@@ -159,6 +159,7 @@
 //! - `jwks-url` (default): [`RemoteKeys`], the keys of a key set at a URL or of an OpenID provider.
 //! - `redis` (default): [`RedisBackplane`], many nodes over Redis or Valkey.
 //! - `tls` (default): [`TlsConfig`], TLS in the process.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -64,15 +64,16 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 
     let tick = ScheduleRunnerPlugin::run_loop(Duration::from_secs_f64(1.0 / 60.0));
     Ok(App::new()
+        .set_error_handler(bevy::ecs::error::error)
         .add_plugins((MinimalPlugins.set(tick), LogPlugin::default(), door))
         .add_observer(greet)
         .run())
 }
 
 /// What came with the admission is there before `User` is.
-fn greet(joined: On<Add<User>>, players: Query<(&User, &Side)>, mut outbox: Outbox) {
-    if let Ok((user, side)) = players.get(joined.entity) {
-        let words = format!("welcome {}, you play {side:?}", user.name());
-        outbox.send(joined.entity, words);
-    }
+fn greet(joined: On<Add<User>>, players: Query<(&User, &Side)>, mut outbox: Outbox) -> Result {
+    let (user, side) = players.get(joined.entity)?;
+    let words = format!("welcome {}, you play {side:?}", user.name());
+    outbox.send(joined.entity, words)?;
+    Ok(())
 }

@@ -45,6 +45,7 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 
     let tick = ScheduleRunnerPlugin::run_loop(Duration::from_secs_f64(1.0 / TICKS_PER_SECOND));
     Ok(App::new()
+        .set_error_handler(bevy::ecs::error::error)
         // No window and no renderer: `MinimalPlugins` and a loop.
         .add_plugins((MinimalPlugins.set(tick), LogPlugin::default(), door))
         .add_observer(enter_the_board)
@@ -109,7 +110,7 @@ fn send_the_board(
         let fields = players.iter().map(|(user, at)| (user.name(), (at.x, at.y)));
         let board: BTreeMap<_, _> = fields.collect();
         // Encoded once, however many players there are.
-        outbox.broadcast(serde_json::to_string(&board)?);
+        outbox.broadcast(serde_json::to_string(&board)?)?;
     }
     Ok(())
 }

@@ -30,6 +30,7 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 
     let tick = ScheduleRunnerPlugin::run_loop(Duration::from_secs_f64(1.0 / 60.0));
     Ok(App::new()
+        .set_error_handler(bevy::ecs::error::error)
         .add_plugins((MinimalPlugins.set(tick), LogPlugin::default(), door))
         .add_observer(tell_who_left)
         .add_systems(Update, moderate)
@@ -49,7 +50,7 @@ fn moderate(
             .get(frame.entity)
             .is_ok_and(|user| user.has_role("moderator"))
         {
-            outbox.send(frame.entity, "only moderators may do that");
+            outbox.send(frame.entity, "only moderators may do that")?;
             continue;
         }
         let revocation = Revocation::user(ben.clone());
@@ -63,12 +64,13 @@ fn moderate(
             Some("restore") => drop(bouncer.restore(ben.clone())),
             _ => continue,
         }
-        outbox.send(frame.entity, "done");
+        outbox.send(frame.entity, "done")?;
     }
     Ok(())
 }
 
-fn tell_who_left(left: On<Disconnected>, mut outbox: Outbox) {
+fn tell_who_left(left: On<Disconnected>, mut outbox: Outbox) -> Result {
     let words = format!("{} left: {}", left.user.name(), left.reason);
-    outbox.broadcast_except(left.entity, words);
+    outbox.broadcast_except(left.entity, words)?;
+    Ok(())
 }

@@ -38,6 +38,7 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 
     let tick = ScheduleRunnerPlugin::run_loop(Duration::from_secs_f64(1.0 / 60.0));
     Ok(App::new()
+        .set_error_handler(bevy::ecs::error::error)
         .add_plugins((MinimalPlugins.set(tick), LogPlugin::default(), door))
         .add_systems(Startup, found_teams)
         .add_observer(join_the_smaller_team)
@@ -55,12 +56,13 @@ fn join_the_smaller_team(
     teams: Query<(Entity, &Name, Option<&Members>), With<Group>>,
     mut commands: Commands,
     mut outbox: Outbox,
-) {
+) -> Result {
     let size = |members: Option<&Members>| members.map_or(0, |members| members.len());
     if let Some((team, name, _)) = teams.iter().min_by_key(|(_, _, members)| size(*members)) {
         commands.entity(joined.entity).insert(Plays(team));
-        outbox.send(joined.entity, format!("you play for {name}"));
+        outbox.send(joined.entity, format!("you play for {name}"))?;
     }
+    Ok(())
 }
 
 /// A group holds connections as they were: it is made anew when the members of its team change.
@@ -79,7 +81,7 @@ fn listen(
     teams: Query<(Entity, &Name, &Group)>,
     mut commands: Commands,
     mut outbox: Outbox,
-) {
+) -> Result {
     for frame in frames.read() {
         let Some(text) = frame.payload.as_text() else {
             continue;
@@ -88,12 +90,13 @@ fn listen(
             let found = teams.iter().find(|(_, name, _)| name.as_str() == wanted);
             if let Some((team, name, _)) = found {
                 commands.entity(frame.entity).insert(Plays(team));
-                outbox.send(frame.entity, format!("you play for {name}"));
+                outbox.send(frame.entity, format!("you play for {name}"))?;
             }
         } else if let Ok((user, plays)) = players.get(frame.entity)
             && let Ok((_, _, group)) = teams.get(plays.0)
         {
-            outbox.send_to_group(group, format!("{}: {text}", user.name()));
+            outbox.send_to_group(group, format!("{}: {text}", user.name()))?;
         }
     }
+    Ok(())
 }

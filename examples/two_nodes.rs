@@ -47,6 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn run(door: BouncerPlugin) {
     let tick = ScheduleRunnerPlugin::run_loop(Duration::from_secs_f64(1.0 / 60.0));
     App::new()
+        .set_error_handler(bevy::ecs::error::error)
         .add_plugins((MinimalPlugins.set(tick), door))
         .add_systems(Update, listen)
         .run();
@@ -65,7 +66,7 @@ fn listen(
         if text == "/revoke" && user.id().as_str() == ANN {
             drop(bouncer.revoke(UserId::new(BEN)?));
         } else {
-            outbox.broadcast_everywhere(format!("{}: {text}", user.name()));
+            outbox.broadcast_everywhere(format!("{}: {text}", user.name()))?;
         }
     }
     Ok(())

@@ -76,14 +76,15 @@
 //! use bevy_bouncer::prelude::*;
 //! use bevy_ecs::prelude::*;
 //!
-//! fn greet(joined: On<Add<User>>, users: Query<&User>, mut outbox: Outbox) {
-//!     if let Ok(user) = users.get(joined.entity) {
-//!         outbox.broadcast(format!("{} joined", user.name()));
-//!     }
+//! fn greet(joined: On<Add<User>>, users: Query<&User>, mut outbox: Outbox) -> Result {
+//!     let user = users.get(joined.entity)?;
+//!     outbox.broadcast(format!("{} joined", user.name()))?;
+//!     Ok(())
 //! }
 //!
-//! fn farewell(left: On<Disconnected>, mut outbox: Outbox) {
-//!     outbox.broadcast(format!("{} left: {}", left.user.name(), left.reason));
+//! fn farewell(left: On<Disconnected>, mut outbox: Outbox) -> Result {
+//!     outbox.broadcast(format!("{} left: {}", left.user.name(), left.reason))?;
+//!     Ok(())
 //! }
 //! ```
 //!
@@ -97,41 +98,56 @@
 //! use bevy_bouncer::prelude::*;
 //! use bevy_ecs::prelude::*;
 //!
-//! fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
+//! fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) -> Result {
 //!     for frame in frames.read() {
 //!         if frame.payload.as_text() == Some("ping") {
-//!             outbox.send(frame.entity, "pong");
+//!             outbox.send(frame.entity, "pong")?;
 //!         } else {
-//!             outbox.broadcast_except(frame.entity, frame.payload.clone());
+//!             outbox.broadcast_except(frame.entity, frame.payload.clone())?;
 //!         }
 //!     }
+//!     Ok(())
 //! }
 //! ```
+//!
+//! What cannot be sent is a [`SendError`]. A server should not end for one: Bevy's error handler panics, so
+//! give the app another one, `app.set_error_handler(bevy_ecs::error::error)`.
 //!
 //! For a room or a team, collect a [`Group`] once and send to it many times: it costs nothing for each
 //! message. A server that only reacts to its players can sleep in between, with [`WakingRunnerPlugin`].
 //!
 //! # Out with you
 //!
-//! [`Disconnect`] ends a session politely, after what was sent before. [`Bouncer::revoke`] is the other
-//! way: from any thread, at once, with everything that was queued thrown away, and for good until
-//! [`Bouncer::restore`]. With [`BouncerPlugin::revocations`] it survives a restart.
+//! [`PlayerCommands::disconnect`] ends a session politely, after what was sent before.
+//! [`PlayerCommands::revoke`] is the other way: at once, with everything that was queued thrown away, and for good
+//! until [`Bouncer::restore`]. [`Bouncer::revoke`] does the same from any thread. With
+//! [`BouncerPlugin::revocations`] it survives a restart.
 //!
 //! ```
 //! use bevy_bouncer::prelude::*;
 //! use bevy_ecs::prelude::*;
 //!
-//! fn ban(cheater: Entity, users: Query<&User>, mut commands: Commands) {
-//!     if let Ok(user) = users.get(cheater) {
-//!         commands.revoke(Revocation::user(user.id().clone()).ban().reason("cheating"));
-//!     }
+//! #[derive(EntityEvent)]
+//! struct Cheated {
+//!     entity: Entity,
+//! }
+//!
+//! fn ban(cheated: On<Cheated>, mut commands: Commands) {
+//!     let mut cheater = commands.entity(cheated.entity);
+//!     cheater.revoke(|user| user.ban().reason("cheating"));
 //! }
 //! ```
+//!
+//! # What is an event, a message, a command
+//!
+//! Facts about an entity are `EntityEvent`s, to be observed; facts about no entity are `Event`s. Streams are
+//! `Message`s, to be read by systems. Requests are commands: [`BouncerCommands`] of the server,
+//! [`PlayerCommands`] of one player.
 //!
 //! # Sessions that last
 //!
 //! A session ends with its token. [`TokenExpiring`] tells the game in time to ask the client for another
-//! one, and [`Refresh`] takes it; so does [`Bouncer::refresh`] outside of the ECS. Everybody is looked up
+//! one, and [`PlayerCommands::refresh`] takes it; so does [`Bouncer::refresh`] outside of the ECS. Everybody is looked up
 //! again every [`Limits::recheck_interval`].
 //!
 //! With [`Limits::resume_window`], a player whose connection was lost stays an entity for a while
@@ -141,8 +157,7 @@
 //!
 //! [`Bouncer::drain`] takes the server out of service: nobody new comes in, the game hears
 //! [`DrainStarted`], and players are closed with 4000, batch by batch, each told another time to come back.
-//! The players who are left at the deadline are reset. [`is_draining`] is the run condition for systems that matter
-//! only then.
+//! The players who are left at the deadline are reset. [`is_draining`] and [`is_ready`] are run conditions.
 //!
 //! ```
 //! use bevy_bouncer::prelude::*;
@@ -153,8 +168,9 @@
 //!     bouncer.drain(Drain::within(Duration::from_secs(60)).then_exit());
 //! }
 //!
-//! fn last_call(_: On<DrainStarted>, mut outbox: Outbox) {
-//!     outbox.broadcast("the server restarts, see you in a moment");
+//! fn last_call(_: On<DrainStarted>, mut outbox: Outbox) -> Result {
+//!     outbox.broadcast("the server restarts, see you in a moment")?;
+//!     Ok(())
 //! }
 //! ```
 //!
@@ -246,18 +262,19 @@ pub use transport::TlsConfig;
 pub use util::{SqliteError, SqliteFile};
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Cluster, ClusterOutbox, Connection, Counters,
-    Disconnect, Disconnected, DrainStarted, Group, LinkLost, LinkRestored, Outbox, PlayerInfo,
-    Players, Refresh, Refreshed, RevocationNotStored, TokenExpiring, WakingRunnerPlugin,
-    is_draining,
+    Disconnected, DrainStarted, Group, LinkLost, LinkRestored, Outbox, PlayerCommands, PlayerInfo,
+    Players, Refreshed, RevocationNotStored, SendError, TokenExpiring, WakingRunnerPlugin,
+    is_draining, is_ready,
 };
 
 /// What most servers need.
 pub mod prelude {
     pub use crate::{
-        Arriving, Bouncer, BouncerCommands, BouncerConfig, BouncerPlugin, BouncerSystems,
-        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, Drain, DrainStarted,
-        Group, JwtAuthenticator, MapDirectory, Outbox, Payload, Players, Refresh, Refreshed,
-        Refusal, Revocation, Subject, TokenExpiring, User, UserId,
+        Admission, Arriving, Authenticator, Bouncer, BouncerCommands, BouncerConfig, BouncerPlugin,
+        BouncerSystems, ClientFrame, Connection, Credential, DisconnectReason, Disconnected, Drain,
+        DrainStarted, DuplicateLogin, Group, JwtAuthenticator, Limits, LinkLost, LinkRestored,
+        MapDirectory, Outbox, Payload, PlayerCommands, Players, Refreshed, Refusal, Revocation,
+        SendError, Subject, TokenExpiring, TokenIssuer, User, UserId, is_draining, is_ready,
     };
     #[cfg(feature = "sqlite")]
     pub use crate::{SqliteDirectory, SqliteRevocations};

@@ -13,6 +13,7 @@ use std::{
 };
 
 use bevy_ecs::message::Message;
+use bevy_reflect::prelude::*;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -35,7 +36,8 @@ const NODES_MAX: usize = 1024;
 const HEADER_MAX: usize = 4096;
 
 /// For whom a frame of another node is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Reflect)]
+#[reflect(Debug, Clone, PartialEq)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Audience {
@@ -51,7 +53,8 @@ pub enum Audience {
 
 /// Something that another node sent: see [`ClusterOutbox`](crate::ClusterOutbox) and
 /// [`Cluster::publish`](crate::Cluster::publish).
-#[derive(Message, Debug, Clone)]
+#[derive(Message, Debug, Clone, Reflect)]
+#[reflect(Debug, Clone)]
 pub struct ClusterFrame {
     /// What the sending node is called.
     pub node: Arc<str>,

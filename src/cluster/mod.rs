@@ -32,7 +32,6 @@ pub use backplane::{
     LogPosition, NodeId, Seat,
 };
 pub(crate) use control_log::ControlLog;
-pub(crate) use frames::Frames;
 pub use frames::{Audience, ClusterCounters, ClusterFrame};
 pub use in_process::{Faults, InProcessBackplane};
 pub(crate) use node::Node;

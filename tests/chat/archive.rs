@@ -153,7 +153,7 @@ fn p09_rooms_that_nobody_speaks_in_leave_the_file() {
     let archive = SqliteChat::open(&file).unwrap();
     let _ = block_on(archive.load(3, 10)).unwrap();
     for number in 0..1000 {
-        let said = KeptMessage {
+        let said = StoredMessage {
             room: format!("match {}", number / 100).into(),
             seq: number % 100 + 1,
             mid: format!("m-{number}").into(),

@@ -319,6 +319,6 @@ fn the_game_sees_everything_that_moderators_do() {
     assert_eq!(seen, actions);
     assert!(trail.iter().all(|it| it.by == user("mod-1")));
     assert_eq!(trail[2].reason.as_deref(), Some("rude"));
-    let people = game.world().resource::<People>();
-    assert!(people.muted_for(&ann, &MutedIn::Everywhere).is_some());
+    let users = game.world().resource::<Users>();
+    assert!(users.muted_for(&ann, &MutedIn::Everywhere).is_some());
 }

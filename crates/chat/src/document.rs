@@ -1,19 +1,24 @@
 //! `docs/protocol.md` and the code say the same: each example is read and written with the server's own
 //! types, and has every member that these have.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path, sync::LazyLock};
 
+use bevy_bouncer_protocol::{ErrorCode, OPS, ServerMessage};
 use serde_json::Value;
 
-use super::{
-    ChatOptions, ErrorCode,
-    protocol::{OPS, Op, Request, parse},
-    told::Told,
+use crate::{
+    options::ChatOptions,
+    protocol::{Content, Request, parse},
 };
 
-const DOCUMENT: &str = include_str!("../../../docs/protocol.md");
+/// Where the document is, from this crate.
+const PATH: &str = "../../docs/protocol.md";
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PATH);
+    std::fs::read_to_string(path).unwrap()
+});
 /// Every message of the server, as serde names them.
-const TOLD: &[&str] = &[
+const SERVER_MESSAGES: &[&str] = &[
     "hello",
     "beat",
     "ack",
@@ -67,24 +72,27 @@ fn every_request_is_described_with_all_its_fields() {
     assert_eq!(names(&examples), OPS.iter().copied().collect());
     for (name, mut example) in examples {
         assert_eq!(example["op"], name.as_str());
-        let asked = parse(&example.to_string());
-        assert_eq!(asked.id.as_deref(), Some("c1"));
-        let Ok(Op::Chat(request)) = asked.what else {
-            panic!("{name}: {:?}", asked.what)
+        let incoming = parse(&example.to_string());
+        assert_eq!(incoming.id.as_deref(), Some("c1"));
+        let Ok(Content::Chat(request)) = incoming.content else {
+            panic!("{name}: {:?}", incoming.content)
         };
         let request: Request = request;
         example.as_object_mut().unwrap().remove("id");
         assert_eq!(serde_json::to_value(&request).unwrap(), example);
+        // Every optional field is shown: what is left out is not in the code either.
+        let shown = format!("{request:?}");
+        assert!(!shown.contains("None"), "{name} has more fields: {shown}");
     }
 }
 
 #[test]
 fn every_message_of_the_server_is_described_with_all_its_fields() {
     let examples = examples("What the server says");
-    assert_eq!(names(&examples), TOLD.iter().copied().collect());
+    assert_eq!(names(&examples), SERVER_MESSAGES.iter().copied().collect());
     // The list above is complete.
-    let unknown = serde_json::from_str::<Told>(r#"{"op": "?"}"#).unwrap_err();
-    for name in TOLD {
+    let unknown = serde_json::from_str::<ServerMessage>(r#"{"op": "?"}"#).unwrap_err();
+    for name in SERVER_MESSAGES {
         assert!(
             unknown.to_string().contains(&format!("`{name}`")),
             "{unknown}"
@@ -92,18 +100,18 @@ fn every_message_of_the_server_is_described_with_all_its_fields() {
     }
     assert_eq!(
         unknown.to_string().matches('`').count(),
-        2 * (TOLD.len() + 1)
+        2 * (SERVER_MESSAGES.len() + 1)
     );
     for (name, example) in examples {
         assert_eq!(example["op"], name.as_str());
-        let told: Told = serde_json::from_value(example.clone()).unwrap();
-        let written = serde_json::to_value(&told).unwrap();
+        let message: ServerMessage = serde_json::from_value(example.clone()).unwrap();
+        let written = serde_json::to_value(&message).unwrap();
         assert_eq!(written, example);
         for (field, value) in written.as_object().unwrap() {
             assert!(!value.is_null(), "{name}.{field}");
         }
         // Every optional member is shown: what is left out is not in the code either.
-        let shown = format!("{told:?}");
+        let shown = format!("{message:?}");
         assert!(!shown.contains("None"), "{name} has more members: {shown}");
     }
 }

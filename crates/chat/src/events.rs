@@ -1,11 +1,12 @@
 //! What a game can see of the chat, change, and say itself.
 
-use bevy_ecs::prelude::*;
-
-use super::people::MutedIn;
 use bevy_bouncer::{User, UserId};
+use bevy_ecs::prelude::*;
+use bevy_reflect::Reflect;
 
-/// Somebody is about to say something in a room: it has passed all rules. Observe it to change the words,
+use crate::model::users::MutedIn;
+
+/// A player is about to say something in a room: it has passed all rules. Observe it to change the words,
 /// or to stop them.
 ///
 /// ```
@@ -18,13 +19,14 @@ use bevy_bouncer::{User, UserId};
 ///     }
 /// }
 /// ```
-#[derive(Event, Debug)]
+#[derive(Event, Debug, Reflect)]
+#[reflect(Debug)]
 pub struct Speaking {
-    pub(super) player: Entity,
-    pub(super) user: User,
-    pub(super) room: Entity,
-    pub(super) text: String,
-    pub(super) is_refused: bool,
+    pub(crate) player: Entity,
+    pub(crate) user: User,
+    pub(crate) room: Entity,
+    pub(crate) text: String,
+    pub(crate) is_refused: bool,
 }
 
 impl Speaking {
@@ -33,7 +35,7 @@ impl Speaking {
         self.player
     }
 
-    /// Who that is.
+    /// The player's user.
     pub fn user(&self) -> &User {
         &self.user
     }
@@ -48,7 +50,7 @@ impl Speaking {
         &self.text
     }
 
-    /// Has something else said instead.
+    /// Replaces the words.
     pub fn replace(&mut self, text: impl Into<String>) {
         self.text = text.into();
     }
@@ -59,12 +61,13 @@ impl Speaking {
     }
 }
 
-/// Something was said in a room, by somebody on this node.
-#[derive(Message, Debug, Clone)]
+/// Something was said in a room, by a player on this node or by the game.
+#[derive(Message, Debug, Clone, Reflect)]
+#[reflect(Debug, Clone)]
 pub struct Spoken {
     /// The room's entity.
     pub room: Entity,
-    /// Its number in the room.
+    /// The message's number in the room.
     pub seq: u64,
     /// Who said it; `None` for an [`Announcement`].
     pub user: Option<User>,
@@ -72,7 +75,8 @@ pub struct Spoken {
     pub text: String,
 }
 
-/// Has the game itself, or somebody who is no player, say something in a room.
+/// Makes the game itself, or one of its characters, say something in a room. In a room that nobody can join it is an
+/// error in the log.
 ///
 /// ```
 /// use bevy_bouncer_chat::{Announcement, Room};
@@ -84,18 +88,20 @@ pub struct Spoken {
 ///     }
 /// }
 /// ```
-#[derive(Message, Debug, Clone)]
+#[derive(Message, Debug, Clone, Reflect)]
+#[reflect(Debug, Clone)]
 pub struct Announcement {
     /// The room's entity.
     pub room: Entity,
-    /// The name of whoever speaks; `None` for the game.
+    /// The name of the character; `None` for the game.
     pub name: Option<String>,
     /// The words. Not checked.
     pub text: String,
 }
 
-/// A moderator did something. Also an audit line of the log.
-#[derive(Message, Debug, Clone)]
+/// A moderator did something. It is also an audit line of the log.
+#[derive(Message, Debug, Clone, Reflect)]
+#[reflect(Debug, Clone)]
 pub struct Moderated {
     /// The moderator.
     pub by: UserId,
@@ -106,7 +112,8 @@ pub struct Moderated {
 }
 
 /// What moderators do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Reflect)]
+#[reflect(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Moderation {
     /// A user may not speak for so many seconds.

@@ -1,4 +1,4 @@
-//! Somebody else's opinion about a message, before it is said: a word list, a service, a model.
+//! A second opinion about a message, before it is said: a word list, a service, a model.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,20 +8,15 @@ use std::{
     time::Duration,
 };
 
-use bevy_ecs::prelude::*;
-use bevy_tokio_tasks::TokioTasksRuntime;
-
-use super::{
-    ChatSettings,
-    later::{Done, Later},
-    speak::Utterance,
-};
 use bevy_bouncer::{User, UserId};
+use bevy_ecs::prelude::*;
+
+use crate::{context::ChatContext, deferred::defer, options::SharedOptions};
 
 /// What the filter is asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// Who wants to say it.
+    /// The author.
     pub user: User,
     /// The room's name; `None` for a whisper.
     pub room: Option<Arc<str>>,
@@ -40,17 +35,6 @@ pub enum Verdict {
     Drop,
 }
 
-/// What happens to a message that the filter did not answer within
-/// [`filter_deadline`](super::ChatOptions::filter_deadline), or because of which it panicked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FilterFailure {
-    /// It is not said; the client gets `unavailable`.
-    #[default]
-    Refuse,
-    /// It is said.
-    Allow,
-}
-
 /// A verdict that may take a moment.
 pub type FilterFuture<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 
@@ -65,9 +49,10 @@ pub type FilterFuture<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 /// impl ChatFilter for Polite {
 ///     fn check<'a>(&'a self, draft: &'a Draft) -> FilterFuture<'a> {
 ///         Box::pin(async move {
-///             match draft.text.contains("darn") {
-///                 true => Verdict::Replace(draft.text.replace("darn", "****")),
-///                 false => Verdict::Allow,
+///             if draft.text.contains("darn") {
+///                 Verdict::Replace(draft.text.replace("darn", "****"))
+///             } else {
+///                 Verdict::Allow
 ///             }
 ///         })
 ///     }
@@ -83,25 +68,64 @@ pub trait ChatFilter: Send + Sync + 'static {
     fn check<'a>(&'a self, draft: &'a Draft) -> FilterFuture<'a>;
 }
 
+/// The filter that the plugin was given.
+#[derive(Resource, Clone)]
+pub(crate) struct ActiveFilter(pub Arc<dyn ChatFilter>);
+
+/// Something that a user may say, unless the filter decides otherwise.
+pub(crate) struct PendingMessage {
+    pub player: Entity,
+    pub user: User,
+    pub id: Option<String>,
+    pub to: Destination,
+    pub text: String,
+}
+
+/// Where something is said.
+pub(crate) enum Destination {
+    Room(Entity, Arc<str>),
+    User(UserId),
+}
+
+impl Destination {
+    /// The room's entity and name; `None` for a whisper.
+    pub fn room(&self) -> Option<(Entity, &Arc<str>)> {
+        match self {
+            Self::Room(entity, name) => Some((*entity, name)),
+            Self::User(_) => None,
+        }
+    }
+}
+
+impl PendingMessage {
+    fn draft(&self) -> Draft {
+        Draft {
+            user: self.user.clone(),
+            room: self.to.room().map(|(_, name)| name.clone()),
+            text: self.text.clone(),
+        }
+    }
+}
+
 /// Messages that wait for the filter, each user's in order.
 #[derive(Resource, Default)]
-pub(super) struct Judging {
-    waiting: HashMap<UserId, VecDeque<Case>>,
+pub(crate) struct PendingFilter {
+    waiting: HashMap<UserId, VecDeque<Waiting>>,
     count: usize,
     next: u64,
 }
 
-struct Case {
+struct Waiting {
     number: u64,
-    utterance: Utterance,
+    message: PendingMessage,
     verdict: Option<Result<Verdict, Undecided>>,
 }
 
 /// There was no verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Undecided;
+pub(crate) struct Undecided;
 
-impl Judging {
+impl PendingFilter {
     /// Whether so many wait that no other one may.
     pub fn is_full(&self, most: usize) -> bool {
         self.count >= most
@@ -109,19 +133,19 @@ impl Judging {
 
     /// Whether the message with this id waits. Then its answer goes to this player.
     pub fn is_waiting(&mut self, user: &UserId, id: &str, player: Entity) -> bool {
-        let mut cases = self.waiting.get_mut(user).into_iter().flatten();
-        let case = cases.find(|case| case.utterance.id.as_deref() == Some(id));
-        case.map(|case| case.utterance.player = player).is_some()
+        let mut waiting = self.waiting.get_mut(user).into_iter().flatten();
+        let found = waiting.find(|one| one.message.id.as_deref() == Some(id));
+        found.map(|one| one.message.player = player).is_some()
     }
 
-    fn add(&mut self, utterance: Utterance) -> u64 {
+    fn add(&mut self, message: PendingMessage) -> u64 {
         let number = self.next;
         self.next += 1;
         self.count += 1;
-        let cases = self.waiting.entry(utterance.user.id().clone()).or_default();
-        cases.push_back(Case {
+        let waiting = self.waiting.entry(message.user.id().clone()).or_default();
+        waiting.push_back(Waiting {
             number,
-            utterance,
+            message,
             verdict: None,
         });
         number
@@ -133,19 +157,19 @@ impl Judging {
         user: &UserId,
         number: u64,
         verdict: Result<Verdict, Undecided>,
-    ) -> Vec<(Utterance, Result<Verdict, Undecided>)> {
+    ) -> Vec<(PendingMessage, Result<Verdict, Undecided>)> {
         let mut decided = Vec::new();
-        let Some(cases) = self.waiting.get_mut(user) else {
+        let Some(waiting) = self.waiting.get_mut(user) else {
             return decided;
         };
-        if let Some(case) = cases.iter_mut().find(|case| case.number == number) {
-            case.verdict = Some(verdict);
+        if let Some(one) = waiting.iter_mut().find(|one| one.number == number) {
+            one.verdict = Some(verdict);
         }
-        while cases.front().is_some_and(|case| case.verdict.is_some()) {
-            let first = cases.pop_front();
-            decided.extend(first.and_then(|case| Some((case.utterance, case.verdict?))));
+        while waiting.front().is_some_and(|one| one.verdict.is_some()) {
+            let first = waiting.pop_front();
+            decided.extend(first.and_then(|one| Some((one.message, one.verdict?))));
         }
-        if cases.is_empty() {
+        if waiting.is_empty() {
             self.waiting.remove(user);
         }
         self.count -= decided.len();
@@ -153,32 +177,32 @@ impl Judging {
     }
 }
 
-/// Asks the filter, beside the frame.
-pub(super) fn ask(
+/// Asks the filter, beside the frame. `decided` is called for each message of the user whose turn it is.
+pub(crate) fn ask(
     world: &mut World,
     filter: Arc<dyn ChatFilter>,
-    draft: Draft,
-    utterance: Utterance,
+    message: PendingMessage,
+    decided: fn(&mut ChatContext, PendingMessage, Result<Verdict, Undecided>),
 ) {
-    let user = utterance.user.id().clone();
-    let number = world.resource_mut::<Judging>().add(utterance);
-    let deadline = world.resource::<ChatSettings>().options.filter_deadline;
-    let done = world.resource::<Later>().sender();
-    let runtime = world.resource::<TokioTasksRuntime>().runtime();
-    // A task of its own, so that a panic is no more than a message without a verdict.
-    let thinking = runtime.spawn(async move { decide(&*filter, &draft, deadline).await });
-    runtime.spawn(async move {
-        let verdict = thinking.await.unwrap_or(Err(Undecided));
+    let draft = message.draft();
+    let user = message.user.id().clone();
+    let number = world.resource_mut::<PendingFilter>().add(message);
+    let deadline = world.resource::<SharedOptions>().0.filter_deadline;
+    let author = user.clone();
+    let work = async move {
+        // A task of its own, so that a panic is no more than a message without a verdict.
+        let task = tokio::spawn(async move { decide(&*filter, &draft, deadline).await });
+        let verdict = task.await.unwrap_or(Err(Undecided));
         if verdict.is_err() {
-            tracing::warn!(%user, ?deadline, "the filter did not decide about a message");
+            tracing::warn!(user = %author, ?deadline, "the filter did not decide about a message");
         }
-        let judged = Done::Judged {
-            user,
-            number,
-            verdict,
-        };
-        // The app has ended when nobody listens.
-        let _ = done.send(judged).await;
+        verdict
+    };
+    defer(world, work, move |context, verdict| {
+        let mut pending = context.world.resource_mut::<PendingFilter>();
+        for (message, verdict) in pending.decide(&user, number, verdict) {
+            decided(context, message, verdict);
+        }
     });
 }
 

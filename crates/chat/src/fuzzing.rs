@@ -1,6 +1,11 @@
 //! What the fuzz targets in `fuzz/` need of this crate's inside, as plain data. Compiled for them only.
 
-use crate::{protocol, protocol::Op, text};
+use bevy_bouncer_OPS;
+
+use crate::{
+    model::text,
+    protocol::{self, Content},
+};
 
 /// One message of a client, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,21 +18,24 @@ pub struct Request {
 
 /// Reads a message of a client. The request's name comes with whether it is the chat's.
 pub fn read(text: &str) -> Request {
-    let asked = protocol::parse(text);
-    let op = match asked.what {
-        Ok(Op::Chat(request)) => Ok((format!("{request:?}"), true)),
-        Ok(Op::Other(name, _)) => Ok((name, false)),
+    let incoming = protocol::parse(text);
+    let op = match incoming.content {
+        Ok(Content::Chat(request)) => Ok((format!("{request:?}"), true)),
+        Ok(Content::Typed(name, _)) => Ok((name, false)),
         Err(code) => Err(code.as_str()),
     };
-    Request { id: asked.id, op }
+    Request {
+        id: incoming.id,
+        op,
+    }
 }
 
-/// Checks what somebody wrote, of at most so many characters.
+/// Checks what a user wrote, of at most so many characters.
 pub fn check(text: &str, most: usize) -> Result<&str, &'static str> {
     text::check(text, most).map_err(|code| code.as_str())
 }
 
 /// The names of the chat's requests.
 pub fn ops() -> &'static [&'static str] {
-    protocol::OPS
+    OPS
 }

@@ -1,9 +1,24 @@
 //! Every limit of the chat.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::filter::FilterFailure;
 use bevy_bouncer::ConfigError;
+use bevy_ecs::prelude::*;
+
+/// What happens to a message that the filter did not answer within [`ChatOptions::filter_deadline`], or because
+/// of which it panicked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FilterFailure {
+    /// It is not said; the client gets `unavailable`.
+    #[default]
+    Refuse,
+    /// It is said.
+    Allow,
+}
+
+/// The options that the plugin was given.
+#[derive(Resource, Clone)]
+pub(crate) struct SharedOptions(pub Arc<ChatOptions>);
 
 /// Every limit of the chat, with its default.
 ///
@@ -21,7 +36,7 @@ pub struct ChatOptions {
     pub burst: usize,
     /// Messages a second that a user may send in the long run. Default 1, 0.01 to 1000.
     pub messages_per_second: f64,
-    /// Longest wait that is asked of somebody who goes on regardless; it starts at one second and
+    /// Longest wait of a user who goes on sending although it was refused; it starts at one second and
     /// doubles each time. Default 60 s, 1 s to a day.
     pub longest_penalty: Duration,
     /// Other requests that a user may make at once. Default 100, 1 to 10 000.
@@ -35,7 +50,7 @@ pub struct ChatOptions {
     pub answer_bytes_per_second: usize,
     /// Messages that a room remembers. Default 100, 1 to 100 000.
     pub history: usize,
-    /// Messages that somebody gets who joins, and at most with one `chat.history`. Default 50, at most
+    /// Messages that a player gets who joins, and at most with one `chat.history`. Default 50, at most
     /// `history`.
     pub history_page: usize,
     /// Closed rooms whose messages are remembered for when they are opened again, those of the last start
@@ -53,8 +68,8 @@ pub struct ChatOptions {
     /// Time between two signs of life to every player, by which pages notice a dead line. Default 10 s, 1 s
     /// to an hour.
     pub heartbeat: Duration,
-    /// The longest wait that clients are told to keep before they come back for the first time; it doubles. Default 1 s, 1 ms to a
-    /// minute.
+    /// The longest wait that clients are told to keep before their first attempt to come back; it doubles with each.
+    /// Default 1 s, 1 ms to a minute.
     pub reconnect_first: Duration,
     /// The longest wait that clients are told to keep before they come back. Default 30 s, 1 ms to an hour.
     pub reconnect_longest: Duration,
@@ -68,7 +83,7 @@ pub struct ChatOptions {
     /// again. Default 256, 1 to 10 000.
     pub remembered_ids: usize,
     /// Users of whom anything is remembered; of more, only those who are connected. Those who are not connected
-    /// and not muted make room for others, those who were silent longest first. Default 20 000, 1 to 10 000 000.
+    /// and not muted make room for others, first those who were silent longest. Default 20 000, 1 to 10 000 000.
     pub remembered_users: usize,
     /// Errors within five seconds after which a player is closed with 4400. Default 20, 1 to 10 000.
     pub errors: usize,

@@ -1,150 +1,155 @@
-//! `bouncer.v1`: what clients ask for. `docs/protocol.md` describes it.
+//! `bouncer.v1` as the server reads and writes it. `docs/protocol.md` describes it.
 
-use serde::Deserialize;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bevy_bouncer::{User, UserId};
+use bevy_bouncer_protocol::{
+    ClientMessage, ErrorCode, OPS, REASON_MAX_BYTES, REQUEST_ID_MAX_BYTES, ROOM_NAME_MAX_BYTES,
+    ServerMessage, Speaker,
+};
 use serde_json::{Map, Value};
 
-use super::error_code::ErrorCode;
-use bevy_bouncer::UserId;
-
-/// The name of the subprotocol, for [`BouncerConfig::subprotocols`](bevy_bouncer::BouncerConfig).
-pub const SUBPROTOCOL: &str = "bouncer.v1";
-/// Longest id that a client gives to what it sends, in bytes.
-const ID_BYTES: usize = 64;
-/// Longest name of a room, in bytes.
-pub(super) const ROOM_BYTES: usize = 64;
-/// Longest reason that a moderator gives, in bytes: it has to fit into a close frame.
-const REASON_BYTES: usize = 100;
-
-/// The content of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
-pub(crate) struct Body {
-    pub text: String,
-}
-
-macro_rules! requests {
-    ($($op:literal $name:ident { $($field:ident: $type:ty),* })*) => {
-        /// What a client asks the chat for.
-        #[derive(Debug, PartialEq, Deserialize)]
-        #[cfg_attr(test, derive(serde::Serialize))]
-        #[serde(tag = "op")]
-        pub(crate) enum Request {
-            $(#[serde(rename = $op)] $name { $($field: $type),* },)*
-        }
-
-        /// The name of each.
-        pub(crate) const OPS: &[&str] = &[$($op),*];
-    };
-}
-
-requests! {
-    "room.list" RoomList {}
-    "room.join" RoomJoin { room: String }
-    "room.leave" RoomLeave { room: String }
-    "chat.send" ChatSend { room: String, d: Body }
-    "chat.whisper" ChatWhisper { to: UserId, d: Body }
-    "chat.history" ChatHistory { room: String, after: Option<u64>, before: Option<u64> }
-    "chat.delete" ChatDelete { room: String, mid: String }
-    "chat.typing" ChatTyping { room: String }
-    "auth.refresh" AuthRefresh { token: String }
-    "mod.mute" ModMute {
-        user: UserId, room: Option<String>, seconds: Option<u64>, reason: Option<String>
-    }
-    "mod.unmute" ModUnmute { user: UserId, room: Option<String> }
-    "mod.mutes" ModMutes {}
-    "mod.kick" ModKick { user: UserId, reason: Option<String> }
-    "mod.ban" ModBan { user: UserId, seconds: Option<u64>, reason: Option<String> }
-    "mod.revoke" ModRevoke { user: UserId, reason: Option<String> }
-    "mod.restore" ModRestore { user: UserId }
-    "mod.slow" ModSlow { room: String, seconds: u64 }
-    "mod.freeze" ModFreeze { room: String, on: bool }
-}
-
-impl Request {
-    /// Whether the answer can have many thousand bytes.
-    pub fn has_a_long_answer(&self) -> bool {
-        matches!(
-            self,
-            Self::RoomList {}
-                | Self::RoomJoin { .. }
-                | Self::ChatHistory { .. }
-                | Self::ModMutes {}
-        )
-    }
-}
+/// What a client asks the chat for.
+pub(crate) type Request = ClientMessage<UserId>;
 
 /// One text message of a client.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Asked {
+pub(crate) struct Incoming {
     /// What an answer refers to.
     pub id: Option<String>,
-    pub what: Result<Op, ErrorCode>,
+    pub content: Result<Content, ErrorCode>,
 }
 
 #[derive(Debug, PartialEq)]
-pub(crate) enum Op {
+pub(crate) enum Content {
     Chat(Request),
-    /// Perhaps one of the game's own.
-    Other(String, Value),
+    /// Perhaps one of the game's own: its name, and its content.
+    Typed(String, Value),
+}
+
+/// A refusal, with the time after which the request may come again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Denied {
+    pub code: ErrorCode,
+    pub retry: Option<Duration>,
+}
+
+impl From<ErrorCode> for Denied {
+    fn from(code: ErrorCode) -> Self {
+        Self { code, retry: None }
+    }
+}
+
+impl Denied {
+    pub fn after(code: ErrorCode, retry: Duration) -> Self {
+        Self {
+            code,
+            retry: Some(retry),
+        }
+    }
+
+    /// The answer to the request with this id.
+    pub fn message(&self, re: Option<String>) -> ServerMessage {
+        ServerMessage::Err {
+            re,
+            code: self.code.as_str().into(),
+            retry_ms: self.retry.map(milliseconds),
+        }
+    }
 }
 
 /// Reads a message. Fields that are not known are ignored.
-pub(crate) fn parse(text: &str) -> Asked {
+pub(crate) fn parse(text: &str) -> Incoming {
     let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(text) else {
-        return Asked {
+        return Incoming {
             id: None,
-            what: Err(ErrorCode::BadRequest),
+            content: Err(ErrorCode::BadRequest),
         };
     };
-    let (id, has_bad_id) = match object.remove("id") {
-        None | Some(Value::Null) => (None, false),
-        Some(Value::String(id)) if (1..=ID_BYTES).contains(&id.len()) => (Some(id), false),
-        Some(_) => (None, true),
+    let id = match object.remove("id") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(id)) if (1..=REQUEST_ID_MAX_BYTES).contains(&id.len()) => Ok(Some(id)),
+        Some(_) => Err(ErrorCode::BadRequest),
     };
-    let what = match has_bad_id {
-        true => Err(ErrorCode::BadRequest),
-        false => read(object),
-    };
-    Asked { id, what }
+    match id {
+        Ok(id) => Incoming {
+            id,
+            content: parse_content(object),
+        },
+        Err(code) => Incoming {
+            id: None,
+            content: Err(code),
+        },
+    }
 }
 
-fn read(mut object: Map<String, Value>) -> Result<Op, ErrorCode> {
+fn parse_content(mut object: Map<String, Value>) -> Result<Content, ErrorCode> {
     let Some(Value::String(op)) = object.get("op") else {
         return Err(ErrorCode::BadRequest);
     };
     if !OPS.contains(&op.as_str()) {
         let op = op.clone();
         let content = object.remove("d").unwrap_or(Value::Null);
-        return Ok(Op::Other(op, content));
+        return Ok(Content::Typed(op, content));
     }
     let fits = |field: &str, least: usize, most: usize| {
         let text = object.get(field).and_then(Value::as_str);
         text.is_none_or(|text| (least..=most).contains(&text.len()))
     };
-    if !fits("room", 1, ROOM_BYTES) || !fits("reason", 0, REASON_BYTES) {
+    if !fits("room", 1, ROOM_NAME_MAX_BYTES) || !fits("reason", 0, REASON_MAX_BYTES) {
         return Err(ErrorCode::BadRequest);
     }
     let request = serde_json::from_value(Value::Object(object));
-    request.map(Op::Chat).map_err(|_| ErrorCode::BadRequest)
+    request
+        .map(Content::Chat)
+        .map_err(|_| ErrorCode::BadRequest)
+}
+
+/// A message as it is sent.
+pub(crate) fn json(message: &ServerMessage) -> String {
+    // Only maps with keys that are no strings cannot be written, and there are none.
+    serde_json::to_string(message).unwrap_or_default()
+}
+
+/// A user as the author or the receiver of something.
+pub(crate) fn speaker(user: &User) -> Speaker {
+    Speaker {
+        id: Some(user.id().as_str().into()),
+        name: user.name().into(),
+    }
+}
+
+/// Rounded up, so that the time is over then.
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+/// Now, in unix milliseconds.
+pub(crate) fn unix_milliseconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
 mod tests {
+    use bevy_bouncer_protocol::Body;
+
     use super::*;
 
     #[test]
     fn a_request_is_read_and_unknown_fields_are_ignored() {
-        let asked =
+        let incoming =
             parse(r#"{"op":"chat.send","id":"c1","room":"a","d":{"text":"hi","x":1},"y":[]}"#);
         let request = Request::ChatSend {
             room: "a".into(),
             d: Body { text: "hi".into() },
         };
-        assert_eq!(asked.id.as_deref(), Some("c1"));
-        assert_eq!(asked.what, Ok(Op::Chat(request)));
-        let other = parse(r#"{"op":"move","d":{"x":1}}"#).what;
+        assert_eq!(incoming.id.as_deref(), Some("c1"));
+        assert_eq!(incoming.content, Ok(Content::Chat(request)));
+        let other = parse(r#"{"op":"move","d":{"x":1}}"#).content;
         assert_eq!(
             other,
-            Ok(Op::Other("move".into(), serde_json::json!({"x": 1})))
+            Ok(Content::Typed("move".into(), serde_json::json!({"x": 1})))
         );
     }
 
@@ -169,7 +174,7 @@ mod tests {
             &format!(r#"{{"op":"room.join","room":"{long}"}}"#),
             &format!(r#"{{"op":"mod.kick","user":"a","reason":"{reason}"}}"#),
         ] {
-            assert_eq!(parse(bad).what, Err(ErrorCode::BadRequest), "{bad}");
+            assert_eq!(parse(bad).content, Err(ErrorCode::BadRequest), "{bad}");
         }
     }
 }

@@ -9,11 +9,14 @@ use std::{
     },
 };
 
+use bevy_bouncer::{SqliteError, SqliteFile, UserId};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
-use super::{ArchiveError, ArchiveFuture, ChatArchive, ChatRecord, Kept, KeptMessage, KeptMute};
-use crate::told::unix_milliseconds;
-use bevy_bouncer::{SqliteError, SqliteFile, UserId};
+use crate::{
+    archive::{ArchiveError, ArchiveFuture, ChatArchive, ChatRecord, LoadedArchive},
+    model::{history::StoredMessage, users::StoredMute},
+    protocol::unix_milliseconds,
+};
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS chat_messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,7 +41,7 @@ CREATE TABLE IF NOT EXISTS chat_mutes (
     reason TEXT,
     PRIMARY KEY (user, room)
 ) STRICT, WITHOUT ROWID";
-/// All but the youngest messages of all but the rooms where somebody spoke last.
+/// All but the youngest messages of all but the rooms with the youngest messages.
 const FORGET: &str = "DELETE FROM chat_messages WHERE room NOT IN (
         SELECT room FROM chat_messages GROUP BY room ORDER BY max(id) DESC LIMIT ?1
     ) OR id IN (
@@ -84,12 +87,12 @@ const FORGET_AFTER: u64 = 1000;
 #[derive(Debug, Clone)]
 pub struct SqliteChat {
     pool: SqlitePool,
-    limits: Arc<Limits>,
+    limits: Arc<KeptAmount>,
 }
 
 /// How much is kept; set when it is loaded.
 #[derive(Debug)]
-struct Limits {
+struct KeptAmount {
     rooms: AtomicI64,
     messages: AtomicI64,
     /// Batches that were stored.
@@ -113,14 +116,14 @@ impl SqliteChat {
     /// Opens the file, or creates it. Blocks; not to be called in async code.
     ///
     /// # Errors
-    /// [`ArchiveError`] when the file cannot be opened, is locked by somebody else, is not a database, or has
+    /// [`ArchiveError`] when the file cannot be opened, is locked by another process, is not a database, or has
     /// tables of these names and another shape.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ArchiveError> {
         let needed = &[
             FORGET, MESSAGES, MUTES, SAY, TRIM, DELETE, MUTE, UNMUTE, EXPIRE,
         ];
         let pool = SqliteFile::open(path, SCHEMA, needed)?.pool().clone();
-        let limits = Arc::new(Limits {
+        let limits = Arc::new(KeptAmount {
             rooms: AtomicI64::new(i64::MAX),
             messages: AtomicI64::new(i64::MAX),
             batches: AtomicU64::new(0),
@@ -128,7 +131,7 @@ impl SqliteChat {
         Ok(Self { pool, limits })
     }
 
-    async fn read(&self, rooms: usize, messages: usize) -> Result<Kept, ArchiveError> {
+    async fn read(&self, rooms: usize, messages: usize) -> Result<LoadedArchive, ArchiveError> {
         let limits = &self.limits;
         limits.rooms.store(signed(rooms as u64), Ordering::Relaxed);
         let messages = signed(messages as u64);
@@ -136,7 +139,7 @@ impl SqliteChat {
         self.forget().await?;
         let messages: Vec<MessageRow> = sqlx::query_as(MESSAGES).fetch_all(&self.pool).await?;
         let mutes: Vec<MuteRow> = sqlx::query_as(MUTES).fetch_all(&self.pool).await?;
-        Ok(Kept {
+        Ok(LoadedArchive {
             messages: messages
                 .into_iter()
                 .map(message)
@@ -189,7 +192,7 @@ impl SqliteChat {
 }
 
 impl ChatArchive for SqliteChat {
-    fn load(&self, rooms: usize, messages: usize) -> ArchiveFuture<'_, Kept> {
+    fn load(&self, rooms: usize, messages: usize) -> ArchiveFuture<'_, LoadedArchive> {
         Box::pin(self.read(rooms, messages))
     }
 
@@ -231,8 +234,8 @@ async fn put(
 
 fn message(
     (room, seq, mid, at, user, name, rank, text, client_id): MessageRow,
-) -> Result<KeptMessage, ArchiveError> {
-    Ok(KeptMessage {
+) -> Result<StoredMessage, ArchiveError> {
+    Ok(StoredMessage {
         room: room.into(),
         seq: unsigned(seq)?,
         mid: mid.into(),
@@ -247,8 +250,8 @@ fn message(
 
 fn mute(
     (user, name, rank, room, until, by_rank, reason): MuteRow,
-) -> Result<KeptMute, ArchiveError> {
-    Ok(KeptMute {
+) -> Result<StoredMute, ArchiveError> {
+    Ok(StoredMute {
         user: user_id(user)?,
         name,
         rank,

@@ -1,0 +1,107 @@
+//! Hands records to the archive, off the ECS thread.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bevy_ecs::prelude::*;
+use bevy_tokio_tasks::TokioTasksRuntime;
+use tokio::{runtime::Runtime, sync::mpsc, task::JoinHandle};
+
+use crate::archive::{ChatArchive, ChatRecord};
+
+/// Records that are stored together.
+const BATCH: usize = 512;
+/// How long records are collected, so that the disk is asked ten times a second at most.
+const COLLECTING: Duration = Duration::from_millis(100);
+/// Waits between attempts to store.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How long the end of the app waits for what is not stored yet.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// Takes records and writes them to the archive, beside the frame.
+#[derive(Resource)]
+pub(crate) struct ArchiveWriter {
+    records: mpsc::Sender<ChatRecord>,
+    lost: AtomicU64,
+    task: JoinHandle<()>,
+}
+
+impl ArchiveWriter {
+    /// Never waits: when nothing can be written for long, what does not fit is lost, and the log says so. The
+    /// last tenth of the queue is for what moderators decide.
+    pub fn put(&self, record: ChatRecord) {
+        let is_said = matches!(record, ChatRecord::Said(_));
+        let is_full = is_said && self.records.capacity() <= self.records.max_capacity() / 10;
+        if is_full || self.records.try_send(record).is_err() {
+            let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            // Not a line for each.
+            if lost.is_power_of_two() {
+                tracing::error!(
+                    lost,
+                    "a part of the chat is not kept: chat.archive_queue is full"
+                );
+            }
+        }
+    }
+}
+
+/// Starts the task that writes.
+pub(crate) fn start(
+    runtime: &Runtime,
+    archive: Arc<dyn ChatArchive>,
+    queue: usize,
+) -> ArchiveWriter {
+    let (sender, records) = mpsc::channel(queue);
+    let task = runtime.spawn(write(archive, records));
+    ArchiveWriter {
+        records: sender,
+        lost: AtomicU64::new(0),
+        task,
+    }
+}
+
+async fn write(archive: Arc<dyn ChatArchive>, mut records: mpsc::Receiver<ChatRecord>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while records.recv_many(&mut batch, BATCH).await > 0 {
+        if !records.is_closed() {
+            tokio::time::sleep(COLLECTING).await;
+        }
+        while batch.len() < BATCH
+            && let Ok(record) = records.try_recv()
+        {
+            batch.push(record);
+        }
+        let mut wait = FIRST_WAIT;
+        while let Err(error) = archive.store(&batch).await {
+            tracing::error!(%error, records = batch.len(), "the chat is not kept yet");
+            // The end of the app does not wait as long.
+            let tried_at = Instant::now();
+            while tried_at.elapsed() < wait && !records.is_closed() {
+                tokio::time::sleep(FIRST_WAIT).await;
+            }
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+        batch.clear();
+    }
+}
+
+/// When the app ends, it waits a moment until everything is stored.
+pub(crate) fn flush(world: &mut World) {
+    let Some(ArchiveWriter { records, task, .. }) = world.remove_resource::<ArchiveWriter>() else {
+        return;
+    };
+    drop(records);
+    let Some(runtime) = world.get_resource::<TokioTasksRuntime>() else {
+        return;
+    };
+    let stored = async { tokio::time::timeout(LAST_WAIT, task).await };
+    if runtime.runtime().block_on(stored).is_err() {
+        tracing::error!("the app ends, and the last of the chat is not kept");
+    }
+}

@@ -1,0 +1,34 @@
+//! The start of a tick: what other nodes have told.
+
+use bevy_bouncer::{ClusterFrame, Outbox};
+use bevy_ecs::{prelude::*, system::SystemState};
+
+use crate::{
+    context::{ChatContext, apply::Origin},
+    publish::{self, ChatEvent},
+};
+
+/// Carries out what other nodes have told.
+pub(crate) fn receive(
+    world: &mut World,
+    frames: &mut SystemState<MessageReader<ClusterFrame>>,
+    outbox: &mut SystemState<Outbox>,
+) {
+    let events: Vec<ChatEvent> = match frames.get_mut(world) {
+        Ok(mut reader) => reader.read().filter_map(publish::open).collect(),
+        Err(_) => Vec::new(),
+    };
+    if events.is_empty() {
+        return;
+    }
+    let mut context = ChatContext::new(world);
+    for event in events {
+        if let Err(denied) = context.apply(event, Origin::OtherNode) {
+            tracing::debug!(
+                code = denied.code.as_str(),
+                "what another node told has no place here"
+            );
+        }
+    }
+    context.finish(outbox);
+}

@@ -1,0 +1,257 @@
+//! What happens in the chat, carried out in one place: nothing can be changed here without being archived,
+//! relayed and told.
+
+use std::{sync::Arc, time::Duration};
+
+use bevy_bouncer::{User, UserId};
+use bevy_bouncer_protocol::{Ack, ErrorCode, ServerMessage};
+use bevy_ecs::prelude::*;
+
+use crate::{
+    archive::writer::ArchiveWriter,
+    context::ChatContext,
+    events::Spoken,
+    model::{
+        history::{RoomHistory, StoredMessage},
+        ids::IdGenerator,
+        role::rank_of,
+        room::{Room, RoomRules},
+        users::{MutedIn, StoredMute},
+    },
+    protocol::{Denied, milliseconds},
+    publish::{self, ChatEvent, Whisper},
+};
+
+/// Where an event happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Here: the other nodes are told.
+    ThisNode,
+    /// Elsewhere: all nodes know it.
+    OtherNode,
+}
+
+/// Who says something in a room.
+pub(crate) enum Author<'a> {
+    /// A user, with the request's id.
+    User(&'a User, Option<&'a str>),
+    /// A character of the game.
+    Character(String),
+    Game,
+}
+
+/// What an event has changed.
+struct Change {
+    /// Members of a room whose rules change are told at the end of the tick, whoever changed them.
+    told: Option<(Hearers, ServerMessage)>,
+    ack: Ack,
+}
+
+/// Who is told.
+enum Hearers {
+    Room(Entity),
+    User(UserId),
+    Players(Vec<Entity>),
+}
+
+impl ChatContext<'_> {
+    /// Carries out an event: changes what the chat knows, keeps it in the archive, relays it to the other nodes
+    /// if it happened on this one, and tells the clients. Returns what a requester is told, or `None` when there
+    /// was nothing to change.
+    ///
+    /// # Errors
+    /// When there is no place for it.
+    pub fn apply(&mut self, mut event: ChatEvent, origin: Origin) -> Result<Option<Ack>, Denied> {
+        let Some(change) = self.change(&mut event, origin)? else {
+            return Ok(None);
+        };
+        if let Some(archive) = self.world.get_resource::<ArchiveWriter>()
+            && let Some(record) = event.record()
+        {
+            archive.put(record);
+        }
+        if origin == Origin::ThisNode {
+            publish::publish(self.world, &event);
+        }
+        match change.told {
+            Some((Hearers::Room(room), message)) => self.tell_room(room, &message),
+            Some((Hearers::User(user), message)) => self.tell_user(&user, &message),
+            Some((Hearers::Players(players), message)) => self.tell_players(players, &message),
+            None => {}
+        }
+        Ok(Some(change.ack))
+    }
+
+    /// Says something in a room, whatever its rules are.
+    ///
+    /// # Errors
+    /// When nobody can be in the room.
+    pub fn say(&mut self, room: Entity, author: Author, text: String) -> Result<Ack, Denied> {
+        let name = self.world.get::<Room>(room).map(Room::shared_name);
+        let name = name.filter(|name| self.room_called(name) == Some(room));
+        let (user, name_of_user, client_id) = match author {
+            Author::User(user, id) => (Some(user), Some(user.name().into()), id),
+            Author::Character(name) => (None, Some(name.into()), None),
+            Author::Game => (None, None, None),
+        };
+        let message = StoredMessage {
+            room: name.ok_or(ErrorCode::NotInRoom)?,
+            seq: 0,
+            mid: self.world.resource_mut::<IdGenerator>().next(),
+            at: self.unix_now,
+            user: user.map(|user| user.id().clone()),
+            name: name_of_user,
+            rank: user.map_or(0, rank_of),
+            text: Some(text.clone()),
+            client_id: client_id.map(str::to_owned),
+        };
+        let ack = self.apply(ChatEvent::Said(message), Origin::ThisNode)?;
+        let ack = ack.ok_or(ErrorCode::NotInRoom)?;
+        self.world.write_message(Spoken {
+            room,
+            seq: ack.seq.unwrap_or_default(),
+            user: user.cloned(),
+            text,
+        });
+        Ok(ack)
+    }
+
+    fn change(&mut self, event: &mut ChatEvent, origin: Origin) -> Result<Option<Change>, Denied> {
+        Ok(match event {
+            ChatEvent::Said(message) => self.add_message(message),
+            ChatEvent::Deleted { room, mid } => self.delete_message(room, mid),
+            ChatEvent::Whispered(whisper) => Some(self.whisper(whisper)),
+            ChatEvent::Muted(mute) => self.mute(mute)?,
+            ChatEvent::Unmuted(user, room) => self.unmute(user, room)?,
+            ChatEvent::Rules {
+                room,
+                slow_ms,
+                frozen,
+            } => self.change_rules(room, *slow_ms, *frozen, origin),
+        })
+    }
+
+    /// Gives a message its number in the room. Its author's next request with the same id gets the same answer.
+    fn add_message(&mut self, message: &mut StoredMessage) -> Option<Change> {
+        let room = self.room_called(&message.room)?;
+        let most = self.options.history;
+        let mut history = self.world.get_mut::<RoomHistory>(room)?;
+        message.seq = history.count();
+        let kept = StoredMessage {
+            client_id: None,
+            ..message.clone()
+        };
+        history.keep(kept, most);
+        let remembered_ids = self.options.remembered_ids;
+        if let Some(user) = &message.user
+            && let Ok(mut author) = self.record_by_id(user)
+        {
+            author.learn_from(message, remembered_ids);
+        }
+        Some(Change {
+            told: Some((Hearers::Room(room), ServerMessage::Message(message.shown()))),
+            ack: message.ack(),
+        })
+    }
+
+    fn delete_message(&mut self, room: &str, mid: &str) -> Option<Change> {
+        let entity = self.room_called(room)?;
+        let mut history = self.world.get_mut::<RoomHistory>(entity)?;
+        let (seq, mid) = history.delete(mid)?;
+        let room: Arc<str> = room.into();
+        Some(Change {
+            told: Some((
+                Hearers::Room(entity),
+                ServerMessage::Deleted { room, seq, mid },
+            )),
+            ack: Ack::default(),
+        })
+    }
+
+    /// The sessions of the receiver and of the author on this node. The author may come to this node and send it
+    /// again.
+    fn whisper(&mut self, whisper: &Whisper) -> Change {
+        let mut hearers = self.players_of(&whisper.to);
+        if let Some(author) = whisper.author() {
+            hearers.extend(self.players_of(&author));
+            self.remember_answer(&author, whisper.client_id.as_deref(), &whisper.ack());
+            // A reader may want to moderate.
+            if !hearers.is_empty()
+                && let Ok(mut record) = self.record_by_id(&author)
+            {
+                record.update_from_remote(&whisper.from.name, Some(whisper.rank));
+            }
+        }
+        let told = (!hearers.is_empty()).then(|| {
+            let message = whisper.shown(self.name_of(&whisper.to));
+            (Hearers::Players(hearers), message)
+        });
+        Change {
+            told,
+            ack: whisper.ack(),
+        }
+    }
+
+    fn mute(&mut self, stored: &StoredMute) -> Result<Option<Change>, Denied> {
+        let left_ms = stored.until.saturating_sub(self.unix_now);
+        if left_ms == 0 {
+            return Ok(None);
+        }
+        let mut record = self.record_by_id(&stored.user)?;
+        record.update_from_remote(&stored.name, stored.rank);
+        record.mute(MutedIn::new(stored.room.clone()), stored.into());
+        Ok(Some(Change {
+            told: Some((
+                Hearers::User(stored.user.clone()),
+                ServerMessage::Muted {
+                    room: stored.room.clone(),
+                    left_ms,
+                    reason: stored.reason.clone(),
+                },
+            )),
+            ack: Ack {
+                left_ms: Some(left_ms),
+                ..Default::default()
+            },
+        }))
+    }
+
+    fn unmute(&mut self, user: &UserId, room: &Option<String>) -> Result<Option<Change>, Denied> {
+        let was_muted = self.record_by_id(user)?.unmute(&MutedIn::new(room.clone()));
+        Ok(was_muted.then(|| Change {
+            told: Some((
+                Hearers::User(user.clone()),
+                ServerMessage::Unmuted { room: room.clone() },
+            )),
+            ack: Ack::default(),
+        }))
+    }
+
+    fn change_rules(
+        &mut self,
+        room: &str,
+        slow_ms: u64,
+        is_frozen: bool,
+        origin: Origin,
+    ) -> Option<Change> {
+        let entity = self.room_called(room)?;
+        let mut rules = self.world.get_mut::<RoomRules>(entity)?;
+        // What is not changed stays as exact as the game has set it.
+        let slow_mode = if rules.slow_mode.map_or(0, milliseconds) == slow_ms {
+            rules.slow_mode
+        } else {
+            (slow_ms > 0).then(|| Duration::from_millis(slow_ms))
+        };
+        let new = RoomRules {
+            slow_mode,
+            is_frozen,
+        };
+        if origin == Origin::ThisNode || *rules != new {
+            *rules = new;
+        }
+        Some(Change {
+            told: None,
+            ack: Ack::default(),
+        })
+    }
+}

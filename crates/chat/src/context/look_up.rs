@@ -1,0 +1,125 @@
+//! What requests want to know.
+
+use bevy_bouncer::{Players, User, UserId};
+use bevy_bouncer_protocol::{Ack, ErrorCode};
+use bevy_ecs::prelude::*;
+
+use crate::{
+    context::{Asker, ChatContext},
+    model::{
+        members::RoomMembers,
+        role::{ADMIN, rank_of},
+        room::{Room, RoomIndex, RoomRules},
+        users::{UserRecord, Users},
+    },
+    protocol::Denied,
+};
+
+impl ChatContext<'_> {
+    /// Refuses a user who is muted, and in a frozen room everybody below a moderator. Without a room it is about
+    /// whispers.
+    pub fn check_can_speak(
+        &mut self,
+        user: &User,
+        rank: u8,
+        room: Option<(Entity, &str)>,
+    ) -> Result<(), Denied> {
+        self.record_of(user)?
+            .check_mute(room.map(|(_, name)| name))?;
+        let rules = room.and_then(|(entity, _)| self.world.get::<RoomRules>(entity));
+        if rules.is_some_and(|rules| rules.is_frozen) && rank == 0 {
+            return Err(ErrorCode::Frozen.into());
+        }
+        Ok(())
+    }
+
+    /// The same id gets the same answer from now on.
+    pub fn remember_answer(&mut self, user: &UserId, id: Option<&str>, ack: &Ack) {
+        let most = self.options.remembered_ids;
+        if let (Some(id), Ok(mut record)) = (id, self.record_by_id(user)) {
+            record.remember(ack, id, most);
+        }
+    }
+
+    /// The room of this name that the player is in.
+    pub fn own_room(&self, player: Entity, name: &str) -> Result<(Entity, Room), ErrorCode> {
+        let entity = self.room_called(name).ok_or(ErrorCode::NotInRoom)?;
+        let members = self.world.get::<RoomMembers>(entity);
+        let is_in = members.is_some_and(|members| members.contains(player));
+        let room = self.world.get::<Room>(entity).filter(|_| is_in);
+        room.map(|room| (entity, room.clone()))
+            .ok_or(ErrorCode::NotInRoom)
+    }
+
+    /// The room of this name, if the user may know of it.
+    pub fn room_for(&self, user: &User, name: &str) -> Result<(Entity, Room), ErrorCode> {
+        let entity = self.room_called(name).ok_or(ErrorCode::UnknownRoom)?;
+        let room = self.world.get::<Room>(entity);
+        let room = room.filter(|room| room.access.may_join(user)).cloned();
+        room.map(|room| (entity, room))
+            .ok_or(ErrorCode::UnknownRoom)
+    }
+
+    pub fn room_called(&self, name: &str) -> Option<Entity> {
+        self.world.resource::<RoomIndex>().0.get(name).copied()
+    }
+
+    pub fn players_of(&self, user: &UserId) -> Vec<Entity> {
+        self.world.resource::<Players>().of(user).to_vec()
+    }
+
+    /// What is remembered of this user, brought up to date.
+    pub fn record_of(&mut self, user: &User) -> Result<Mut<'_, UserRecord>, Denied> {
+        let mut record = self.record_by_id(user.id())?;
+        record.update(user);
+        Ok(record)
+    }
+
+    /// What is remembered of this user, of whom only the id is known.
+    pub fn record_by_id(&mut self, user: &UserId) -> Result<Mut<'_, UserRecord>, Denied> {
+        let options = self.options.clone();
+        self.world.resource_scope(|world, mut users: Mut<Users>| {
+            let players = world.resource::<Players>();
+            let is_connected = |user: &UserId| !players.of(user).is_empty();
+            let record = users.get_or_insert(user, &options, is_connected);
+            record.map(drop).ok_or(Denied::from(ErrorCode::Full))
+        })?;
+        let users = self.world.resource_mut::<Users>();
+        let found = users.filter_map_unchanged(|users| users.get_mut(user));
+        found.ok_or(ErrorCode::Full.into())
+    }
+
+    /// The name of a user who is here, or was.
+    pub fn name_of(&self, user: &UserId) -> Option<String> {
+        let player = self.players_of(user).first().copied();
+        let here = player.and_then(|player| self.world.get::<User>(player));
+        let was = || {
+            let record = self.world.resource::<Users>().get(user)?;
+            Some(record.name.clone()).filter(|name| !name.is_empty())
+        };
+        here.map(|user| user.name().to_owned()).or_else(was)
+    }
+
+    /// The rank of a user who is here, or was. `None` when nothing is known.
+    pub fn rank(&self, user: &UserId) -> Option<u8> {
+        let players = self.players_of(user);
+        let here = players
+            .iter()
+            .filter_map(|player| self.world.get::<User>(*player));
+        let was = || {
+            let record = self.world.resource::<Users>().get(user);
+            record.and_then(|record| record.rank)
+        };
+        here.map(rank_of).max().or_else(was)
+    }
+
+    /// Refuses an asker who is not above a user. Above users of whom nothing is known are only admins.
+    pub fn check_is_above(&self, asker: &Asker, user: &UserId) -> Result<(), Denied> {
+        match self.rank(user) {
+            Some(rank) if rank < asker.rank => Ok(()),
+            Some(_) => Err(ErrorCode::Forbidden.into()),
+            None if asker.rank == ADMIN => Ok(()),
+            None => Err(ErrorCode::UnknownUser.into()),
+        }
+    }
+}

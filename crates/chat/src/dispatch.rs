@@ -1,0 +1,126 @@
+//! The start of a tick: what clients ask for is done and answered.
+
+use bevy_bouncer::{ClientFrame, Outbox, User};
+use bevy_bouncer_protocol::ErrorCode;
+use bevy_ecs::{prelude::*, system::SystemState};
+
+use crate::{
+    context::{Answer, Asker, ChatContext, Reply},
+    deferred::DeferredReplies,
+    protocol::{Content, Denied, Incoming, Request, parse},
+    requests::{auth, moderation, rooms, send, typed},
+};
+
+/// Finishes what was deferred, and answers everything that has come. Binary messages are the game's.
+pub(crate) fn receive(
+    world: &mut World,
+    frames: &mut SystemState<MessageReader<ClientFrame>>,
+    outbox: &mut SystemState<Outbox>,
+) {
+    let frames: Vec<ClientFrame> = match frames.get_mut(world) {
+        Ok(mut reader) => reader.read().cloned().collect(),
+        Err(_) => Vec::new(),
+    };
+    let deferred = world.resource_mut::<DeferredReplies>().take();
+    if frames.is_empty() && deferred.is_empty() {
+        return;
+    }
+    let mut context = ChatContext::new(world);
+    for finish in deferred {
+        finish(&mut context);
+    }
+    for frame in frames {
+        let user = context.world.get::<User>(frame.entity).cloned();
+        let user = user.filter(|user| context.accepts(frame.entity, user));
+        if let (Some(user), Some(text)) = (user, frame.payload.as_text()) {
+            answer(&mut context, frame.entity, user, text);
+        }
+    }
+    context.finish(outbox);
+}
+
+fn answer(context: &mut ChatContext, player: Entity, user: User, text: &str) {
+    let Incoming { id, content } = parse(text);
+    let asker = Asker::new(player, user, id);
+    let answer = match content {
+        Ok(Content::Chat(request)) => dispatch(context, &asker, request),
+        Ok(Content::Typed(op, content)) => typed::receive(context, &asker, &op, content),
+        Err(code) => Err(code.into()),
+    };
+    let result = match answer {
+        Ok(Reply::Deferred) => return,
+        Ok(Reply::Now(ack)) => Ok(*ack),
+        Err(denied) => Err(denied),
+    };
+    context.answer(player, asker.id, result);
+}
+
+/// Refuses a user who asks too fast, or got too many long answers.
+fn check_rate(context: &mut ChatContext, asker: &Asker, request: &Request) -> Result<(), Denied> {
+    if matches!(
+        request,
+        // These have a rate of their own.
+        Request::ChatSend { .. } | Request::ChatWhisper { .. }
+    ) {
+        return Ok(());
+    }
+    let (options, now) = (context.options.clone(), context.now);
+    let mut record = context.record_of(&asker.user)?;
+    let (burst, rate) = (options.requests_burst, options.requests_per_second);
+    let taken = record.requests.take(burst, rate, now);
+    taken.map_err(|wait| Denied::after(ErrorCode::RateLimited, wait))?;
+    if has_a_long_answer(request) {
+        let (burst, rate) = (options.answer_bytes, options.answer_bytes_per_second);
+        let free = record.answers.settle(burst, rate as f64, now);
+        free.map_err(|wait| Denied::after(ErrorCode::RateLimited, wait))?;
+    }
+    Ok(())
+}
+
+/// Whether the answer can have many thousand bytes.
+fn has_a_long_answer(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::RoomList {}
+            | Request::RoomJoin { .. }
+            | Request::ChatHistory { .. }
+            | Request::ModMutes {}
+    )
+}
+
+fn dispatch(context: &mut ChatContext, asker: &Asker, request: Request) -> Answer {
+    check_rate(context, asker, &request)?;
+    match request {
+        Request::RoomList {} => rooms::list(context, asker),
+        Request::RoomJoin { room } => rooms::join(context, asker, &room),
+        Request::RoomLeave { room } => rooms::leave(context, asker, &room),
+        Request::ChatSend { room, d } => send::send(context, asker, &room, &d.text),
+        Request::ChatWhisper { to, d } => send::whisper(context, asker, to, &d.text),
+        Request::ChatHistory {
+            room,
+            after,
+            before,
+        } => rooms::history(context, asker, &room, after, before),
+        Request::ChatDelete { room, mid } => moderation::delete(context, asker, &room, &mid),
+        Request::ChatTyping { room } => rooms::typing(context, asker, &room),
+        Request::AuthRefresh { token } => auth::refresh(context, asker, token),
+        Request::ModMute {
+            user,
+            room,
+            seconds,
+            reason,
+        } => moderation::mute(context, asker, user, room, seconds, reason),
+        Request::ModUnmute { user, room } => moderation::unmute(context, asker, user, room),
+        Request::ModMutes {} => moderation::mutes(context, asker),
+        Request::ModKick { user, reason } => moderation::kick(context, asker, user, reason),
+        Request::ModBan {
+            user,
+            seconds,
+            reason,
+        } => moderation::ban(context, asker, user, seconds, reason),
+        Request::ModRevoke { user, reason } => moderation::revoke(context, asker, user, reason),
+        Request::ModRestore { user } => moderation::restore(context, asker, user),
+        Request::ModSlow { room, seconds } => moderation::slow(context, asker, &room, seconds),
+        Request::ModFreeze { room, on } => moderation::freeze(context, asker, &room, on),
+    }
+}

@@ -1,0 +1,182 @@
+//! Rooms: entities with a name, a door and rules.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use bevy_bouncer::{User, UserId};
+use bevy_bouncer_protocol::{ROOM_NAME_MAX_BYTES, Rules};
+use bevy_ecs::prelude::*;
+use bevy_reflect::prelude::*;
+
+use crate::{
+    model::{
+        closed_rooms::ClosedRooms, history::RoomHistory, ids::IdGenerator, members::RoomMembers,
+    },
+    options::SharedOptions,
+    protocol::milliseconds,
+};
+
+/// Who may do what in a room. Asked once for each join, message and read; it must answer at once.
+pub trait RoomAccess: Send + Sync + 'static {
+    /// Whether this user may come in, and know that the room is there.
+    fn may_join(&self, user: &User) -> bool;
+
+    /// Whether this member may say something.
+    fn may_send(&self, user: &User) -> bool {
+        self.may_join(user)
+    }
+
+    /// Whether this member may read what was said before.
+    fn may_read(&self, user: &User) -> bool {
+        self.may_join(user)
+    }
+}
+
+/// For everybody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Open;
+
+impl RoomAccess for Open {
+    fn may_join(&self, _user: &User) -> bool {
+        true
+    }
+}
+
+/// For users with this role.
+#[derive(Debug, Clone)]
+pub struct ByRole(pub String);
+
+impl RoomAccess for ByRole {
+    fn may_join(&self, user: &User) -> bool {
+        user.has_role(&self.0)
+    }
+}
+
+/// For the users on a list.
+#[derive(Debug, Clone, Default)]
+pub struct Invited(pub HashSet<UserId>);
+
+impl RoomAccess for Invited {
+    fn may_join(&self, user: &User) -> bool {
+        self.0.contains(user.id())
+    }
+}
+
+/// A room of the chat. Spawn it to open a room, despawn it to close one. Insert another one to change who may
+/// come in: members who may not be there any more leave it. One with another name closes the room and opens
+/// that one.
+///
+/// Of two rooms with the same name the second one can never be joined, nor can one whose name has not 1 to
+/// 64 bytes; the log says so.
+///
+/// ```
+/// use bevy_bouncer_chat::{ByRole, Room};
+/// use bevy_ecs::prelude::*;
+///
+/// fn open_rooms(mut commands: Commands) {
+///     commands.spawn(Room::open("lobby"));
+///     commands.spawn(Room::new("staff", ByRole("moderator".into())));
+/// }
+/// ```
+#[derive(Component, Clone)]
+#[component(immutable)]
+#[require(RoomMembers, RoomHistory, RoomRules)]
+pub struct Room {
+    name: Arc<str>,
+    pub(crate) access: Arc<dyn RoomAccess>,
+}
+
+impl Room {
+    /// A room for everybody.
+    pub fn open(name: impl Into<Arc<str>>) -> Self {
+        Self::new(name, Open)
+    }
+
+    /// A room with its own door.
+    pub fn new(name: impl Into<Arc<str>>, access: impl RoomAccess) -> Self {
+        Self {
+            name: name.into(),
+            access: Arc::new(access),
+        }
+    }
+
+    /// What clients call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+}
+
+/// The longest slow mode.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
+
+/// What holds in a room now. The game may change it; members are told.
+#[derive(Component, Debug, Clone, Default, PartialEq, Eq, Reflect)]
+#[reflect(Component, Debug, Default, Clone, PartialEq)]
+pub struct RoomRules {
+    /// How long a user has to wait between two messages, at most a day. Moderators do not.
+    pub slow_mode: Option<Duration>,
+    /// Whether only moderators may say something.
+    pub is_frozen: bool,
+}
+
+impl RoomRules {
+    pub(crate) fn shown(&self) -> Rules {
+        Rules {
+            slow_ms: self.slow_mode.map_or(0, milliseconds),
+            frozen: self.is_frozen,
+        }
+    }
+}
+
+/// The rooms by name.
+#[derive(Resource, Default)]
+pub(crate) struct RoomIndex(pub BTreeMap<Arc<str>, Entity>);
+
+/// A room is open: it can be found, and has what was said in it before.
+pub(crate) fn open(
+    inserted: On<Insert<Room>>,
+    mut rooms: Query<(&Room, &mut RoomHistory)>,
+    mut index: ResMut<RoomIndex>,
+    mut closed_rooms: ResMut<ClosedRooms>,
+    mut ids: ResMut<IdGenerator>,
+    options: Res<SharedOptions>,
+) {
+    let Ok((room, mut history)) = rooms.get_mut(inserted.entity) else {
+        return;
+    };
+    if history.room != room.name {
+        closed_rooms.put(&mut history, options.0.closed_rooms);
+    }
+    if !(1..=ROOM_NAME_MAX_BYTES).contains(&room.name.len()) {
+        tracing::error!(room = %room.name, "a room's name has not 1 to {ROOM_NAME_MAX_BYTES} bytes: nobody can join it");
+    } else if index.0.contains_key(&room.name) {
+        tracing::error!(room = %room.name, "there is a room of this name: nobody can join the second one");
+    } else {
+        index.0.insert(room.shared_name(), inserted.entity);
+        if history.room != room.name {
+            closed_rooms.take(&room.name, &mut history);
+            history.room = room.shared_name();
+            history.epoch = ids.next();
+        }
+    }
+}
+
+/// A room has another name, or is no more: it cannot be found.
+pub(crate) fn hide(
+    discarded: On<Discard<Room>>,
+    rooms: Query<&Room>,
+    mut index: ResMut<RoomIndex>,
+) {
+    if let Ok(room) = rooms.get(discarded.entity)
+        && index.0.get(&room.name) == Some(&discarded.entity)
+    {
+        index.0.remove(&room.name);
+    }
+}

@@ -1,0 +1,213 @@
+//! The wiring of the chat.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bevy_app::prelude::*;
+use bevy_bouncer::{BouncerSystems, ClientFrame, Cluster, ClusterFrame, ConfigError};
+use bevy_ecs::prelude::*;
+use bevy_tokio_tasks::TokioTasksRuntime;
+
+use crate::{
+    archive::{ArchiveError, ChatArchive, LoadedArchive, writer},
+    cluster_in,
+    deferred::{DeferredReplies, has_deferred_replies},
+    dispatch,
+    events::{Announcement, Moderated, Speaking, Spoken},
+    filter::{ActiveFilter, ChatFilter, PendingFilter},
+    greeting, membership,
+    model::{
+        closed_rooms::ClosedRooms,
+        ids::IdGenerator,
+        members::{ChangedRooms, InRooms},
+        room::{self, RoomIndex, RoomRules},
+        users::Users,
+    },
+    options::{ChatOptions, SharedOptions},
+    presence,
+    requests::typed::KnownMessages,
+};
+
+/// When the chat runs.
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChatSystems {
+    /// In `PreUpdate`, after [`BouncerSystems::Receive`]: what clients ask for is done.
+    Receive,
+    /// In `PostUpdate`, before [`BouncerSystems::Send`]: rooms are told what changed.
+    Tell,
+}
+
+/// The chat. Add it before or after the [`BouncerPlugin`](bevy_bouncer::BouncerPlugin), whose
+/// [`subprotocols`](bevy_bouncer::BouncerConfig::subprotocols) should have [`SUBPROTOCOL`](crate::SUBPROTOCOL).
+///
+/// ```
+/// use bevy_app::prelude::*;
+/// use bevy_bouncer_chat::{ChatOptions, ChatPlugin, Room};
+/// use bevy_ecs::prelude::*;
+///
+/// fn open_rooms(mut commands: Commands) {
+///     commands.spawn(Room::open("lobby"));
+/// }
+///
+/// # fn add(app: &mut App) -> Result<(), bevy_bouncer::ConfigError> {
+/// app.add_plugins(ChatPlugin::new(ChatOptions::default())?)
+///     .add_systems(Startup, open_rooms);
+/// # Ok(())
+/// # }
+/// ```
+pub struct ChatPlugin {
+    options: SharedOptions,
+    filter: Option<ActiveFilter>,
+    archive: Option<Arc<dyn ChatArchive>>,
+    /// What the archive has given, until the plugin is built.
+    loaded: Mutex<LoadedArchive>,
+}
+
+impl ChatPlugin {
+    /// A chat with these limits.
+    ///
+    /// # Errors
+    /// The first option that cannot be used, with the reason.
+    pub fn new(options: ChatOptions) -> Result<Self, ConfigError> {
+        options.validate()?;
+        Ok(Self {
+            options: SharedOptions(Arc::new(options)),
+            filter: None,
+            archive: None,
+            loaded: Mutex::default(),
+        })
+    }
+
+    /// Keeps messages and mutes there, and begins with those that it has. Blocks until they are loaded; not
+    /// to be called in async code.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] when they cannot be read.
+    pub fn archive(mut self, archive: impl ChatArchive) -> Result<Self, ArchiveError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| ArchiveError(error.to_string()))?;
+        let options = &self.options.0;
+        let loaded = archive.load(options.closed_rooms, options.history);
+        self.loaded = Mutex::new(runtime.block_on(loaded)?);
+        self.archive = Some(Arc::new(archive));
+        Ok(self)
+    }
+
+    /// Asks this filter about every message and whisper.
+    pub fn filter(mut self, filter: impl ChatFilter) -> Self {
+        self.filter = Some(ActiveFilter(Arc::new(filter)));
+        self
+    }
+}
+
+impl Plugin for ChatPlugin {
+    fn build(&self, app: &mut App) {
+        let ids = match IdGenerator::new() {
+            Ok(ids) => ids,
+            Err(error) => {
+                tracing::error!(%error, "the chat cannot start: there are no random numbers");
+                app.world_mut().write_message(AppExit::error());
+                return;
+            }
+        };
+        if let Some(filter) = &self.filter {
+            app.insert_resource(filter.clone());
+        }
+        app.insert_resource(ids);
+        self.add_state(app);
+        add_types(app);
+        add_observers(app);
+        add_systems(app);
+    }
+
+    /// Begins to keep what is said. Every plugin is finished by now, so the runtime is there.
+    fn cleanup(&self, app: &mut App) {
+        let Some(archive) = &self.archive else {
+            return;
+        };
+        let Some(runtime) = app.world().get_resource::<TokioTasksRuntime>() else {
+            tracing::error!("the ChatPlugin needs the BouncerPlugin");
+            app.world_mut().write_message(AppExit::error());
+            return;
+        };
+        let queue = self.options.0.archive_queue;
+        let writer = writer::start(runtime.runtime(), archive.clone(), queue);
+        app.insert_resource(writer);
+    }
+}
+
+impl ChatPlugin {
+    /// What the chat remembers, with what the archive has given.
+    fn add_state(&self, app: &mut App) {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = std::mem::take(&mut *loaded);
+        let (mut users, mut closed_rooms) = (Users::default(), ClosedRooms::default());
+        loaded.restore(&self.options.0, &mut users, &mut closed_rooms);
+        app.insert_resource(self.options.clone())
+            .insert_resource(users)
+            .insert_resource(closed_rooms)
+            .init_resource::<ChangedRooms>()
+            .init_resource::<DeferredReplies>()
+            .init_resource::<KnownMessages>()
+            .init_resource::<PendingFilter>()
+            .init_resource::<RoomIndex>();
+    }
+}
+
+/// Messages, and what can be reflected.
+fn add_types(app: &mut App) {
+    app.add_message::<Announcement>()
+        .add_message::<Moderated>()
+        .add_message::<Spoken>()
+        .register_type::<Announcement>()
+        .register_type::<InRooms>()
+        .register_type::<Moderated>()
+        .register_type::<RoomRules>()
+        .register_type::<Speaking>()
+        .register_type::<Spoken>();
+}
+
+fn add_observers(app: &mut App) {
+    app.add_observer(greeting::ask_for_token)
+        .add_observer(greeting::hello)
+        .add_observer(greeting::hello_again)
+        .add_observer(membership::on_player_left)
+        .add_observer(membership::on_room_changed)
+        .add_observer(membership::on_room_closed)
+        .add_observer(membership::on_user_changed)
+        .add_observer(room::hide)
+        .add_observer(room::open);
+}
+
+fn add_systems(app: &mut App) {
+    app.configure_sets(
+        PreUpdate,
+        ChatSystems::Receive.after(BouncerSystems::Receive),
+    )
+    .configure_sets(PostUpdate, ChatSystems::Tell.before(BouncerSystems::Send))
+    .add_systems(
+        PreUpdate,
+        (
+            cluster_in::receive
+                .run_if(resource_exists::<Cluster>.and_then(on_message::<ClusterFrame>)),
+            dispatch::receive.run_if(on_message::<ClientFrame>.or_else(has_deferred_replies)),
+        )
+            .chain()
+            .in_set(ChatSystems::Receive),
+    )
+    .add_systems(
+        PostUpdate,
+        (
+            presence::tell.run_if(on_message::<Announcement>.or_else(presence::has_changes)),
+            greeting::beat,
+        )
+            .in_set(ChatSystems::Tell),
+    )
+    .add_systems(
+        Last,
+        writer::flush
+            .run_if(on_message::<AppExit>)
+            .after(BouncerSystems::Shutdown),
+    );
+}

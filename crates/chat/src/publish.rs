@@ -1,0 +1,114 @@
+//! What happens in the chat, and how the nodes tell each other.
+//!
+//! Each node has its own numbers and its own epoch, so a client that comes to another node begins anew, and
+//! knows messages again by their ids. Messages between nodes can be lost, as
+//! [`Cluster::publish`] says.
+
+use bevy_bouncer::{Audience, Cluster, ClusterFrame, UserId};
+use bevy_bouncer_protocol::{Ack, Body, ServerMessage, Speaker};
+use bevy_ecs::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    archive::ChatRecord,
+    model::{history::StoredMessage, users::StoredMute},
+};
+
+/// Where the nodes tell each other. Nothing that a player sends gets there, whatever the game passes on.
+const CHANNEL: &str = "bevy_bouncer.chat";
+
+/// Something that happens in the chat, on this node or another.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum ChatEvent {
+    Said(StoredMessage),
+    Deleted {
+        room: String,
+        mid: String,
+    },
+    Whispered(Whisper),
+    Muted(StoredMute),
+    Unmuted(UserId, Option<String>),
+    Rules {
+        room: String,
+        slow_ms: u64,
+        frozen: bool,
+    },
+}
+
+/// A message to one user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Whisper {
+    pub mid: String,
+    pub ts: u64,
+    pub from: Speaker,
+    /// The author's.
+    pub rank: u8,
+    pub to: UserId,
+    pub d: Body,
+    /// The id that the author's client gave to its request.
+    pub client_id: Option<String>,
+}
+
+impl ChatEvent {
+    /// What the archive keeps of it.
+    pub fn record(&self) -> Option<ChatRecord> {
+        match self {
+            Self::Said(message) => Some(ChatRecord::Said(message.clone())),
+            Self::Deleted { mid, .. } => Some(ChatRecord::Deleted(mid.as_str().into())),
+            Self::Muted(mute) => Some(ChatRecord::Muted(mute.clone())),
+            Self::Unmuted(user, room) => Some(ChatRecord::Unmuted(user.clone(), room.clone())),
+            Self::Whispered(_) | Self::Rules { .. } => None,
+        }
+    }
+}
+
+impl Whisper {
+    pub fn author(&self) -> Option<UserId> {
+        UserId::new(self.from.id.clone()?).ok()
+    }
+
+    /// What its author is told.
+    pub fn ack(&self) -> Ack {
+        Ack {
+            mid: Some(self.mid.as_str().into()),
+            ts: Some(self.ts),
+            ..Default::default()
+        }
+    }
+
+    /// As it is shown on a node that knows this name for the receiver.
+    pub fn shown(&self, name: Option<String>) -> ServerMessage {
+        let name = name.unwrap_or_else(|| self.to.to_string());
+        ServerMessage::Whisper {
+            mid: self.mid.as_str().into(),
+            ts: self.ts,
+            from: self.from.clone(),
+            to: Speaker {
+                id: Some(self.to.as_str().into()),
+                name: name.into(),
+            },
+            d: self.d.clone(),
+        }
+    }
+}
+
+/// Tells the other nodes, if there are any.
+pub(crate) fn publish(world: &World, event: &ChatEvent) {
+    let Some(cluster) = world.get_resource::<Cluster>() else {
+        return;
+    };
+    let json = serde_json::to_string(event).ok();
+    if json.is_none_or(|json| cluster.publish_on(CHANNEL, json).is_err()) {
+        tracing::warn!("a part of the chat is not told to the other nodes");
+    }
+}
+
+/// What another node has told, if this is what it is.
+pub(crate) fn open(frame: &ClusterFrame) -> Option<ChatEvent> {
+    match &frame.audience {
+        Audience::Channel(channel) if **channel == *CHANNEL => {
+            serde_json::from_str(frame.payload.as_text()?).ok()
+        }
+        _ => None,
+    }
+}

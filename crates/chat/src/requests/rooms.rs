@@ -1,0 +1,124 @@
+//! Coming into rooms, leaving them, and reading what was said.
+
+use bevy_bouncer_protocol::{Ack, ErrorCode, ListedRoom, ServerMessage};
+
+use crate::{
+    context::{Answer, Asker, ChatContext},
+    model::{
+        history::{Page, RoomHistory},
+        members::{InRooms, RoomMembers},
+        room::{Room, RoomIndex, RoomRules},
+    },
+    protocol::speaker,
+};
+
+/// Rooms of one list, so that it fits any queue.
+const ROOMS_LISTED: usize = 500;
+
+/// `room.list`
+pub(crate) fn list(context: &mut ChatContext, asker: &Asker) -> Answer {
+    let index = context.world.resource::<RoomIndex>();
+    let mut rooms = index.0.iter().filter_map(|(name, room)| {
+        let access = &context.world.get::<Room>(*room)?.access;
+        let members = context.world.get::<RoomMembers>(*room)?;
+        access.may_join(&asker.user).then(|| ListedRoom {
+            room: name.clone(),
+            members: members.len(),
+        })
+    });
+    Ok(Ack {
+        rooms: Some(rooms.by_ref().take(ROOMS_LISTED).collect()),
+        more: Some(rooms.next().is_some()),
+        ..Default::default()
+    }
+    .into())
+}
+
+/// `room.join`
+pub(crate) fn join(context: &mut ChatContext, asker: &Asker, name: &str) -> Answer {
+    let (entity, room) = context.room_for(&asker.user, name)?;
+    let name = room.shared_name();
+    if context.own_room(asker.player, &name).is_err() {
+        let own = context.world.get::<InRooms>(asker.player);
+        let own = own.map_or(0, |rooms| rooms.0.len());
+        let members = context.world.get::<RoomMembers>(entity);
+        let members = members.map_or(0, RoomMembers::players);
+        if own >= context.options.rooms_per_player || members >= context.options.members_per_room {
+            return Err(ErrorCode::Full.into());
+        }
+        context.enter(asker.player, &asker.user, entity, &name);
+    }
+    let mut ack = Ack {
+        room: Some(name),
+        ..Default::default()
+    };
+    if let Some(members) = context.world.get::<RoomMembers>(entity) {
+        ack.count = Some(members.len());
+        ack.members = Some(members.shown());
+    }
+    ack.rules = context.world.get::<RoomRules>(entity).map(RoomRules::shown);
+    if let Some(history) = context.world.get::<RoomHistory>(entity) {
+        (ack.epoch, ack.seq) = (Some(history.epoch.clone()), Some(history.last_seq()));
+        if room.access.may_read(&asker.user) {
+            let page = history.page(None, None, context.options.history_page);
+            add_page(&mut ack, page);
+        }
+    }
+    Ok(ack.into())
+}
+
+fn add_page(ack: &mut Ack, page: Page) {
+    ack.messages = Some(page.messages);
+    ack.more = Some(page.more);
+}
+
+/// `room.leave`
+pub(crate) fn leave(context: &mut ChatContext, asker: &Asker, name: &str) -> Answer {
+    let (room, _) = context.own_room(asker.player, name)?;
+    context.leave(asker.player, room);
+    Ok(Ack::default().into())
+}
+
+/// `chat.history`
+pub(crate) fn history(
+    context: &mut ChatContext,
+    asker: &Asker,
+    name: &str,
+    after: Option<u64>,
+    before: Option<u64>,
+) -> Answer {
+    let (entity, room) = context.own_room(asker.player, name)?;
+    if !room.access.may_read(&asker.user) {
+        return Err(ErrorCode::Forbidden.into());
+    }
+    let mut ack = Ack {
+        room: Some(room.shared_name()),
+        ..Default::default()
+    };
+    if let Some(history) = context.world.get::<RoomHistory>(entity) {
+        ack.epoch = Some(history.epoch.clone());
+        let page = history.page(after, before, context.options.history_page);
+        add_page(&mut ack, page);
+    }
+    Ok(ack.into())
+}
+
+/// `chat.typing`
+pub(crate) fn typing(context: &mut ChatContext, asker: &Asker, name: &str) -> Answer {
+    let (entity, room) = context.own_room(asker.player, name)?;
+    let place = Some((entity, room.name()));
+    let may_speak = context
+        .check_can_speak(&asker.user, asker.rank, place)
+        .is_ok()
+        && room.access.may_send(&asker.user);
+    let (now, most) = (context.now, context.options.rooms_per_player);
+    let mut record = context.record_of(&asker.user)?;
+    if may_speak && record.speaking.may_type(entity, now, most) {
+        let typing = ServerMessage::Typing {
+            room: room.shared_name(),
+            from: speaker(&asker.user),
+        };
+        context.tell_room(entity, &typing);
+    }
+    Ok(Ack::default().into())
+}

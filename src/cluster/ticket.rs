@@ -12,7 +12,7 @@ use crate::{
     util::Digest,
 };
 
-/// Whom a ticket lets in, as the backplane keeps it: everything that is known but for components.
+/// The admission that a ticket stands for, as the backplane keeps it: everything that is known but for components.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     id: UserId,
@@ -44,7 +44,8 @@ impl Node {
             claims: admission.token.claims.clone(),
         })
         .map_err(|error| unavailable(error.to_string()))?;
-        self.ask(|backplane| backplane.put_ticket(hash, stored.into(), lifetime))
+        self.client
+            .ask(|backplane| backplane.put_ticket(hash, stored.into(), lifetime))
             .await
             .map_err(|error| unavailable(error.to_string()))
     }
@@ -52,6 +53,7 @@ impl Node {
     /// Takes a ticket, or only looks at it.
     pub async fn ticket(&self, hash: &Digest, take: bool) -> Result<Admission, Refusal> {
         let found = self
+            .client
             .ask(|backplane| match take {
                 true => backplane.take_ticket(hash),
                 false => backplane.look_at_ticket(hash),

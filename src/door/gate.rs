@@ -130,7 +130,7 @@ impl Gate {
 
     /// Charges the rest of the price of a refused credential.
     pub fn fine(&self, address: SocketAddr) {
-        self.handshakes.fine(address.ip().into(), self.fine);
+        self.handshakes.penalize(address.ip().into(), self.fine);
     }
 
     /// Which pages may read an answer that was given before the request's origin was known: it says

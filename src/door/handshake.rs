@@ -29,7 +29,7 @@ use super::{
 use crate::{
     auth::{Credential, HandshakeRequest, hash_of},
     bridge::Arrival,
-    connection::{Handle, Inbound, Outbound},
+    connection::{Fence, Handle, Inbound, Outbound},
     http::{Head, HeadError, Method, head, remove_hops},
     identity::{Admission, DisconnectReason, Refusal, RefusalKind},
     registry::Registry,
@@ -337,7 +337,7 @@ impl Drop for Reservation {
         if !self.registry.abandon(handle, RefusalKind::Timeout.into()) {
             // Does nothing when the end was reported already.
             let close_reason = DisconnectReason::ConnectionLost.into();
-            self.registry.leave(handle, close_reason, true);
+            self.registry.leave(handle, close_reason, Fence::Now);
         }
     }
 }

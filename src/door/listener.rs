@@ -16,10 +16,13 @@ use tokio::{
 use tracing::{debug, warn};
 
 use super::gate::{Gate, Permits};
-use crate::{config::Limits, transport::Acceptor};
+use crate::{config::Limits, transport::Acceptor, util::Backoff};
 
 /// Connections that the kernel keeps for us before we accept them.
 const BACKLOG: i32 = 1024;
+/// Wait after an error that will still be there in a moment; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Binds the listener. The accepted sockets inherit the size of its send buffer, which has to be
 /// set before the connection is made.
@@ -57,7 +60,7 @@ pub(crate) async fn accept_loop<A, F, Fut>(
     Fut: Future<Output = ()> + Send + 'static,
 {
     let accept = async {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
@@ -79,7 +82,7 @@ pub(crate) async fn accept_loop<A, F, Fut>(
                     debug!(%error, "a connection broke before it was accepted");
                 }
                 Err(error) => {
-                    let pause = backoff.pause();
+                    let pause = backoff.next();
                     warn!(%error, ?pause, "cannot accept connections");
                     sleep(pause).await;
                 }
@@ -105,30 +108,6 @@ fn concerns_one_connection(error: &io::Error) -> bool {
             | ErrorKind::Interrupted
             | ErrorKind::TimedOut
     )
-}
-
-/// How long to wait after errors in a row: 50 ms, doubling up to a second.
-struct Backoff(Duration);
-
-impl Backoff {
-    const FIRST: Duration = Duration::from_millis(50);
-    const LONGEST: Duration = Duration::from_secs(1);
-
-    fn pause(&mut self) -> Duration {
-        let pause = self.0;
-        self.0 = (pause * 2).min(Self::LONGEST);
-        pause
-    }
-
-    fn reset(&mut self) {
-        self.0 = Self::FIRST;
-    }
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self(Self::FIRST)
-    }
 }
 
 #[cfg(test)]
@@ -279,14 +258,5 @@ mod tests {
             let error = io::Error::from_raw_os_error(code);
             assert!(!concerns_one_connection(&error), "{error}");
         }
-    }
-
-    #[test]
-    fn the_pause_doubles_up_to_a_second_and_starts_over() {
-        let mut backoff = Backoff::default();
-        let pauses: Vec<u128> = (0..7).map(|_| backoff.pause().as_millis()).collect();
-        assert_eq!(pauses, [50, 100, 200, 400, 800, 1000, 1000]);
-        backoff.reset();
-        assert_eq!(backoff.pause(), Backoff::FIRST);
     }
 }

@@ -13,7 +13,7 @@ use crate::transport::TlsAcceptor;
 use crate::{
     auth::{AuthLimiter, Authenticator, Tickets},
     bridge::bridge,
-    cluster::{Backplane, ClusterOptions, ControlLog, Node},
+    cluster::{Backplane, ClusterOptions, ControlLogWriter, Node},
     config::{BouncerConfig, ConfigError},
     door::listener,
     registry::Registry,
@@ -122,7 +122,7 @@ impl BouncerPlugin {
         if self.server.cluster.set(node.clone()).is_err() {
             return Err(ConfigError::new("cluster", "can be given once").into());
         }
-        self.writer = Arc::new(ControlLog::new(node));
+        self.writer = Arc::new(ControlLogWriter::new(node));
         Ok(self)
     }
 

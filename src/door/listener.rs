@@ -96,7 +96,7 @@ pub(crate) async fn accept_loop<A, F, Fut>(
     }
 }
 
-/// Whether the error is the end of one connection in the queue, so that the next one may be fine.
+/// Whether the error is the end of one connection in the queue, so that the next one may work.
 /// Anything else (no file descriptors, no memory) will still be there in a moment.
 fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
@@ -115,7 +115,7 @@ mod tests {
     use tokio::{io::AsyncReadExt, sync::mpsc, task::JoinHandle, time::timeout};
 
     use super::*;
-    use crate::{config::BouncerConfig, transport::PlainAcceptor};
+    use crate::transport::PlainAcceptor;
 
     const LOCAL: &str = "127.0.0.1:0";
 
@@ -127,13 +127,12 @@ mod tests {
     }
 
     fn open(limits: &Limits) -> Door {
-        let config = BouncerConfig::new(LOCAL).limits(limits.clone());
         let listener = bind(LOCAL.parse().unwrap(), limits).unwrap();
         let address = listener.local_addr().unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
         let (stop, stopped) = watch::channel(false);
         let (sender, accepted) = mpsc::channel(16);
-        let gate = Arc::new(Gate::new(&config).unwrap());
+        let gate = Arc::new(Gate::for_test(limits));
         let task = tokio::spawn(accept_loop(
             listener,
             gate,

@@ -283,7 +283,7 @@ mod tests {
         let refusing = tokio::spawn(async move {
             refuse(server, &RefusalKind::NotFound.into(), None).await;
         });
-        // More than the pipe holds: this ends only when somebody reads it.
+        // More than the pipe holds: this ends only when it is read.
         client.write_all(&[0; 10_000]).await.unwrap();
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();

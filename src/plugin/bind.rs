@@ -33,7 +33,8 @@ impl BouncerPlugin {
         config: BouncerConfig,
         authenticator: impl Authenticator,
     ) -> Result<Self, BouncerError> {
-        let address = config.validate()?;
+        let checked = config.checked()?;
+        let address = checked.address;
         #[cfg(feature = "tls")]
         let tls = config
             .tls
@@ -65,6 +66,7 @@ impl BouncerPlugin {
             writer: Arc::new(MemoryRevocations),
             game: Mutex::new(Some(game)),
             opening: Mutex::new(Some(Opening {
+                checked,
                 listener,
                 network,
                 ticks,

@@ -1,4 +1,4 @@
-/** A client of `bouncer.v1`: see PROTOCOL.md. */
+/** A client of `bouncer.v1`: see docs/protocol.md. */
 
 export interface User { id: string; name: string; roles: string[] }
 /** Somebody in a room. The rank is 0, 1 for a moderator, 2 for an admin. */
@@ -67,7 +67,7 @@ export interface Options {
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
 }
 
-/** The server said no, or there was no answer. `code` is one of PROTOCOL.md's, or "closed" or "too_many_unanswered". */
+/** The server said no, or there was no answer. `code` is one of docs/protocol.md's, or "closed" or "too_many_unanswered". */
 export class Refused extends Error {
   constructor(code: string, retryMs?: number);
   code: string;

@@ -1,4 +1,4 @@
-// A client of `bouncer.v1`, for browsers and for node. bouncer.d.ts says what it offers, PROTOCOL.md
+// A client of `bouncer.v1`, for browsers and for node. bouncer.d.ts says what it offers, docs/protocol.md
 // what it speaks.
 
 const CONNECT_TIMEOUT = 15_000;

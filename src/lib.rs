@@ -8,24 +8,63 @@
 //!
 //! Three things make a server: a [`BouncerConfig`], something that knows who may come in (an
 //! [`Authenticator`], usually [`JwtAuthenticator`] with a [`UserDirectory`]), and the
-//! [`BouncerPlugin`] that joins them.
+//! [`BouncerPlugin`] that joins them. A headless app also needs a loop that runs it: Bevy's
+//! `ScheduleRunnerPlugin`, or [`WakingRunnerPlugin`]. Without one it ends after its first update.
 //!
 //! ```no_run
-//! use bevy_app::prelude::*;
-//! use bevy_bouncer::prelude::*;
+//! use bevy_app::{prelude::*, ScheduleRunnerPlugin};
+//! use bevy_bouncer::{TokenIssuer, prelude::*};
+//! use std::time::Duration;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let players = MapDirectory::new([User::new("player-1", "Ann")?]);
-//! let tokens = JwtAuthenticator::hs256(std::env::var("SECRET")?)?.users(players);
+//! let ann = User::new("player-1", "Ann")?;
+//! let secret = std::env::var("SECRET")?; // 32 bytes or more, which your log-in service has as well
+//!
+//! let players = MapDirectory::new([ann.clone()]);
+//! let tokens = JwtAuthenticator::hs256(&secret)?.audience("game").users(players);
 //! let door = BouncerPlugin::bind(BouncerConfig::new("127.0.0.1:9000"), tokens)?;
-//! App::new().add_plugins(door).run();
+//!
+//! // To try it out: what your log-in service would issue.
+//! let issuer = TokenIssuer::hs256(&secret)?.audience("game");
+//! println!("ws://{}/ws {}", door.local_addr(), issuer.issue(ann.id())?);
+//!
+//! App::new()
+//!     .add_plugins((ScheduleRunnerPlugin::run_loop(Duration::from_millis(16)), door))
+//!     .run();
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! # Tokens, and how clients bring them
+//!
+//! A token is a JSON Web Token whose `sub` is the id of the user. Whoever logs players in issues it: your
+//! own service with [`TokenIssuer`] or any library and the same secret, or an OpenID provider whose public
+//! keys the server has (`RemoteKeys`, or a [`KeySet`] in a file). [`JwtAuthenticator`] lists what a token
+//! must say. For players without tokens, such as guests with an invitation, write an [`Authenticator`].
+//!
 //! A client connects to `ws://127.0.0.1:9000/ws` with `Authorization: Bearer <token>`, or from a
 //! browser with `new WebSocket(url, ["game.v1", "bearer." + token])` once `game.v1` is one of
-//! [`BouncerConfig::subprotocols`] and the page's origin one of [`BouncerConfig::origins`].
+//! [`BouncerConfig::subprotocols`] and the page's origin one of [`BouncerConfig::origins`]. It is
+//! connected, or it gets an HTTP error that says why. In a clone of the repository
+//! `cargo run --example client -- URL TOKEN` is such a client.
+//!
+//! The rest of this page is in the order in which a game needs it. The examples `minimal`,
+//! `rooms_and_teams`, `custom_authenticator`, `revoke_and_ban`, `game_server` and `two_nodes` each show one of
+//! its sections at work.
+//!
+//! # At the door
+//!
+//! - Users come from a closure, a [`MapDirectory`], SQLite, or a [`UserDirectory`] of your own. It answers with
+//!   a [`Standing`]: who exists may still be barred.
+//! - A user who connects twice replaces the older session, is refused, or has several:
+//!   [`Limits::duplicate_login`].
+//! - A page cannot read why its upgrade was refused. It asks `GET <path>/preflight` first, which says the
+//!   same, to the listed origins.
+//! - A token should not stand in an address. [`Bouncer::issue_ticket`] exchanges it for a ticket, which may: it
+//!   is good once, as `?ticket=…`, for seconds.
+//! - Behind a proxy, [`BouncerConfig::trusted_proxies`] says whose word about the client's address counts.
+//! - On anything but a loopback address the listener wants TLS (`BouncerConfig::tls`), or
+//!   [`BouncerConfig::allow_plaintext`] because a proxy with TLS stands in front.
 //!
 //! # Players are entities
 //!
@@ -37,14 +76,15 @@
 //! use bevy_bouncer::prelude::*;
 //! use bevy_ecs::prelude::*;
 //!
-//! fn greet(joined: On<Add<User>>, users: Query<&User>, mut outbox: Outbox) {
-//!     if let Ok(user) = users.get(joined.entity) {
-//!         outbox.broadcast(format!("{} joined", user.name()));
-//!     }
+//! fn greet(joined: On<Add<User>>, users: Query<&User>, mut outbox: Outbox) -> Result {
+//!     let user = users.get(joined.entity)?;
+//!     outbox.broadcast(format!("{} joined", user.name()))?;
+//!     Ok(())
 //! }
 //!
-//! fn farewell(left: On<Disconnected>, mut outbox: Outbox) {
-//!     outbox.broadcast(format!("{} left: {}", left.user.name(), left.reason));
+//! fn farewell(left: On<Disconnected>, mut outbox: Outbox) -> Result {
+//!     outbox.broadcast(format!("{} left: {}", left.user.name(), left.reason))?;
+//!     Ok(())
 //! }
 //! ```
 //!
@@ -52,47 +92,62 @@
 //!
 //! What clients send are [`ClientFrame`] messages, read in `Update`; what the game sends goes through
 //! the [`Outbox`]. Both keep their order. The frame never waits for the network: a tick's output is
-//! handed over at its end, and who reads too slowly is cut ([`Limits::outgoing_queue_messages`]).
+//! handed over at its end, and a client that reads too slowly is cut ([`Limits::outgoing_queue_messages`]).
 //!
 //! ```
 //! use bevy_bouncer::prelude::*;
 //! use bevy_ecs::prelude::*;
 //!
-//! fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
+//! fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) -> Result {
 //!     for frame in frames.read() {
 //!         if frame.payload.as_text() == Some("ping") {
-//!             outbox.send(frame.entity, "pong");
+//!             outbox.send(frame.entity, "pong")?;
 //!         } else {
-//!             outbox.broadcast_except(frame.entity, frame.payload.clone());
+//!             outbox.broadcast_except(frame.entity, frame.payload.clone())?;
 //!         }
 //!     }
+//!     Ok(())
 //! }
 //! ```
+//!
+//! What cannot be sent is a [`SendError`]. A server should not end for one: Bevy's error handler panics, so
+//! give the app another one, `app.set_error_handler(bevy_ecs::error::error)`.
 //!
 //! For a room or a team, collect a [`Group`] once and send to it many times: it costs nothing for each
 //! message. A server that only reacts to its players can sleep in between, with [`WakingRunnerPlugin`].
 //!
 //! # Out with you
 //!
-//! [`Disconnect`] ends a session politely, after what was sent before. [`Bouncer::revoke`] is the other
-//! way: from any thread, at once, with everything that was queued thrown away, and for good until
-//! [`Bouncer::restore`]. With [`BouncerPlugin::revocations`] it survives a restart.
+//! [`PlayerCommands::disconnect`] ends a session politely, after what was sent before.
+//! [`PlayerCommands::revoke`] is the other way: at once, with everything that was queued thrown away, and for good
+//! until [`Bouncer::restore`]. [`Bouncer::revoke`] does the same from any thread. With
+//! [`BouncerPlugin::revocations`] it survives a restart.
 //!
 //! ```
 //! use bevy_bouncer::prelude::*;
 //! use bevy_ecs::prelude::*;
 //!
-//! fn ban(cheater: Entity, users: Query<&User>, mut commands: Commands) {
-//!     if let Ok(user) = users.get(cheater) {
-//!         commands.revoke(Revocation::user(user.id().clone()).ban().reason("cheating"));
-//!     }
+//! #[derive(EntityEvent)]
+//! struct Cheated {
+//!     entity: Entity,
+//! }
+//!
+//! fn ban(cheated: On<Cheated>, mut commands: Commands) {
+//!     let mut cheater = commands.entity(cheated.entity);
+//!     cheater.revoke(|user| user.ban().reason("cheating"));
 //! }
 //! ```
+//!
+//! # What is an event, a message, a command
+//!
+//! Facts about an entity are `EntityEvent`s, to be observed; facts about no entity are `Event`s. Streams are
+//! `Message`s, to be read by systems. Requests are commands: [`BouncerCommands`] of the server,
+//! [`PlayerCommands`] of one player.
 //!
 //! # Sessions that last
 //!
 //! A session ends with its token. [`TokenExpiring`] tells the game in time to ask the client for another
-//! one, and [`Refresh`] takes it; so does [`Bouncer::refresh`] outside of the ECS. Everybody is looked up
+//! one, and [`PlayerCommands::refresh`] takes it; so does [`Bouncer::refresh`] outside of the ECS. Everybody is looked up
 //! again every [`Limits::recheck_interval`].
 //!
 //! With [`Limits::resume_window`], a player whose connection was lost stays an entity for a while
@@ -102,8 +157,7 @@
 //!
 //! [`Bouncer::drain`] takes the server out of service: nobody new comes in, the game hears
 //! [`DrainStarted`], and players are closed with 4000, batch by batch, each told another time to come back.
-//! Whoever is left at the deadline is reset. [`is_draining`] is the run condition for systems that matter
-//! only then.
+//! The players who are left at the deadline are reset. [`is_draining`] and [`is_ready`] are run conditions.
 //!
 //! ```
 //! use bevy_bouncer::prelude::*;
@@ -114,8 +168,9 @@
 //!     bouncer.drain(Drain::within(Duration::from_secs(60)).then_exit());
 //! }
 //!
-//! fn last_call(_: On<DrainStarted>, mut outbox: Outbox) {
-//!     outbox.broadcast("the server restarts, see you in a moment");
+//! fn last_call(_: On<DrainStarted>, mut outbox: Outbox) -> Result {
+//!     outbox.broadcast("the server restarts, see you in a moment")?;
+//!     Ok(())
 //! }
 //! ```
 //!
@@ -133,16 +188,17 @@
 //! # Many nodes
 //!
 //! [`BouncerPlugin::cluster`] makes a process one of many that share a [`Backplane`], such as Redis:
-//! whoever is revoked on one is out on all. [`ClusterOutbox`] reaches the players of every node.
+//! a player who is revoked on one is out on all. [`ClusterOutbox`] reaches the players of every node.
 //!
 //! # Features
 //!
-//! - `sqlite` (default): [`SqliteDirectory`], [`SqliteRevocations`], and [`SqliteFile`] for the
-//!   game's own.
-//! - `admin` (default): [`AdminPlugin`], the operator's HTTP API.
-//! - `jwks-url` (default): [`RemoteKeys`], the keys of a key set at a URL or of an OpenID provider.
-//! - `redis` (default): [`RedisBackplane`], many nodes over Redis or Valkey.
-//! - `tls` (default): [`TlsConfig`], TLS in the process.
+//! - `tls` (default): `TlsConfig`, TLS in the process.
+//! - `sqlite`: `SqliteDirectory`, `SqliteRevocations`, and `SqliteFile` for the game's own.
+//! - `admin`: `AdminPlugin`, the operator's HTTP API.
+//! - `jwks-url`: `RemoteKeys`, the keys of a key set at a URL or of an OpenID provider.
+//! - `redis`: `RedisBackplane`, many nodes over Redis or Valkey.
+//!
+//! Chat, with rooms, history and moderation, is a crate of its own: `bevy_bouncer_chat`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -206,24 +262,27 @@ pub use revocation::{
 pub use util::{SqliteError, SqliteFile};
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Cluster, ClusterOutbox, Connection, Counters,
-    Disconnect, Disconnected, DrainStarted, Group, LinkLost, LinkRestored, Outbox, PlayerInfo,
-    Players, Refresh, Refreshed, RevocationNotStored, TokenExpiring, WakingRunnerPlugin,
-    is_draining,
+    Disconnected, DrainStarted, Group, LinkLost, LinkRestored, Outbox, PlayerCommands, PlayerInfo,
+    Players, Refreshed, RevocationNotStored, SendError, TokenExpiring, WakingRunnerPlugin,
+    is_draining, is_ready,
 };
 
 /// What most servers need.
 pub mod prelude {
     pub use crate::{
-        Arriving, Bouncer, BouncerCommands, BouncerConfig, BouncerPlugin, BouncerSystems,
-        ClientFrame, Connection, Disconnect, DisconnectReason, Disconnected, Drain, DrainStarted,
-        Group, JwtAuthenticator, MapDirectory, Outbox, Payload, Players, Refresh, Refreshed,
-        Refusal, Revocation, Subject, TokenExpiring, User, UserId,
+        Admission, Arriving, Authenticator, Bouncer, BouncerCommands, BouncerConfig, BouncerPlugin,
+        BouncerSystems, ClientFrame, Connection, Credential, DisconnectReason, Disconnected, Drain,
+        DrainStarted, DuplicateLogin, Group, JwtAuthenticator, Limits, LinkLost, LinkRestored,
+        MapDirectory, Outbox, Payload, PlayerCommands, Players, Refreshed, Refusal, Revocation,
+        SendError, Subject, TokenExpiring, TokenIssuer, User, UserId, is_draining, is_ready,
     };
     #[cfg(feature = "sqlite")]
     pub use crate::{SqliteDirectory, SqliteRevocations};
 }
 
-/// The code in the README compiles.
+/// The code in the documents compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+#[doc = include_str!("../docs/chat.md")]
+#[cfg_attr(feature = "redis", doc = include_str!("../docs/nodes.md"))]
+struct Documents;

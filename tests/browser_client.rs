@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bevy_bouncer::{Disconnect, DisconnectReason, User};
+use bevy_bouncer::{DisconnectReason, PlayerCommands, User};
 use bevy_bouncer_chat::{ChatOptions, ChatPlugin, RoomHistory};
 use bevy_ecs::prelude::*;
 use support::*;
@@ -122,7 +122,8 @@ fn nothing_is_lost_or_said_twice_with_a_real_server_that_ends_connections() {
 
 fn end_connections(players: Query<Entity, With<User>>, mut commands: Commands) -> usize {
     for player in &players {
-        commands.trigger(Disconnect::new(player).because(DisconnectReason::Draining));
+        let mut player = commands.entity(player);
+        player.disconnect(DisconnectReason::Draining, None);
     }
     players.iter().count()
 }

@@ -35,7 +35,7 @@ fn p01_ten_thousand_strangers_leave_no_entity_task_or_descriptor_behind() {
     let mut game = Game::start();
     // Once somebody has been served, every task of the server runs.
     let mut client = game.join("player-1");
-    game.run(|mut outbox: bevy_bouncer::Outbox| outbox.broadcast("hello"));
+    game.run(|mut outbox: bevy_bouncer::Outbox| outbox.broadcast("hello").unwrap());
     game.tick();
     assert_eq!(client.hear(), Heard::Text("hello".into()));
     drop(client);
@@ -119,7 +119,7 @@ fn p11_running_out_of_descriptors_does_not_end_the_listener() {
     let waiting = TcpStream::connect(game.address).unwrap();
     // The listener fails to accept it, more than once, and goes on.
     thread::sleep(Duration::from_millis(300));
-    game.run(|mut outbox: bevy_bouncer::Outbox| outbox.broadcast("still served"));
+    game.run(|mut outbox: bevy_bouncer::Outbox| outbox.broadcast("still served").unwrap());
     game.tick();
     assert_eq!(before.hear(), Heard::Text("still served".into()));
 

@@ -1,5 +1,5 @@
 //! What clients say to the chat: whatever comes is read or refused with a code, and what is taken keeps the limits that
-//! `assets/PROTOCOL.md` states.
+//! `docs/protocol.md` states.
 
 #![no_main]
 

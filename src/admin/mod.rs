@@ -12,10 +12,9 @@ use std::{
 };
 
 use bevy_app::prelude::*;
-use bevy_tokio_tasks::{TokioTasksPlugin, TokioTasksRuntime};
 use thiserror::Error;
 
-use crate::{auth::Credential, config::is_local, drain::Drain, world::Bouncer};
+use crate::{auth::Credential, config::is_local, drain::Drain, server, world::Bouncer};
 
 /// Shortest token of the operator in bytes.
 const TOKEN_MIN_BYTES: usize = 16;
@@ -195,23 +194,21 @@ impl fmt::Debug for AdminPlugin {
 }
 
 impl Plugin for AdminPlugin {
-    fn build(&self, app: &mut App) {
+    fn build(&self, _: &mut App) {}
+
+    /// Answers requests from here on, once the app has its runtime.
+    fn finish(&self, app: &mut App) {
         let listener = self.listener.lock();
         let Some(listener) = listener.unwrap_or_else(PoisonError::into_inner).take() else {
             return;
         };
-        if !app.is_plugin_added::<TokioTasksPlugin>() {
-            app.add_plugins(TokioTasksPlugin::default());
-        }
-        let runtime = app.world().resource::<TokioTasksRuntime>().runtime();
-        let inside = runtime.enter();
+        let runtime = server::runtime(app).handle().clone();
+        let _inside = runtime.enter();
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
-                runtime.spawn(serve::serve(listener, Arc::new(self.operator.clone())));
-                drop(inside);
+                tokio::spawn(serve::serve(listener, Arc::new(self.operator.clone())));
             }
             Err(error) => {
-                drop(inside);
                 tracing::error!(%error, "the admin API cannot listen");
                 app.world_mut().write_message(AppExit::error());
             }

@@ -33,7 +33,6 @@ pub use backplane::{
     LogPosition, NodeId, Seat,
 };
 pub(crate) use control_log::ControlLogWriter;
-pub(crate) use frames::Frames;
 pub use frames::{Audience, ClusterCounters, ClusterFrame};
 pub use in_process::{Faults, InProcessBackplane};
 pub(crate) use node::Node;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bevy_reflect::prelude::*;
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -16,7 +17,9 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 /// assert_eq!(bytes.as_text(), None);
 /// assert_eq!(bytes.as_bytes(), [1, 2, 3]);
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Reflect)]
+#[reflect(opaque)]
+#[reflect(Debug, Clone, PartialEq)]
 pub struct Payload(Content);
 
 #[derive(Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use bevy_bouncer_protocol::RefusalBody;
 pub use bevy_bouncer_protocol::RefusalKind;
+use bevy_reflect::prelude::*;
 use thiserror::Error;
 
 use super::close_reason::DisconnectReason;
@@ -17,7 +18,9 @@ use super::close_reason::DisconnectReason;
 /// let full = Refusal::forbidden("this match is full");
 /// assert_eq!(full.kind(), RefusalKind::Forbidden);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Reflect)]
+#[reflect(opaque)]
+#[reflect(Debug, Clone, PartialEq)]
 #[error("{}: {}", .kind.code(), .cause.as_deref().unwrap_or(.message))]
 pub struct Refusal {
     kind: RefusalKind,

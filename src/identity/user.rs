@@ -43,6 +43,7 @@ pub enum InvalidIdentity {
 /// 1 to [`USER_ID_MAX_BYTES`] bytes without control characters. Cloning is cheap.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Reflect)]
 #[serde(try_from = "String", into = "String")]
+// No `Serialize` or `Deserialize` here: with them, a remote protocol could make an id of any text.
 #[reflect(opaque)]
 #[reflect(Clone, Debug, PartialEq, Hash)]
 pub struct UserId(Arc<str>);
@@ -118,6 +119,9 @@ impl fmt::Debug for UserId {
 ///
 /// `On<Add<User>>` is the signal that a player joined.
 ///
+/// It is reflected as an opaque value, and not as a component: Bevy's remote protocol can then neither read nor
+/// insert it, and gets an error instead of a panic when it tries to change it.
+///
 /// ```
 /// use bevy_bouncer::User;
 ///
@@ -127,7 +131,8 @@ impl fmt::Debug for UserId {
 /// ```
 #[derive(Component, Debug, Clone, PartialEq, Eq, Reflect)]
 #[component(immutable)]
-#[reflect(Component, Debug, Clone, PartialEq)]
+#[reflect(opaque)]
+#[reflect(Debug, Clone, PartialEq)]
 pub struct User {
     id: UserId,
     /// Shared, as the id is: a session and its entity each have a user.

@@ -18,6 +18,7 @@ pub use sqlite::SqliteRevocations;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use bevy_reflect::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -170,7 +171,8 @@ impl From<UserId> for Subject {
 }
 
 /// Why revocations could not be loaded or stored.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Reflect)]
+#[reflect(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The store failed; the words are for the operator.

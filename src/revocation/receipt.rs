@@ -13,6 +13,7 @@ use super::{StoreError, journal::Storing};
 /// The live sessions are fenced when you hold it. Awaiting it tells when the entry is stored;
 /// dropping it does not cancel that.
 #[derive(Debug)]
+#[must_use = "the sessions are fenced, but only awaiting the receipt tells whether the entry is stored"]
 pub struct Receipt {
     cut: usize,
     storing: Storing,

@@ -1,11 +1,15 @@
 //! One server: what its door, its game and its operator share, and the tasks that run beside them.
 
 mod audit;
-pub(crate) mod drain;
+mod drain;
 mod readiness;
-pub(crate) mod recheck;
+mod recheck;
+mod runtime;
+mod start;
 
 pub(crate) use audit::AUDIT;
+pub(crate) use runtime::runtime;
+pub(crate) use start::{join_cluster, start};
 
 use std::{
     net::SocketAddr,

@@ -20,19 +20,21 @@ use crate::{
 /// Revokes, kicks and lists players, and drains the server. A resource that is cheap to clone and works from any thread.
 ///
 /// ```
-/// use bevy_bouncer::{Bouncer, Revocation, User};
-/// use bevy_ecs::prelude::*;
+/// use bevy_bouncer::{Bouncer, Revocation, StoreError, UserId};
 ///
-/// fn ban_cheater(cheater: Entity, users: Query<&User>, bouncer: Res<Bouncer>) {
-///     if let Ok(user) = users.get(cheater) {
-///         bouncer.revoke(Revocation::user(user.id().clone()).ban().reason("cheating"));
-///     }
+/// async fn ban(cheater: UserId, bouncer: &Bouncer) -> Result<(), StoreError> {
+///     let receipt = bouncer.revoke(Revocation::user(cheater).ban().reason("cheating"));
+///     println!("{} sessions are cut", receipt.cut());
+///     receipt.await
 /// }
 /// ```
+///
+/// In systems, [`PlayerCommands`](crate::PlayerCommands) and [`BouncerCommands`](crate::BouncerCommands) are
+/// shorter.
 #[derive(Resource, Clone)]
 pub struct Bouncer(Arc<Server>);
 
-/// Somebody who is in.
+/// A player who is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlayerInfo {
@@ -108,7 +110,7 @@ impl Bouncer {
         self.kick_everywhere(user, message).cut()
     }
 
-    /// The same with the word that the other nodes will hear of it.
+    /// Kicks, with a receipt that tells when the other nodes will hear of it.
     pub(crate) fn kick_everywhere(&self, user: &UserId, message: Option<&str>) -> Receipt {
         let close_reason = CloseReason {
             reason: DisconnectReason::Kicked,
@@ -133,8 +135,8 @@ impl Bouncer {
     /// At once [`is_ready`](Self::is_ready) is false and newcomers get 503 `draining` with a `Retry-After`,
     /// also those whom the game was about to see. The game hears [`DrainStarted`](crate::DrainStarted),
     /// and then players are closed with 4000 and `draining: come back in 3200 ms`, in batches, each after
-    /// what was sent to it before. The game sees [`Disconnected`](crate::Disconnected) for each. Whoever is
-    /// left at the deadline is reset.
+    /// what was sent to it before. The game sees [`Disconnected`](crate::Disconnected) for each. Those
+    /// who are left at the deadline are reset.
     ///
     /// There is no way back. A second call can only move the deadline up, and ask for the exit.
     ///
@@ -166,7 +168,7 @@ impl Bouncer {
     /// `?ticket=…`: a token should not stand in an address, a ticket may.
     ///
     /// The token goes through all that it would go through at the door, but its
-    /// [`peer`](HandshakeRequest::peer) is `0.0.0.0:0` and there are no header fields, because nobody is
+    /// [`peer`](crate::HandshakeRequest::peer) is `0.0.0.0:0` and there are no header fields, because nobody is
     /// connected yet. When the ticket is used, the user is looked up again, revocations of the user and
     /// of the token count, and the session ends with the token. To be awaited in a Tokio runtime, for
     /// instance that of [`TokioTasksRuntime`](bevy_tokio_tasks::TokioTasksRuntime).
@@ -216,7 +218,8 @@ impl Bouncer {
         self.0.registry.occupied()
     }
 
-    /// Reads the files of [`BouncerConfig::tls`] again. Handshakes from now on get the new certificate,
+    /// Reads the files of [`BouncerConfig::tls`](crate::BouncerConfig::tls) again. Handshakes from now on get the
+    /// new certificate,
     /// live sessions go on. Blocks while it reads: not to be called in a system or in async code.
     ///
     /// # Errors

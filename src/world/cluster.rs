@@ -1,16 +1,23 @@
 //! What the game sees of the fleet.
 
-use crate::{
-    cluster::{Audience, BackplaneError, ClusterCounters, ClusterFrame, Frames, Node, NodeId},
-    identity::{Payload, UserId},
-    revocation::Receipt,
-};
 use std::sync::Arc;
 
 use bevy_ecs::{prelude::*, system::SystemParam};
 use crossbeam_channel::Receiver;
 
-use super::{bouncer::Bouncer, components::Players, outbox::Outbox};
+use super::{
+    bouncer::Bouncer,
+    components::Players,
+    outbox::{Outbox, SendError},
+};
+use crate::{
+    cluster::{Audience, BackplaneError, ClusterCounters, ClusterFrame, Node, NodeId},
+    identity::{Payload, UserId},
+    revocation::Receipt,
+};
+
+/// Longest name of a channel in bytes.
+const CHANNEL_MAX_BYTES: usize = 64;
 
 /// The fleet, for the game and the operator. A resource of apps with
 /// [`BouncerPlugin::cluster`](crate::BouncerPlugin::cluster), cheap to clone; it works from any thread.
@@ -43,18 +50,28 @@ impl Cluster {
     }
 
     /// Sends something to the game on the other nodes, where it is a [`ClusterFrame`] for
-    /// [`Audience::Game`]. Never waits; false when there is no room, or it is too long. It may be lost.
-    pub fn publish(&self, payload: impl Into<Payload>) -> bool {
-        self.frames()
-            .send(&self.node.id, Audience::Game, &payload.into())
+    /// [`Audience::Game`]. Never waits. It may be lost.
+    ///
+    /// # Errors
+    /// [`SendError::TooLong`] above [`ClusterOptions::frame_bytes`](crate::ClusterOptions::frame_bytes),
+    /// [`SendError::QueueFull`] when
+    /// [`ClusterOptions::outgoing_frames`](crate::ClusterOptions::outgoing_frames) wait. Both are counted in
+    /// [`ClusterCounters::unsent`].
+    pub fn publish(&self, payload: impl Into<Payload>) -> Result<(), SendError> {
+        self.send(Audience::Game, &payload.into())
     }
 
-    /// The same for a part of the game, under a name of its own, of up to 64 bytes: there it is a
-    /// [`ClusterFrame`] for [`Audience::Channel`], which nothing that is sent in another way becomes.
-    pub fn publish_on(&self, channel: &str, payload: impl Into<Payload>) -> bool {
-        const LONGEST: usize = 64;
-        let audience = Audience::Channel(channel.into());
-        channel.len() <= LONGEST && self.frames().send(&self.node.id, audience, &payload.into())
+    /// Sends something to one part of the game on the other nodes, under a name of its own of up to 64 bytes:
+    /// there it is a [`ClusterFrame`] for [`Audience::Channel`], which nothing that is sent in another way
+    /// becomes.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish), and [`SendError::TooLong`] for a longer name, which is not counted.
+    pub fn publish_on(&self, channel: &str, payload: impl Into<Payload>) -> Result<(), SendError> {
+        if channel.len() > CHANNEL_MAX_BYTES {
+            return Err(SendError::TooLong);
+        }
+        self.send(Audience::Channel(channel.into()), &payload.into())
     }
 
     /// Whether a user is connected to any node. To be awaited in a Tokio runtime.
@@ -82,11 +99,18 @@ impl Cluster {
 
     /// What happened to frames between nodes since the start.
     pub fn counters(&self) -> ClusterCounters {
-        self.frames().counters()
+        self.node.frames.counters()
     }
 
-    fn frames(&self) -> &Frames {
-        &self.node.frames
+    fn send(&self, audience: Audience, payload: &Payload) -> Result<(), SendError> {
+        let node = &self.node;
+        if node.frames.send(&node.id, audience, payload) {
+            Ok(())
+        } else if payload.len() > node.options.frame_bytes {
+            Err(SendError::TooLong)
+        } else {
+            Err(SendError::QueueFull)
+        }
     }
 }
 
@@ -99,10 +123,11 @@ impl Cluster {
 /// use bevy_bouncer::{ClientFrame, ClusterOutbox};
 /// use bevy_ecs::prelude::*;
 ///
-/// fn shout(mut frames: MessageReader<ClientFrame>, mut outbox: ClusterOutbox) {
+/// fn shout(mut frames: MessageReader<ClientFrame>, mut outbox: ClusterOutbox) -> Result {
 ///     for frame in frames.read() {
-///         outbox.broadcast_everywhere(frame.payload.clone());
+///         outbox.broadcast_everywhere(frame.payload.clone())?;
 ///     }
+///     Ok(())
 /// }
 /// ```
 #[derive(SystemParam)]
@@ -113,63 +138,81 @@ pub struct ClusterOutbox<'w, 's> {
 }
 
 impl<'w, 's> ClusterOutbox<'w, 's> {
-    /// Sends to every player on every node. False when it was not taken here or for the others.
-    pub fn broadcast_everywhere(&mut self, payload: impl Into<Payload>) -> bool {
+    /// Sends to every player on every node.
+    ///
+    /// # Errors
+    /// As [`Outbox::broadcast`] for the players of this node, and as [`Cluster::publish`] for those of the
+    /// others. Either may get the message although the other did not take it.
+    pub fn broadcast_everywhere(&mut self, payload: impl Into<Payload>) -> Result<(), SendError> {
         let payload = payload.into();
-        let sent = self.send(Audience::Everyone, &payload);
-        self.outbox.broadcast(payload) && sent
+        let sent = self.cluster.send(Audience::Everyone, &payload);
+        self.outbox.broadcast(payload).and(sent)
     }
 
-    /// Sends to the sessions of one user, on whichever nodes they are. False when it was not taken; true
-    /// does not say that the user is there.
-    pub fn send_to_user(&mut self, user: &UserId, payload: impl Into<Payload>) -> bool {
+    /// Sends to the sessions of one user, on whichever nodes they are. `Ok` does not say that the user is
+    /// there.
+    ///
+    /// # Errors
+    /// As [`broadcast_everywhere`](Self::broadcast_everywhere).
+    pub fn send_to_user(
+        &mut self,
+        user: &UserId,
+        payload: impl Into<Payload>,
+    ) -> Result<(), SendError> {
         let payload = payload.into();
-        let sent = self.send(Audience::User(user.clone()), &payload);
-        deliver(&mut self.outbox, &self.players, user, payload) && sent
+        let sent = self.cluster.send(Audience::User(user.clone()), &payload);
+        deliver(&mut self.outbox, &self.players, user, payload).and(sent)
     }
 
     /// The players of this node only.
     pub fn local(&mut self) -> &mut Outbox<'w, 's> {
         &mut self.outbox
     }
-
-    fn send(&self, audience: Audience, payload: &Payload) -> bool {
-        let node = &self.cluster.node;
-        node.frames.send(&node.id, audience, payload)
-    }
 }
 
-fn deliver(outbox: &mut Outbox, players: &Players, user: &UserId, payload: Payload) -> bool {
+fn deliver(
+    outbox: &mut Outbox,
+    players: &Players,
+    user: &UserId,
+    payload: Payload,
+) -> Result<(), SendError> {
     match players.of(user) {
-        [] => true,
+        [] => Ok(()),
         sessions => outbox.send_to(sessions.iter().copied(), payload),
     }
 }
 
 /// What has come from other nodes and waits for the game.
 #[derive(Resource)]
-pub(crate) struct Arrived {
-    pub frames: Receiver<ClusterFrame>,
-    pub per_tick: usize,
+pub(crate) struct Arrived(Receiver<ClusterFrame>);
+
+impl Arrived {
+    pub fn new(frames: Receiver<ClusterFrame>) -> Self {
+        Self(frames)
+    }
+}
+
+/// Whether frames of other nodes wait.
+pub(crate) fn has_frames(arrived: Option<Res<Arrived>>) -> bool {
+    arrived.is_some_and(|arrived| !arrived.0.is_empty())
 }
 
 /// Hands the frames of other nodes to the game, and to the players for whom they are.
 pub(crate) fn receive(
     arrived: Res<Arrived>,
+    cluster: Res<Cluster>,
     mut frames: MessageWriter<ClusterFrame>,
     players: Res<Players>,
     mut outbox: Outbox,
 ) {
-    for frame in arrived.frames.try_iter().take(arrived.per_tick) {
-        match &frame.audience {
-            Audience::Everyone => {
-                outbox.broadcast(frame.payload.clone());
-            }
-            Audience::User(user) => {
-                deliver(&mut outbox, &players, user, frame.payload.clone());
-            }
-            Audience::Game | Audience::Channel(_) => {}
-        }
+    let per_tick = cluster.node.options.frames_per_tick;
+    for frame in arrived.0.try_iter().take(per_tick) {
+        // Messages between nodes may be lost. What does not fit is in the log and counted.
+        let _ = match &frame.audience {
+            Audience::Everyone => outbox.broadcast(frame.payload.clone()),
+            Audience::User(user) => deliver(&mut outbox, &players, user, frame.payload.clone()),
+            Audience::Game | Audience::Channel(_) => Ok(()),
+        };
         frames.write(frame);
     }
 }

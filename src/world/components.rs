@@ -8,10 +8,13 @@ use bevy_reflect::prelude::*;
 use crate::identity::{ConnectionId, UserId};
 
 /// The connection behind a player entity. Immutable; removing it ends the session.
+///
+/// It is reflected as an opaque value and not as a component, as [`User`](crate::User) is, and for the same
+/// reasons.
 #[derive(Component, Debug, Clone, PartialEq, Eq, Reflect)]
 #[component(immutable)]
 #[reflect(opaque)]
-#[reflect(Component, Debug, Clone, PartialEq)]
+#[reflect(Debug, Clone, PartialEq)]
 pub struct Connection {
     id: ConnectionId,
     peer: SocketAddr,
@@ -28,9 +31,9 @@ impl Connection {
         self.id
     }
 
-    /// The address of the client: of whoever connected, or for whom one of the
-    /// [`trusted_proxies`](crate::BouncerConfig::trusted_proxies) speaks. Then the port is 0 unless
-    /// the proxy tells it.
+    /// The address of the client: the peer of the socket, or, when that is one of the
+    /// [`trusted_proxies`](crate::BouncerConfig::trusted_proxies), the address that the proxy names. Then the
+    /// port is 0 unless the proxy tells it.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }

@@ -3,22 +3,7 @@
 use bevy_app::AppExit;
 use bevy_ecs::{message::Messages, prelude::*};
 
-use super::{bouncer::Bouncer, events::DrainStarted, roster::RegistryRef};
-
-/// The run condition for systems that matter only while the server is being taken out of service.
-///
-/// ```
-/// use bevy_app::prelude::*;
-/// use bevy_bouncer::is_draining;
-/// use bevy_ecs::prelude::*;
-///
-/// fn count_down() {}
-///
-/// App::new().add_systems(Update, count_down.run_if(is_draining));
-/// ```
-pub fn is_draining(bouncer: Option<Res<Bouncer>>) -> bool {
-    bouncer.is_some_and(|bouncer| bouncer.draining().is_some())
-}
+use super::{events::DrainStarted, roster::RegistryRef};
 
 /// Tells the game once.
 pub(super) fn announce(world: &mut World) {
@@ -29,7 +14,7 @@ pub(super) fn announce(world: &mut World) {
 }
 
 /// Ends the app after a drain that was asked to. Before the departures of this tick are taken, so that those
-/// who were cut at the deadline are told with the drain's reason.
+/// who were cut at the deadline leave with the drain's reason.
 pub(crate) fn exit_when_over(
     registry: Res<RegistryRef>,
     exit: Option<ResMut<Messages<AppExit>>>,

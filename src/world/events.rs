@@ -1,17 +1,17 @@
-//! What the game hears of players, and what it asks for.
+//! What the game hears: of players, of what they say, and of the server.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
 
 use crate::{
-    identity::{CloseReason, DisconnectReason, Payload, Refusal, User},
+    identity::{DisconnectReason, Payload, Refusal, User},
     revocation::StoreError,
 };
 
-/// Somebody passed every check of the door and is about to join. Observers may refuse: the client
-/// then gets an HTTP error and never becomes an entity.
+/// A user passed every check of the door and is about to join. Observers may refuse: the client then gets
+/// an HTTP error and never becomes an entity.
 ///
 /// ```
 /// use bevy_bouncer::{Arriving, Players, Refusal};
@@ -23,7 +23,8 @@ use crate::{
 ///     }
 /// }
 /// ```
-#[derive(Event, Debug)]
+#[derive(Event, Debug, Reflect)]
+#[reflect(Debug)]
 pub struct Arriving {
     pub(crate) user: User,
     pub(crate) replaces: Vec<Entity>,
@@ -61,62 +62,13 @@ impl Arriving {
 /// A message from a client, in the order of its connection.
 ///
 /// Read it in `Update`. The entity exists then, also when the client has gone meanwhile.
-#[derive(Message, Debug, Clone)]
+#[derive(Message, Debug, Clone, Reflect)]
+#[reflect(Debug, Clone)]
 pub struct ClientFrame {
     /// The player.
     pub entity: Entity,
     /// What the client sent.
     pub payload: Payload,
-}
-
-/// Asks to end a session. What was sent to the player before still goes out, then Close.
-///
-/// ```
-/// use bevy_bouncer::{Disconnect, Outbox};
-/// use bevy_ecs::prelude::*;
-///
-/// fn send_away(player: Entity, mut commands: Commands) {
-///     commands.trigger(Disconnect::new(player).saying("the match is over"));
-/// }
-/// ```
-#[derive(EntityEvent, Debug, Clone)]
-pub struct Disconnect {
-    /// The player.
-    pub entity: Entity,
-    /// Why. Decides the close code; [`DisconnectReason::Kicked`] unless set.
-    pub reason: DisconnectReason,
-    /// Words for the player, at the end of the close frame's reason.
-    pub message: Option<Arc<str>>,
-}
-
-impl Disconnect {
-    /// A kick.
-    pub fn new(entity: Entity) -> Self {
-        Self {
-            entity,
-            reason: DisconnectReason::Kicked,
-            message: None,
-        }
-    }
-
-    /// The same for another reason.
-    pub fn because(mut self, reason: DisconnectReason) -> Self {
-        self.reason = reason;
-        self
-    }
-
-    /// The same with words for the player.
-    pub fn saying(mut self, message: impl Into<Arc<str>>) -> Self {
-        self.message = Some(message.into());
-        self
-    }
-
-    pub(crate) fn close_reason(&self) -> CloseReason {
-        CloseReason {
-            reason: self.reason,
-            message: self.message.clone(),
-        }
-    }
 }
 
 /// A player left. Triggered exactly once for each player entity, while it still has its components;
@@ -150,12 +102,14 @@ pub struct Disconnected {
 ///     commands.entity(lost.entity).insert(Asleep);
 /// }
 ///
-/// fn wake_up(restored: On<LinkRestored>, mut commands: Commands, mut outbox: Outbox) {
+/// fn wake_up(restored: On<LinkRestored>, mut commands: Commands, mut outbox: Outbox) -> Result {
 ///     commands.entity(restored.entity).remove::<Asleep>();
-///     outbox.send(restored.entity, "welcome back");
+///     outbox.send(restored.entity, "welcome back")?;
+///     Ok(())
 /// }
 /// ```
-#[derive(EntityEvent, Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(EntityEvent, Debug, Clone, Copy, PartialEq, Eq, Reflect)]
+#[reflect(Debug, Clone, PartialEq)]
 pub struct LinkLost {
     /// The player.
     pub entity: Entity,
@@ -170,7 +124,8 @@ pub struct LinkLost {
 ///
 /// [`Connection`](crate::Connection) is the new one by now, and so are [`User`] and the authenticator's
 /// components when they have changed.
-#[derive(EntityEvent, Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(EntityEvent, Debug, Clone, Copy, PartialEq, Eq, Reflect)]
+#[reflect(Debug, Clone, PartialEq)]
 pub struct LinkRestored {
     /// The player.
     pub entity: Entity,
@@ -184,19 +139,22 @@ pub struct LinkRestored {
 /// use bevy_bouncer::{DrainStarted, Outbox};
 /// use bevy_ecs::prelude::*;
 ///
-/// fn last_call(_: On<DrainStarted>, mut outbox: Outbox) {
-///     outbox.broadcast("the server restarts, see you in a moment");
+/// fn last_call(_: On<DrainStarted>, mut outbox: Outbox) -> Result {
+///     outbox.broadcast("the server restarts, see you in a moment")?;
+///     Ok(())
 /// }
 /// ```
-#[derive(Event, Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Event, Debug, Clone, Copy, PartialEq, Eq, Reflect)]
+#[reflect(Debug, Clone, PartialEq)]
 pub struct DrainStarted {
-    /// When whoever is left is reset. A second call of `drain` may move it up:
+    /// When players who are still there are reset. A second call of `drain` may move it up:
     /// [`Draining::deadline`](crate::Draining::deadline) has the latest.
     pub deadline: Instant,
 }
 
 /// A revocation could not be stored yet. It counts in memory, and storing it is tried again.
-#[derive(Message, Debug, Clone)]
+#[derive(Message, Debug, Clone, Reflect)]
+#[reflect(Debug, Clone)]
 pub struct RevocationNotStored {
     /// What the store said.
     pub error: StoreError,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
+use bevy_reflect::prelude::*;
 
 use super::components::Connection;
 use crate::identity::ConnectionId;
@@ -11,9 +12,9 @@ use crate::identity::ConnectionId;
 /// nothing for each message, and each of its members is looked at once in a tick, however many messages
 /// the group gets.
 ///
-/// It holds connections, which are never used again: somebody who has left gets nothing, and somebody
-/// who comes back is not in it. When its members change, make it anew. It is cheap to clone and can be a
-/// component of the entity that is the room.
+/// It holds connections, which are never used again: a player who has left gets nothing, and one who comes back
+/// is not in it. When its members change, make it anew. It is cheap to clone and can be a component of the entity
+/// that is the room.
 ///
 /// ```
 /// use bevy_bouncer::{Connection, Group, Outbox};
@@ -22,13 +23,16 @@ use crate::identity::ConnectionId;
 /// #[derive(Component)]
 /// struct Red;
 ///
-/// fn encourage(team: Query<&Connection, With<Red>>, mut outbox: Outbox) {
+/// fn encourage(team: Query<&Connection, With<Red>>, mut outbox: Outbox) -> Result {
 ///     let team: Group = team.iter().collect();
-///     outbox.send_to_group(&team, "you are ahead");
-///     outbox.send_to_group(&team, "keep going");
+///     outbox.send_to_group(&team, "you are ahead")?;
+///     outbox.send_to_group(&team, "keep going")?;
+///     Ok(())
 /// }
 /// ```
-#[derive(Component, Debug, Clone, Default)]
+#[derive(Component, Debug, Clone, Default, Reflect)]
+#[reflect(opaque)]
+#[reflect(Component, Debug, Clone, Default)]
 pub struct Group(pub(crate) Arc<[ConnectionId]>);
 
 impl Group {

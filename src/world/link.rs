@@ -10,9 +10,9 @@ use bevy_ecs::{message::Messages, name::Name, prelude::*};
 use super::{
     components::Connection,
     events::{ClientFrame, LinkLost, LinkRestored},
-    outbox::Outgoing,
     receive::{Incoming, insert_all},
     roster::{RegistryRef, Roster},
+    tick_output::TickOutput,
 };
 use crate::{
     bridge::{Arrival, Command},
@@ -36,11 +36,11 @@ pub(super) fn lost(
     let window = token_left.map_or(limits.resume_window, |left| left.min(limits.resume_window));
     let until = Instant::now() + window;
     let mut roster = world.resource_mut::<Roster>();
-    let Some(place) = roster.get_mut(handle.id).filter(|place| !place.leaving) else {
+    let Some(entry) = roster.get_mut(handle.id).filter(|entry| !entry.leaving) else {
         return;
     };
-    place.absent_until = Some(until);
-    let entity = place.entity;
+    entry.absent_until = Some(until);
+    let entity = entry.entity;
     incoming.absent.insert((until, handle.id));
     let reason = close_reason.reason;
     // The network forgets the connection; it is not there to hear the Close.
@@ -48,7 +48,7 @@ pub(super) fn lost(
         id: handle.id,
         close_reason,
     };
-    world.resource_mut::<Outgoing>().push(leave);
+    world.resource_mut::<TickOutput>().push(leave);
     tracing::debug!(user = %handle.user.id(), connection = %handle.id, %reason, "a link is lost");
     world.trigger(LinkLost {
         entity,
@@ -65,9 +65,9 @@ pub(super) fn give_up(world: &mut World, incoming: &mut Incoming) {
         && until <= now
     {
         incoming.absent.pop_first();
-        if let Some(place) = world.resource::<Roster>().get(id) {
+        if let Some(entry) = world.resource::<Roster>().get(id) {
             let close_reason = DisconnectReason::ConnectionLost.into();
-            registry.leave(&place.inbound.handle, close_reason, Fence::Now);
+            registry.leave(&entry.inbound.handle, close_reason, Fence::Now);
         }
     }
 }
@@ -80,10 +80,10 @@ pub(super) fn take_over(
     before: &Arc<Handle>,
 ) -> Option<Entity> {
     let mut roster = world.resource_mut::<Roster>();
-    roster.get(before.id).filter(|place| !place.leaving)?;
-    let place = roster.remove(before.id)?;
-    let entity = place.entity;
-    match place.absent_until {
+    roster.get(before.id).filter(|entry| !entry.leaving)?;
+    let entry = roster.remove(before.id)?;
+    let entity = entry.entity;
+    match entry.absent_until {
         Some(until) => _ = incoming.absent.remove(&(until, before.id)),
         None => {
             // Still connected: the old connection is told, in order.
@@ -94,11 +94,11 @@ pub(super) fn take_over(
                 id: before.id,
                 close_reason,
             };
-            world.resource_mut::<Outgoing>().push(leave);
+            world.resource_mut::<TickOutput>().push(leave);
         }
     }
-    let unread = place.inbound.take(usize::MAX, usize::MAX);
-    place.inbound.close();
+    let unread = entry.inbound.take(usize::MAX, usize::MAX);
+    entry.inbound.close();
     let frames = unread
         .into_iter()
         .map(|payload| ClientFrame { entity, payload });
@@ -119,7 +119,7 @@ pub(super) fn restore(world: &mut World, arrival: Arrival, entity: Entity) {
         answer,
     } = arrival;
     world.resource_mut::<Roster>().insert(entity, inbound);
-    world.resource_mut::<Outgoing>().push(Command::Join {
+    world.resource_mut::<TickOutput>().push(Command::Join {
         id: handle.id,
         outbound,
     });

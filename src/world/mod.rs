@@ -1,4 +1,12 @@
 //! What the game sees. Nothing in here touches a socket.
+//!
+//! One rule says what is what:
+//!
+//! - facts about an entity are `EntityEvent`s, for observers: [`Disconnected`], [`LinkLost`], [`Refreshed`];
+//!   facts about no entity, such as [`Arriving`] and [`DrainStarted`], are `Event`s;
+//! - streams are `Message`s, for systems: [`ClientFrame`], [`RevocationNotStored`];
+//! - requests are commands: [`BouncerCommands`] of the server, [`PlayerCommands`] of one player. Outside of the
+//!   ECS, [`Bouncer`] has them as methods.
 
 mod bouncer;
 mod cluster;
@@ -9,28 +17,34 @@ mod events;
 mod group;
 mod link;
 mod outbox;
-pub(crate) mod receive;
+mod receive;
 mod refresh;
 mod roster;
-pub(crate) mod send;
-pub(crate) mod shutdown;
+mod run_conditions;
+mod send;
+mod shutdown;
+mod tick_output;
 mod waking_runner;
 
 pub use bouncer::{Bouncer, Counters, PlayerInfo};
-pub(crate) use cluster::{Arrived, receive as receive_cluster_frames};
+pub(crate) use cluster::{
+    Arrived, has_frames as has_cluster_frames, receive as receive_cluster_frames,
+};
 pub use cluster::{Cluster, ClusterOutbox};
-pub use commands::BouncerCommands;
+pub use commands::{BouncerCommands, PlayerCommands};
 pub use components::{Connection, Players};
 pub(crate) use drain::exit_when_over;
-pub use drain::is_draining;
 pub use events::{
-    Arriving, ClientFrame, Disconnect, Disconnected, DrainStarted, LinkLost, LinkRestored,
-    RevocationNotStored,
+    Arriving, ClientFrame, Disconnected, DrainStarted, LinkLost, LinkRestored, RevocationNotStored,
 };
 pub use group::Group;
-pub use outbox::Outbox;
-pub(crate) use outbox::Outgoing;
-pub(crate) use refresh::on_refresh;
-pub use refresh::{Refresh, Refreshed, TokenExpiring};
-pub(crate) use roster::{RegistryRef, Roster, on_disconnect, on_remove};
+pub use outbox::{Outbox, SendError};
+pub(crate) use receive::{Incoming, cut, receive};
+pub use refresh::{Refreshed, TokenExpiring};
+pub(crate) use roster::{RegistryRef, Roster, on_remove};
+pub(crate) use run_conditions::{has_departures, has_incoming, is_exiting};
+pub use run_conditions::{is_draining, is_ready};
+pub(crate) use send::send;
+pub(crate) use shutdown::shut_down;
+pub(crate) use tick_output::TickOutput;
 pub use waking_runner::WakingRunnerPlugin;

@@ -1,126 +1,83 @@
-//! What the game sends. Kept in order until the end of the tick, then handed over as one command.
-
-use std::sync::Arc;
+//! What the game sends. Kept in order until the end of the tick, then handed over together.
 
 use bevy_ecs::{prelude::*, system::SystemParam};
-use bytes::Bytes;
+use thiserror::Error;
 
-use super::{components::Connection, group::Group};
-use crate::{
-    bridge::{Command, Recipients},
-    config::Limits,
-    connection::frame,
-    identity::Payload,
-    util::Counts,
-};
+use super::{components::Connection, group::Group, tick_output::TickOutput};
+use crate::{bridge::Recipients, identity::Payload};
 
-/// The tick's commands, in the order in which they were given.
-#[derive(Resource)]
-pub(crate) struct Outgoing {
-    pub commands: Vec<Command>,
-    messages: usize,
-    bytes: usize,
-    messages_limit: usize,
-    bytes_limit: usize,
-    message_limit: usize,
-    counts: Arc<Counts>,
-}
-
-impl Outgoing {
-    pub fn new(limits: &Limits, counts: Arc<Counts>) -> Self {
-        Self {
-            commands: Vec::new(),
-            messages: 0,
-            bytes: 0,
-            messages_limit: limits.outbox_messages,
-            bytes_limit: limits.outbox_bytes,
-            message_limit: limits.outgoing_queue_bytes,
-            counts,
-        }
-    }
-
-    /// Adds a command about membership. There are at most two for each place, so these need no limit.
-    pub fn push(&mut self, command: Command) {
-        self.commands.push(command);
-    }
-
-    /// Takes the tick's commands for the network.
-    pub fn take(&mut self) -> Vec<Command> {
-        self.messages = 0;
-        self.bytes = 0;
-        std::mem::take(&mut self.commands)
-    }
-
-    fn send(&mut self, to: Recipients, payload: &Payload) -> bool {
-        let refused = if payload.len() > self.message_limit {
-            Some("longer than limits.outgoing_queue_bytes")
-        } else if self.messages >= self.messages_limit {
-            Some("more than limits.outbox_messages wait")
-        } else if self.bytes + payload.len() > self.bytes_limit {
-            Some("more than limits.outbox_bytes wait")
-        } else {
-            None
-        };
-        if let Some(reason) = refused {
-            Counts::count(&self.counts.refused_sends);
-            tracing::warn!(reason, bytes = payload.len(), "a message is not sent");
-            return false;
-        }
-        let frame: Bytes = frame::encode(payload);
-        self.messages += 1;
-        self.bytes += frame.len();
-        self.commands.push(Command::Send { to, frame });
-        true
-    }
+/// Why a message was not taken.
+///
+/// A system or an observer can return it with `?`. Bevy's error handler then panics, unless the app has
+/// another one, as a server should: `app.set_error_handler(bevy_ecs::error::error)` logs it and goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The entity is not a player, or has left. Neither counted nor logged: players leave at any time.
+    #[error("the entity is not a player")]
+    NotAPlayer,
+    /// The message is longer than [`Limits::outgoing_queue_bytes`](crate::Limits::outgoing_queue_bytes), so that
+    /// no client could get it. Logged, and counted in [`Counters::refused_sends`](crate::Counters::refused_sends).
+    #[error("the message is too long")]
+    TooLong,
+    /// So much waits for the network that [`Limits::outbox_messages`](crate::Limits::outbox_messages) or
+    /// [`Limits::outbox_bytes`](crate::Limits::outbox_bytes) is reached. Logged, and counted in
+    /// [`Counters::refused_sends`](crate::Counters::refused_sends).
+    #[error("too much waits for the network")]
+    QueueFull,
 }
 
 /// Sends messages to players: a system parameter for any system or observer.
 ///
 /// Messages go out at the end of the tick (`PostUpdate`, [`BouncerSystems::Send`]) in the order in
-/// which they were sent. Each is encoded once, however many players it is for. Whoever leaves before
-/// gets nothing; whoever joins later in the tick does not get what was broadcast before.
+/// which they were sent. Each is encoded once, however many players it is for. A player who leaves before
+/// gets nothing; one who joins later in the tick does not get what was broadcast before.
 ///
-/// Every method answers whether the message was taken. It is not when it is longer than
-/// [`Limits::outgoing_queue_bytes`], or when so much waits for the network that
-/// [`Limits::outbox_messages`] or [`Limits::outbox_bytes`] is reached; both are logged and counted.
+/// `Ok` says that the message is on its way, not that it arrives: a client may leave before it reads it. An error
+/// is a message that nobody gets; [`SendError`] says why.
 ///
 /// ```
 /// use bevy_bouncer::{ClientFrame, Outbox};
 /// use bevy_ecs::prelude::*;
 ///
-/// fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
+/// fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) -> Result {
 ///     for frame in frames.read() {
-///         outbox.broadcast_except(frame.entity, frame.payload.clone());
+///         outbox.broadcast_except(frame.entity, frame.payload.clone())?;
 ///     }
+///     Ok(())
 /// }
 /// ```
 ///
 /// [`BouncerSystems::Send`]: crate::BouncerSystems::Send
-/// [`Limits::outgoing_queue_bytes`]: crate::Limits::outgoing_queue_bytes
-/// [`Limits::outbox_messages`]: crate::Limits::outbox_messages
-/// [`Limits::outbox_bytes`]: crate::Limits::outbox_bytes
 #[derive(SystemParam)]
 pub struct Outbox<'w, 's> {
-    outgoing: ResMut<'w, Outgoing>,
+    output: ResMut<'w, TickOutput>,
     connections: Query<'w, 's, &'static Connection>,
 }
 
 impl Outbox<'_, '_> {
-    /// Sends to one player. An entity that is not a player gets nothing.
-    pub fn send(&mut self, player: Entity, payload: impl Into<Payload>) -> bool {
-        let Ok(connection) = self.connections.get(player) else {
-            return false;
-        };
-        self.outgoing
-            .send(Recipients::One(connection.id()), &payload.into())
+    /// Sends to one player.
+    ///
+    /// # Errors
+    /// Any [`SendError`].
+    pub fn send(&mut self, player: Entity, payload: impl Into<Payload>) -> Result<(), SendError> {
+        let connection = self
+            .connections
+            .get(player)
+            .map_err(|_| SendError::NotAPlayer)?;
+        let recipient = Recipients::One(connection.id());
+        self.output.send(recipient, &payload.into())
     }
 
-    /// Sends one message to these players, each once.
+    /// Sends one message to these players, each once. Entities that are not players are left out.
+    ///
+    /// # Errors
+    /// [`SendError::TooLong`] and [`SendError::QueueFull`].
     pub fn send_to(
         &mut self,
         players: impl IntoIterator<Item = Entity>,
         payload: impl Into<Payload>,
-    ) -> bool {
+    ) -> Result<(), SendError> {
         let connections = players
             .into_iter()
             .filter_map(|player| self.connections.get(player).ok());
@@ -128,23 +85,40 @@ impl Outbox<'_, '_> {
         self.send_to_group(&group, payload)
     }
 
-    /// Sends one message to a group, to each member once.
-    pub fn send_to_group(&mut self, group: &Group, payload: impl Into<Payload>) -> bool {
-        self.outgoing
-            .send(Recipients::Some(group.0.clone()), &payload.into())
+    /// Sends one message to a group, to each member once. Members who have left are left out.
+    ///
+    /// # Errors
+    /// [`SendError::TooLong`] and [`SendError::QueueFull`].
+    pub fn send_to_group(
+        &mut self,
+        group: &Group,
+        payload: impl Into<Payload>,
+    ) -> Result<(), SendError> {
+        let members = Recipients::Some(group.0.clone());
+        self.output.send(members, &payload.into())
     }
 
     /// Sends to every player.
-    pub fn broadcast(&mut self, payload: impl Into<Payload>) -> bool {
-        self.outgoing.send(Recipients::Everyone, &payload.into())
+    ///
+    /// # Errors
+    /// [`SendError::TooLong`] and [`SendError::QueueFull`].
+    pub fn broadcast(&mut self, payload: impl Into<Payload>) -> Result<(), SendError> {
+        self.output.send(Recipients::Everyone, &payload.into())
     }
 
-    /// Sends to every player but one.
-    pub fn broadcast_except(&mut self, player: Entity, payload: impl Into<Payload>) -> bool {
+    /// Sends to every player but one. When that entity is not a player, everybody gets it.
+    ///
+    /// # Errors
+    /// [`SendError::TooLong`] and [`SendError::QueueFull`].
+    pub fn broadcast_except(
+        &mut self,
+        player: Entity,
+        payload: impl Into<Payload>,
+    ) -> Result<(), SendError> {
         let recipients = match self.connections.get(player) {
             Ok(connection) => Recipients::EveryoneBut(connection.id()),
             Err(_) => Recipients::Everyone,
         };
-        self.outgoing.send(recipients, &payload.into())
+        self.output.send(recipients, &payload.into())
     }
 }

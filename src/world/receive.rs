@@ -2,7 +2,7 @@
 //!
 //! In this order: players whose end the game could still see in the last tick are despawned; then those
 //! who were cut leave at once; then arrivals, veto first; then messages, a fair share for each
-//! connection; and last, ordinary ends are told, whose entities stay for this tick.
+//! connection; and last, the game hears of ordinary ends, whose entities stay for this tick.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -16,9 +16,9 @@ use super::{
     drain::announce,
     events::{Arriving, ClientFrame, RevocationNotStored},
     link,
-    outbox::Outgoing,
     refresh::{Refreshed, TokenExpiring},
     roster::{RegistryRef, Roster, dismiss, farewell},
+    tick_output::TickOutput,
 };
 use crate::{
     bridge::{Arrival, Command, Departure, GameEnd, Notice},
@@ -29,9 +29,9 @@ use crate::{
 
 /// Messages that one connection may pass before it is the next one's turn.
 const TURN_MESSAGES: usize = 16;
-/// Bytes likewise.
+/// Bytes that one connection may pass before it is the next one's turn.
 const TURN_BYTES: usize = 64 * 1024;
-/// Notices that are told in one tick.
+/// Notices that the game hears in one tick.
 const NOTICES_PER_TICK: usize = 1024;
 
 /// The game's end of the bridge, and what is left for a later tick.
@@ -39,11 +39,11 @@ const NOTICES_PER_TICK: usize = 1024;
 pub(crate) struct Incoming {
     pub end: GameEnd,
     pub limits: Limits,
-    /// Ordinary ends that are not told yet: messages come first.
+    /// Ordinary ends of which the game does not know yet: messages come first.
     ending: VecDeque<(ConnectionId, CloseReason)>,
-    /// Told in this tick, to despawn in the next.
-    told: Vec<Entity>,
-    /// Told in this tick. The network hears it after what the game still answers.
+    /// Players whose ordinary end the game saw in this tick, to despawn in the next.
+    departed: Vec<Entity>,
+    /// Ordinary ends that the game saw in this tick. The network hears of them after what the game still answers.
     pub leaving: Vec<Command>,
     /// Players whose connection is lost, by when they leave.
     pub absent: BTreeSet<(Instant, ConnectionId)>,
@@ -55,10 +55,22 @@ impl Incoming {
             end,
             limits,
             ending: VecDeque::new(),
-            told: Vec::new(),
+            departed: Vec::new(),
             leaving: Vec::new(),
             absent: BTreeSet::new(),
         }
+    }
+
+    /// Whether nothing waits, and no lost connection's time is up.
+    pub fn is_idle(&self) -> bool {
+        let end = &self.end;
+        let has_arrived = !(end.departures.is_empty()
+            && end.arrivals.is_empty()
+            && end.ready.is_empty()
+            && end.notices.is_empty());
+        let has_left_over = !(self.ending.is_empty() && self.departed.is_empty());
+        let gives_up = |(until, _): &(Instant, _)| *until <= Instant::now();
+        !has_arrived && !has_left_over && !self.absent.first().is_some_and(gives_up)
     }
 
     /// Drops what waits: the app is about to end. Everything in here holds a place.
@@ -73,7 +85,7 @@ impl Incoming {
 pub(crate) fn receive(world: &mut World) {
     announce(world);
     world.resource_scope(|world, mut incoming: Mut<Incoming>| {
-        for entity in std::mem::take(&mut incoming.told) {
+        for entity in std::mem::take(&mut incoming.departed) {
             world.try_despawn(entity).ok();
         }
         link::give_up(world, &mut incoming);
@@ -85,7 +97,7 @@ pub(crate) fn receive(world: &mut World) {
     });
 }
 
-/// Those who were cut since then leave in the tick in which it happened.
+/// Players who were cut during this tick leave in it.
 pub(crate) fn cut(world: &mut World) {
     world
         .resource_scope(|world, mut incoming: Mut<Incoming>| take_departures(world, &mut incoming));
@@ -125,16 +137,16 @@ fn take_arrivals(world: &mut World, incoming: &mut Incoming) {
         let Ok(arrival) = incoming.end.arrivals.try_recv() else {
             return;
         };
-        welcome(world, incoming, arrival);
+        let_in(world, incoming, arrival);
     }
 }
 
-fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
+fn let_in(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
     if !arrival.handle.is_pending() {
         return;
     }
     let registry = world.resource::<RegistryRef>().0.clone();
-    // Whoever passes this look was admitted before the drain began, and the drain finds the handle.
+    // A player who passes this look was admitted before the drain began, and the drain finds the handle.
     if let Some(refusal) = registry.drain.refusal() {
         registry.abandon(&arrival.handle, refusal.clone());
         let _ = arrival.answer.send(Err(refusal));
@@ -148,7 +160,7 @@ fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
     let resumes = registry.would_resume(arrival.handle.user.id());
     let resumes = resumes.and_then(|handle| roster.get(handle.id));
     let mut arriving = Arriving {
-        resumes: resumes.map(|place| place.entity),
+        resumes: resumes.map(|entry| entry.entity),
         user: arrival.handle.user.clone(),
         replaces: entities.collect(),
         refusal: None,
@@ -165,9 +177,10 @@ fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
     };
     let takes_over = incoming.limits.duplicate_login == DuplicateLogin::TakeOver;
     let mut replaced = replaced.into_iter();
-    let before = match takes_over && resumed.is_none() {
-        true => replaced.next(),
-        false => resumed,
+    let before = if takes_over && resumed.is_none() {
+        replaced.next()
+    } else {
+        resumed
     };
     for old in replaced {
         dismiss(world, old.id, DisconnectReason::Replaced.into());
@@ -186,7 +199,7 @@ fn welcome(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
     }
 }
 
-/// A user whose session has just ended and who is back already: the old one is told first.
+/// When a user's session has just ended and the user is back already, the game hears of the end first.
 fn tell_earlier_ends(world: &mut World, incoming: &mut Incoming, user: &UserId) {
     if world.resource::<Players>().of(user).is_empty() {
         return;
@@ -197,7 +210,7 @@ fn tell_earlier_ends(world: &mut World, incoming: &mut Incoming, user: &UserId) 
     let ended_earlier = |(id, _): &(ConnectionId, CloseReason)| {
         roster
             .get(*id)
-            .is_some_and(|place| place.inbound.handle.user.id() == user)
+            .is_some_and(|entry| entry.inbound.handle.user.id() == user)
     };
     let (earlier, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut incoming.ending)
         .into_iter()
@@ -222,7 +235,7 @@ fn spawn(world: &mut World, arrival: Arrival) {
     world
         .resource_mut::<Players>()
         .insert(handle.user.id().clone(), entity);
-    world.resource_mut::<Outgoing>().push(Command::Join {
+    world.resource_mut::<TickOutput>().push(Command::Join {
         id: handle.id,
         outbound,
     });
@@ -266,10 +279,10 @@ fn take_messages(world: &mut World, incoming: &Incoming) {
         messages -= taken.len();
         let length: usize = taken.iter().map(|payload| payload.len()).sum();
         bytes = bytes.saturating_sub(length);
-        let Some(place) = world.resource::<Roster>().get(inbound.handle.id) else {
+        let Some(entry) = world.resource::<Roster>().get(inbound.handle.id) else {
             continue;
         };
-        let entity = place.entity;
+        let entity = entry.entity;
         world.resource_mut::<Messages<ClientFrame>>().write_batch(
             taken
                 .into_iter()
@@ -286,7 +299,7 @@ fn tell_endings(world: &mut World, incoming: &mut Incoming) {
         let roster = world.resource::<Roster>();
         if roster
             .get(id)
-            .is_some_and(|place| !place.inbound.is_empty())
+            .is_some_and(|entry| !entry.inbound.is_empty())
         {
             incoming.ending.push_back((id, close_reason));
         } else {
@@ -295,11 +308,11 @@ fn tell_endings(world: &mut World, incoming: &mut Incoming) {
     }
 }
 
-/// Tells an ordinary end. What the client sent before can still be read in this tick, and answered when
+/// Tells the game of an ordinary end. What the client sent before can still be read in this tick, and answered when
 /// the client is still there to hear it.
 fn tell(world: &mut World, incoming: &mut Incoming, id: ConnectionId, close_reason: CloseReason) {
-    if let Some(place) = world.resource::<Roster>().get(id) {
-        incoming.told.push(place.entity);
+    if let Some(entry) = world.resource::<Roster>().get(id) {
+        incoming.departed.push(entry.entity);
         if farewell(world, id, close_reason.reason) {
             incoming.leaving.push(Command::Leave { id, close_reason });
         }

@@ -1,9 +1,10 @@
 //! A session goes on with another token of its user.
 
 use bevy_ecs::prelude::*;
+use bevy_reflect::prelude::*;
 use bevy_tokio_tasks::TokioTasksRuntime;
 
-use super::{bouncer::Bouncer, components::Connection};
+use super::bouncer::Bouncer;
 use crate::{
     auth::Credential,
     bridge::Notice,
@@ -12,8 +13,34 @@ use crate::{
 };
 
 /// A player's token will expire soon: [`Limits::expiry_warning`](crate::Limits::expiry_warning) before
-/// that. Ask the client for another one in the game's own words, and give it to [`Refresh`].
-#[derive(EntityEvent, Debug, Clone, Copy, PartialEq, Eq)]
+/// that. Ask the client for another one in the game's own words, and give it to
+/// [`PlayerCommands::refresh`](crate::PlayerCommands::refresh).
+///
+/// ```
+/// use bevy_bouncer::{ClientFrame, Credential, Outbox, PlayerCommands, Refreshed, TokenExpiring};
+/// use bevy_ecs::prelude::*;
+///
+/// fn ask(expiring: On<TokenExpiring>, mut outbox: Outbox) -> Result {
+///     outbox.send(expiring.entity, "token?")?;
+///     Ok(())
+/// }
+///
+/// fn take(mut frames: MessageReader<ClientFrame>, mut commands: Commands) {
+///     for frame in frames.read() {
+///         if let Some(token) = frame.payload.as_text().and_then(|text| text.strip_prefix("token ")) {
+///             commands.entity(frame.entity).refresh(Credential::new(token));
+///         }
+///     }
+/// }
+///
+/// fn tell(refreshed: On<Refreshed>, mut outbox: Outbox) -> Result {
+///     let answer = if refreshed.result.is_ok() { "thank you" } else { "that one is no good" };
+///     outbox.send(refreshed.entity, answer)?;
+///     Ok(())
+/// }
+/// ```
+#[derive(EntityEvent, Debug, Clone, Copy, PartialEq, Eq, Reflect)]
+#[reflect(Debug, Clone, PartialEq)]
 pub struct TokenExpiring {
     /// The player.
     pub entity: Entity,
@@ -21,40 +48,9 @@ pub struct TokenExpiring {
     pub ends_at: u64,
 }
 
-/// Asks to let a player's session last on this token. [`Refreshed`] tells what came of it, some ticks
-/// later. The same rules as at [`Bouncer::refresh`].
-///
-/// ```
-/// use bevy_bouncer::{ClientFrame, Credential, Outbox, Refresh, Refreshed, TokenExpiring};
-/// use bevy_ecs::prelude::*;
-///
-/// fn ask(expiring: On<TokenExpiring>, mut outbox: Outbox) {
-///     outbox.send(expiring.entity, "token?");
-/// }
-///
-/// fn take(mut frames: MessageReader<ClientFrame>, mut commands: Commands) {
-///     for frame in frames.read() {
-///         if let Some(token) = frame.payload.as_text().and_then(|text| text.strip_prefix("token ")) {
-///             commands.trigger(Refresh { entity: frame.entity, token: Credential::new(token) });
-///         }
-///     }
-/// }
-///
-/// fn tell(refreshed: On<Refreshed>, mut outbox: Outbox) {
-///     let answer = if refreshed.result.is_ok() { "thank you" } else { "that one is no good" };
-///     outbox.send(refreshed.entity, answer);
-/// }
-/// ```
-#[derive(EntityEvent, Debug, Clone)]
-pub struct Refresh {
-    /// The player.
-    pub entity: Entity,
-    /// Another token of the same user.
-    pub token: Credential,
-}
-
-/// Tells what came of [`Refresh`].
-#[derive(EntityEvent, Debug, Clone, PartialEq, Eq)]
+/// What came of [`PlayerCommands::refresh`](crate::PlayerCommands::refresh).
+#[derive(EntityEvent, Debug, Clone, PartialEq, Eq, Reflect)]
+#[reflect(Debug, Clone, PartialEq)]
 pub struct Refreshed {
     /// The player.
     pub entity: Entity,
@@ -125,20 +121,19 @@ impl Bouncer {
     }
 }
 
-/// `Refresh` asks.
-pub(crate) fn on_refresh(
-    asked: On<Refresh>,
-    connections: Query<&Connection>,
-    bouncer: Res<Bouncer>,
-    runtime: Res<TokioTasksRuntime>,
-) {
-    let Ok(connection) = connections.get(asked.entity) else {
+/// Checks another token for a session, beside the game. What comes of it is a [`Refreshed`].
+pub(super) fn start(world: &World, connection: ConnectionId, token: Credential) {
+    let Some(runtime) = world.get_resource::<TokioTasksRuntime>() else {
+        tracing::warn!(%connection, "a token is not checked: the app has no runtime");
         return;
     };
-    let (id, token, bouncer) = (connection.id(), asked.token.clone(), bouncer.clone());
+    let bouncer = world.resource::<Bouncer>().clone();
     runtime.runtime().spawn(async move {
-        let result = bouncer.refresh(id, &token).await;
-        let notice = Notice::Refreshed { id, result };
+        let result = bouncer.refresh(connection, &token).await;
+        let notice = Notice::Refreshed {
+            id: connection,
+            result,
+        };
         bouncer.server().registry.notices.put(notice);
     });
 }

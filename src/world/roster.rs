@@ -6,8 +6,8 @@ use bevy_ecs::{lifecycle::Remove, prelude::*};
 
 use super::{
     components::{Connection, Players},
-    events::{Disconnect, Disconnected},
-    outbox::Outgoing,
+    events::Disconnected,
+    tick_output::TickOutput,
 };
 use crate::{
     bridge::Command,
@@ -22,6 +22,7 @@ pub(crate) struct Roster {
     by_connection: HashMap<ConnectionId, PlayerEntry>,
 }
 
+/// What the game knows of a player's connection.
 pub(crate) struct PlayerEntry {
     pub entity: Entity,
     pub inbound: Arc<Inbound>,
@@ -40,13 +41,13 @@ impl Roster {
     }
 
     pub fn insert(&mut self, entity: Entity, inbound: Arc<Inbound>) {
-        let place = PlayerEntry {
+        let entry = PlayerEntry {
             entity,
             inbound,
             leaving: false,
             absent_until: None,
         };
-        self.by_connection.insert(place.inbound.handle.id, place);
+        self.by_connection.insert(entry.inbound.handle.id, entry);
     }
 
     pub fn get_mut(&mut self, id: ConnectionId) -> Option<&mut PlayerEntry> {
@@ -75,14 +76,14 @@ pub(crate) struct RegistryRef(pub Arc<Registry>);
 /// message for this connection.
 pub(crate) fn farewell(world: &mut World, id: ConnectionId, reason: DisconnectReason) -> bool {
     let mut roster = world.resource_mut::<Roster>();
-    let Some(place) = roster.by_connection.get_mut(&id) else {
+    let Some(entry) = roster.by_connection.get_mut(&id) else {
         return false;
     };
-    if place.leaving {
+    if entry.leaving {
         return false;
     }
-    place.leaving = true;
-    let (entity, handle) = (place.entity, place.inbound.handle.clone());
+    entry.leaving = true;
+    let (entity, handle) = (entry.entity, entry.inbound.handle.clone());
     let user = handle.user.clone();
     world.resource_mut::<Players>().remove(user.id(), entity);
     tracing::debug!(user = %user.id(), connection = %id, %reason, "a player left");
@@ -97,37 +98,25 @@ pub(crate) fn farewell(world: &mut World, id: ConnectionId, reason: DisconnectRe
 /// Ends a session in order, for the game: what was sent before still goes out. The entity is gone
 /// afterwards.
 pub(crate) fn dismiss(world: &mut World, id: ConnectionId, close_reason: CloseReason) {
-    let Some(place) = world.resource::<Roster>().get(id) else {
+    let Some(entry) = world.resource::<Roster>().get(id) else {
         return;
     };
-    let (entity, handle) = (place.entity, place.inbound.handle.clone());
-    place.inbound.close();
+    let (entity, handle) = (entry.entity, entry.inbound.handle.clone());
+    entry.inbound.close();
     // When the session has ended otherwise just now, its departure is on the way and finds that
     // nothing is left to tell.
     let registry = world.resource::<RegistryRef>().0.clone();
     registry.end(&handle, close_reason.clone());
     if farewell(world, id, close_reason.reason) {
         let leave = Command::Leave { id, close_reason };
-        world.resource_mut::<Outgoing>().push(leave);
+        world.resource_mut::<TickOutput>().push(leave);
     }
     world.resource_mut::<Roster>().by_connection.remove(&id);
     world.try_despawn(entity).ok();
 }
 
-/// `Disconnect` asks.
-pub(crate) fn on_disconnect(
-    asked: On<Disconnect>,
-    connections: Query<&Connection>,
-    mut commands: Commands,
-) {
-    if let Ok(connection) = connections.get(asked.entity) {
-        let (id, close_reason) = (connection.id(), asked.close_reason());
-        commands.queue(move |world: &mut World| dismiss(world, id, close_reason));
-    }
-}
-
-/// The game despawned a player, or took the connection off it: the same as a kick. When a player left
-/// in another way, the roster does not know it any more or has told it, and nothing happens.
+/// The game despawned a player, or removed its [`Connection`]: the player is kicked. When a player left in
+/// another way, it is not in the roster any more or is leaving, and nothing happens.
 pub(crate) fn on_remove(
     removed: On<Remove<Connection>>,
     connections: Query<&Connection>,

@@ -1,14 +1,13 @@
 //! The end of the app: everybody is closed with 1001, and has a moment to hear it.
 
-use bevy_app::AppExit;
-use bevy_ecs::{message::Messages, prelude::*};
+use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::TokioTasksRuntime;
 
 use super::{
     bouncer::Bouncer,
-    outbox::Outgoing,
     receive::Incoming,
     roster::{RegistryRef, Roster, dismiss},
+    tick_output::TickOutput,
 };
 use crate::{
     bridge::Command,
@@ -17,11 +16,7 @@ use crate::{
 
 /// Closes everybody with 1001 in the update that ends the app, and gives them a moment.
 pub(crate) fn shut_down(world: &mut World) {
-    if world
-        .get_resource::<Messages<AppExit>>()
-        .is_none_or(Messages::is_empty)
-        || !world.resource::<Bouncer>().server().stop()
-    {
+    if !world.resource::<Bouncer>().server().stop() {
         return;
     }
     turn_away(world);
@@ -35,7 +30,7 @@ pub(crate) fn shut_down(world: &mut World) {
         dismiss(world, id, close_reason.clone());
     }
     let registry = world.resource::<RegistryRef>().0.clone();
-    let last: Vec<Command> = world.resource_mut::<Outgoing>().take();
+    let last: Vec<Command> = world.resource_mut::<TickOutput>().take();
     let ticks = world.resource::<Incoming>().end.ticks.clone();
     world.resource_scope(|world, mut incoming: Mut<Incoming>| {
         // Departures hold places, and the wait is for all places to be free.
@@ -49,13 +44,13 @@ pub(crate) fn shut_down(world: &mut World) {
             .config
             .limits
             .shutdown_timeout;
-        let good_byes = async {
+        let everybody_left = async {
             let _ = ticks.send(last).await;
             tokio::join!(registry.emptied(), registry.journal.emptied());
         };
         let waited = runtime
             .runtime()
-            .block_on(async { tokio::time::timeout(limit, good_byes).await });
+            .block_on(async { tokio::time::timeout(limit, everybody_left).await });
         if waited.is_err() {
             tracing::warn!("not everybody left in order before the app ended");
         }
@@ -66,7 +61,7 @@ pub(crate) fn shut_down(world: &mut World) {
     });
 }
 
-/// Refuses whoever still waits: the app is about to end.
+/// Refuses those who still wait for the game.
 fn turn_away(world: &mut World) {
     world.resource_scope(|world, incoming: Mut<Incoming>| {
         let registry = world.resource::<RegistryRef>().0.clone();

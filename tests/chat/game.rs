@@ -68,7 +68,7 @@ fn a_game_has_typed_messages_beside_the_chat() {
     let message = Move { x: 1.5, y: 2.0 };
     assert_eq!(moves.len(), 2);
     assert_eq!(moves[0], FromPlayer { player, message });
-    game.run(|mut outbox: Outbox| outbox.broadcast_typed(&State { tick: 7 }));
+    game.run(|mut outbox: Outbox| outbox.broadcast_typed(&State { tick: 7 }).unwrap());
     for talker in [&mut ann, &mut bob] {
         assert_eq!(
             talker.hear(&mut game, "state"),

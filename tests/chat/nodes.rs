@@ -188,8 +188,8 @@ fn what_is_decided_on_one_node_is_kept_by_the_other() {
 /// A game that passes on whatever players send.
 fn shout(mut frames: MessageReader<ClientFrame>, mut all: ClusterOutbox, cluster: Res<Cluster>) {
     for frame in frames.read() {
-        all.broadcast_everywhere(frame.payload.clone());
-        cluster.publish(frame.payload.clone());
+        all.broadcast_everywhere(frame.payload.clone()).unwrap();
+        cluster.publish(frame.payload.clone()).unwrap();
     }
 }
 

@@ -62,10 +62,11 @@ pub fn node_with(
                     .and_then(|text| text.split_once(' '))
                 {
                     Some((name, words)) => {
-                        outbox.send_to_user(&user(name), words.to_owned());
+                        // Frames may be lost, and are while a test breaks the backplane.
+                        let _ = outbox.send_to_user(&user(name), words.to_owned());
                     }
                     None => {
-                        outbox.broadcast_everywhere(text.to_owned());
+                        let _ = outbox.broadcast_everywhere(text.to_owned());
                     }
                 }
             }
@@ -508,7 +509,7 @@ pub fn chat_reaches_every_node(fleet: &mut Fleet) {
             .any(|frame| frame.audience == Audience::User(user("player-2")))
     );
     assert!(heard.iter().all(|frame| &*frame.node == "a"));
-    assert!(fleet.cluster().publish(vec![1, 2, 3]));
+    fleet.cluster().publish(vec![1, 2, 3]).unwrap();
     fleet.until("the game hears the game", |fleet| {
         let heard = &fleet.b.app.world().resource::<HeardFrames>().0;
         heard

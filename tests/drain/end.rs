@@ -24,7 +24,7 @@ fn whoever_does_not_read_is_reset_at_the_deadline() {
     let player = game.entity_of("player-1");
     game.run(move |mut outbox: Outbox| {
         for _ in 0..20 {
-            outbox.send(player, vec![0; 10_000]);
+            outbox.send(player, vec![0; 10_000]).unwrap();
         }
     });
     game.tick();

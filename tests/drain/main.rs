@@ -39,7 +39,7 @@ fn watched(game: &mut Game) {
             |started: On<DrainStarted>, mut course: ResMut<Course>, mut outbox: Outbox| {
                 course.gone_before = course.left.len();
                 course.started.push(*started);
-                outbox.broadcast("last call");
+                outbox.broadcast("last call").unwrap();
             },
         )
         .add_observer(|_: On<Disconnected>, mut course: ResMut<Course>| {

@@ -84,7 +84,7 @@ fn p10_what_was_sent_before_arrives_before_the_close() {
     let player = game.entity_of("player-1");
     game.run(move |mut outbox: Outbox| {
         for number in 0..200 {
-            assert!(outbox.send(player, format!("{number}")));
+            outbox.send(player, format!("{number}")).unwrap();
         }
     });
     let draining = game.bouncer.drain(Drain::default());
@@ -111,7 +111,7 @@ fn p05_a_revocation_overtakes_a_drain() {
         // The game learns of the drain; then the player is told, and before the next tick revoked.
         game.tick();
         wait_until(|| draining.report().told == 1);
-        game.bouncer.revoke(user("player-1"));
+        drop(game.bouncer.revoke(user("player-1")));
         let heard = client.hear();
         assert_eq!(finish(&mut game, &draining).told, 1);
         assert_eq!(game.seen().left, [(entity, DisconnectReason::Draining)]);

@@ -24,7 +24,7 @@ fn kick_old_replaces_with_4409_before_the_new_one_joins() {
         ["joined", "left", "joined"]
     );
     assert_eq!(game.entities(), 1);
-    game.run(|mut outbox: Outbox| outbox.broadcast("for the new one"));
+    game.run(|mut outbox: Outbox| outbox.broadcast("for the new one").unwrap());
     game.tick();
     assert_eq!(new.hear(), Heard::Text("for the new one".into()));
 }
@@ -39,7 +39,7 @@ fn a_veto_leaves_the_old_session_alone() {
         arriving.refuse(Refusal::forbidden("not now"));
     });
     assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 403);
-    game.run(|mut outbox: Outbox| outbox.broadcast("still here"));
+    game.run(|mut outbox: Outbox| outbox.broadcast("still here").unwrap());
     game.tick();
     assert_eq!(old.hear(), Heard::Text("still here".into()));
 }
@@ -51,7 +51,7 @@ fn a_refused_credential_never_kicks_anybody() {
     let mut expired = claims("player-1");
     expired["exp"] = (unix_now() - 100).into();
     assert_eq!(game.connect(&sign(&expired)).err().unwrap().status, 401);
-    game.run(|mut outbox: Outbox| outbox.broadcast("still here"));
+    game.run(|mut outbox: Outbox| outbox.broadcast("still here").unwrap());
     game.tick();
     assert_eq!(old.hear(), Heard::Text("still here".into()));
 }
@@ -99,7 +99,7 @@ fn flapping_is_answered_with_429() {
     );
     assert!(answer.json()["retry_after_ms"].as_u64().unwrap() > 0);
     // The last one stays, and somebody else is not concerned.
-    game.run(|mut outbox: Outbox| outbox.broadcast("here"));
+    game.run(|mut outbox: Outbox| outbox.broadcast("here").unwrap());
     game.tick();
     assert_eq!(
         clients.last_mut().unwrap().hear(),

@@ -6,6 +6,7 @@
 mod support;
 
 mod duplicate_logins;
+mod idle_ticks;
 mod p01_nobody_waits_inside;
 mod p02_101_means_you_are_in;
 mod p03_identity_is_the_servers;
@@ -19,6 +20,8 @@ mod p09_nothing_is_unbounded;
 mod p10_order_is_kept;
 mod p11_a_bad_client_harms_only_itself;
 mod p13_clients_learn_what_to_do;
+mod player_commands;
+mod plugin_order;
 mod preflight;
 mod rechecks;
 mod refresh;

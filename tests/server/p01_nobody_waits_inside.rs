@@ -266,7 +266,7 @@ fn p01_a_stranger_gets_no_broadcast() {
     let request = upgrade(&["Authorization: Bearer garbage"]);
     stranger.write_all(request.as_bytes()).unwrap();
     let mut ann = game.join("player-1");
-    game.run(|mut outbox: bevy_bouncer::Outbox| outbox.broadcast("for the players"));
+    game.run(|mut outbox: bevy_bouncer::Outbox| outbox.broadcast("for the players").unwrap());
     game.tick();
     assert_eq!(ann.hear(), Heard::Text("for the players".into()));
     stranger.set_read_timeout(Some(PATIENCE)).unwrap();

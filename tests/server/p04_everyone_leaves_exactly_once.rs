@@ -158,8 +158,10 @@ fn p04_by_a_ban() {
         |_| (),
         DisconnectReason::Banned,
         |game, client, _| {
-            game.bouncer
-                .revoke(Revocation::user(user("player-1")).ban());
+            drop(
+                game.bouncer
+                    .revoke(Revocation::user(user("player-1")).ban()),
+            );
             assert_eq!(client.close_code(), 4403);
         },
     );
@@ -184,8 +186,7 @@ fn p04_by_the_game_asking_for_it() {
         |_| (),
         DisconnectReason::BadProtocol,
         |game, client, entity| {
-            let ask = Disconnect::new(entity).because(DisconnectReason::BadProtocol);
-            game.world().trigger(ask);
+            game.disconnect(entity, DisconnectReason::BadProtocol);
             game.tick();
             assert_eq!(client.close_code(), 4400);
         },
@@ -227,10 +228,10 @@ fn p04_by_everything_at_once() {
         |game, client, entity| {
             let bouncer = game.bouncer.clone();
             bouncer.kick(&user("player-1"), None);
-            bouncer.revoke(user("player-1"));
+            drop(bouncer.revoke(user("player-1")));
             client.socket.get_ref().shutdown(Shutdown::Both).unwrap();
-            game.world().trigger(Disconnect::new(entity));
-            game.world().trigger(Disconnect::new(entity));
+            game.disconnect(entity, DisconnectReason::Kicked);
+            game.disconnect(entity, DisconnectReason::Kicked);
         },
     );
 }
@@ -299,7 +300,7 @@ fn p04_a_cut_drops_what_was_unread() {
     client.send("unread");
     // It is in the inbox when the revocation comes, and no tick has read it.
     client.settle();
-    game.bouncer.revoke(user("player-1"));
+    drop(game.bouncer.revoke(user("player-1")));
     game.until("the despawn", |game| game.entities() == 0);
     game.tick();
     assert!(game.seen().frames.is_empty());

@@ -15,10 +15,10 @@ fn p05_what_is_queued_is_discarded_and_the_cut_needs_no_tick() {
     let mut game = Game::start();
     let mut ann = game.join("player-1");
     let mut ben = game.join("player-2");
-    game.run(|mut outbox: Outbox| outbox.broadcast("before"));
+    game.run(|mut outbox: Outbox| outbox.broadcast("before").unwrap());
     game.tick();
     assert_eq!(ann.hear(), Heard::Text("before".into()));
-    game.run(|mut outbox: Outbox| outbox.broadcast("after"));
+    game.run(|mut outbox: Outbox| outbox.broadcast("after").unwrap());
     let receipt = game.bouncer.revoke(user("player-1"));
     assert_eq!(receipt.cut(), 1);
     // No tick since the revocation.
@@ -62,7 +62,7 @@ fn p05_under_a_full_broadcast_nothing_sent_after_the_revocation_arrives() {
         for _ in 0..5 {
             number += 1;
             let text = number.to_string();
-            game.run(move |mut outbox: Outbox| outbox.broadcast(text.clone()));
+            game.run(move |mut outbox: Outbox| outbox.broadcast(text.clone()).unwrap());
         }
         game.tick();
         number
@@ -70,7 +70,7 @@ fn p05_under_a_full_broadcast_nothing_sent_after_the_revocation_arrives() {
     for _ in 0..50 {
         broadcast(&mut game);
     }
-    game.bouncer.revoke(user("player-1"));
+    drop(game.bouncer.revoke(user("player-1")));
     let sent_before = 250;
     for _ in 0..50 {
         broadcast(&mut game);
@@ -91,7 +91,7 @@ fn p05_a_player_who_stopped_reading_is_gone_in_time() {
     let mut deaf = deaf_client(&mut game, "player-1");
     // More than the kernel's buffers hold, so that a frame is half written.
     for _ in 0..50 {
-        game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(60_000)));
+        game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(60_000)).unwrap());
         game.tick();
     }
     thread::sleep(Duration::from_millis(100));
@@ -162,7 +162,7 @@ fn p05_a_revocation_overtakes_a_kick_without_a_tick() {
     let mut game = Game::start();
     let mut ann = game.join("player-1");
     assert_eq!(game.bouncer.kick(&user("player-1"), None), 1);
-    game.bouncer.revoke(user("player-1"));
+    drop(game.bouncer.revoke(user("player-1")));
     assert_eq!(ann.hear(), Heard::Closed(4101, "token_revoked".into()));
 }
 
@@ -176,13 +176,13 @@ fn p05_a_revocation_overtakes_what_a_polite_good_bye_still_has_to_write() {
     });
     let mut deaf = deaf_client(&mut game, "player-1");
     for _ in 0..50 {
-        game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(60_000)));
+        game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(60_000)).unwrap());
         game.tick();
     }
     let entity = game.entity_of("player-1");
-    game.world().trigger(Disconnect::new(entity));
+    game.disconnect(entity, DisconnectReason::Kicked);
     game.tick();
-    game.bouncer.revoke(user("player-1"));
+    drop(game.bouncer.revoke(user("player-1")));
     game.until("the reset", |game| game.bouncer.occupied() == 0);
     let mut rest = Vec::new();
     deaf.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -208,7 +208,7 @@ fn p05_also_while_a_broken_session_waits_for_its_answers() {
         client.hear_within(Duration::from_millis(300)),
         Heard::Nothing
     );
-    game.bouncer.revoke(user("player-1"));
+    drop(game.bouncer.revoke(user("player-1")));
     assert_eq!(client.close_code(), 4101);
     game.until("the despawn", |game| game.entities() == 0);
     assert_eq!(game.seen().left[0].1, DisconnectReason::ProtocolError);

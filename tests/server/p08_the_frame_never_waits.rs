@@ -30,6 +30,8 @@ fn p08_a_stuck_network_does_not_stop_the_game() {
     })
     .add_plugins(door)
     .init_resource::<Seen>();
+    app.finish();
+    app.cleanup();
     let mut game = Game {
         app,
         address,
@@ -57,7 +59,7 @@ fn p08_a_stuck_network_does_not_stop_the_game() {
 
     // Far more ticks than the queue towards the network holds.
     for number in 0..100 {
-        game.run(move |mut outbox: Outbox| outbox.send(entity, format!("{number}")));
+        game.run(move |mut outbox: Outbox| outbox.send(entity, format!("{number}")).unwrap());
         game.tick();
     }
     assert!(

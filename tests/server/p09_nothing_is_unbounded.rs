@@ -132,7 +132,7 @@ fn p09_a_slow_reader_is_cut_with_4001_and_a_reader_never_is() {
     // A tick may have more messages than the queue holds: that cuts nobody who reads.
     for round in 1..=3 {
         for _ in 0..300 {
-            game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(1000)));
+            game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(1000)).unwrap());
         }
         game.until("the reader has heard them", |_| {
             heard.load(Ordering::SeqCst) == 300 * round
@@ -152,7 +152,7 @@ fn p09_a_write_that_makes_no_progress_ends_the_session() {
     });
     let _deaf = deaf_client(&mut game, "player-1");
     for _ in 0..100 {
-        game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(60_000)));
+        game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(60_000)).unwrap());
         game.tick();
     }
     game.until("the end", |game| game.entities() == 0);
@@ -164,9 +164,9 @@ fn p09_a_single_message_that_is_too_long_is_the_senders_error() {
     let mut game = Game::start();
     let mut client = game.join("player-1");
     let taken = game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(256 * 1024 + 1)));
-    assert!(!taken);
+    assert_eq!(taken, Err(SendError::TooLong));
     assert_eq!(game.bouncer.counters().refused_sends, 1);
-    assert!(game.run(|mut outbox: Outbox| outbox.broadcast("short")));
+    game.run(|mut outbox: Outbox| outbox.broadcast("short").unwrap());
     game.tick();
     assert_eq!(client.hear(), Heard::Text("short".into()));
 }
@@ -174,16 +174,15 @@ fn p09_a_single_message_that_is_too_long_is_the_senders_error() {
 #[test]
 fn p09_the_outbox_is_limited() {
     let mut game = Game::limited(|limits| limits.outbox_messages = 10);
-    let taken: Vec<bool> = (0..12)
+    let taken: Vec<_> = (0..12)
         .map(|_| game.run(|mut outbox: Outbox| outbox.broadcast("x")))
         .collect();
-    assert_eq!(taken.iter().filter(|taken| **taken).count(), 10);
+    assert_eq!(taken[..10], [Ok(()); 10]);
+    assert_eq!(taken[10..], [Err(SendError::QueueFull); 2]);
     assert_eq!(game.bouncer.counters().refused_sends, 2);
     game.tick();
-    assert!(
-        game.run(|mut outbox: Outbox| outbox.broadcast("x")),
-        "room again"
-    );
+    let again = game.run(|mut outbox: Outbox| outbox.broadcast("x"));
+    assert_eq!(again, Ok(()), "room again");
 }
 
 #[test]

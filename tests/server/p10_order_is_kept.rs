@@ -12,7 +12,7 @@ fn p10_messages_keep_their_order_both_ways() {
         bevy_app::Update,
         |mut frames: MessageReader<ClientFrame>, mut outbox: Outbox| {
             for frame in frames.read() {
-                outbox.send(frame.entity, frame.payload.clone());
+                outbox.send(frame.entity, frame.payload.clone()).unwrap();
             }
         },
     );
@@ -40,13 +40,15 @@ fn p10_private_and_public_messages_keep_the_order_in_which_they_were_sent() {
     let mut ben = game.join("player-2");
     let (ann_is, ben_is) = (game.entity_of("player-1"), game.entity_of("player-2"));
     game.run(move |mut outbox: Outbox| {
-        outbox.broadcast("1 all");
-        outbox.send(ann_is, "2 ann");
-        outbox.broadcast("3 all");
-        outbox.broadcast_except(ann_is, "4 but ann");
-        outbox.send_to([ann_is, ben_is, ann_is], "5 both, once");
-        outbox.send(ann_is, vec![6_u8]);
-        outbox.broadcast("7 all");
+        outbox.broadcast("1 all").unwrap();
+        outbox.send(ann_is, "2 ann").unwrap();
+        outbox.broadcast("3 all").unwrap();
+        outbox.broadcast_except(ann_is, "4 but ann").unwrap();
+        outbox
+            .send_to([ann_is, ben_is, ann_is], "5 both, once")
+            .unwrap();
+        outbox.send(ann_is, vec![6_u8]).unwrap();
+        outbox.broadcast("7 all").unwrap();
     });
     game.tick();
     let all = |client: &mut Client| {
@@ -77,13 +79,13 @@ fn p10_a_group_gets_its_messages_among_all_others() {
     game.run(move |connections: Query<&Connection>, mut outbox: Outbox| {
         let both: Group = connections.iter().collect();
         let ann: Group = connections.get(ann_is).into_iter().collect();
-        outbox.send_to_group(&both, "1 both");
-        outbox.send_to_group(&ann, "2 ann");
-        outbox.broadcast("3 all");
-        outbox.send_to_group(&both, "4 both");
-        outbox.send_to_group(&ann, "5 ann");
-        outbox.send_to_group(&Group::default(), "nobody");
-        outbox.broadcast("6 all");
+        outbox.send_to_group(&both, "1 both").unwrap();
+        outbox.send_to_group(&ann, "2 ann").unwrap();
+        outbox.broadcast("3 all").unwrap();
+        outbox.send_to_group(&both, "4 both").unwrap();
+        outbox.send_to_group(&ann, "5 ann").unwrap();
+        outbox.send_to_group(&Group::default(), "nobody").unwrap();
+        outbox.broadcast("6 all").unwrap();
     });
     game.tick();
     let all = |client: &mut Client| {
@@ -108,7 +110,7 @@ fn p10_a_kick_comes_after_what_was_sent_before() {
     let entity = game.entity_of("player-1");
     game.run(move |mut outbox: Outbox, bouncer: Res<Bouncer>| {
         for number in 0..50 {
-            outbox.send(entity, format!("{number}"));
+            outbox.send(entity, format!("{number}")).unwrap();
         }
         bouncer.kick(&UserId::new("player-1").unwrap(), None);
     });
@@ -124,9 +126,9 @@ fn p10_a_disconnect_comes_between_what_was_sent_before_and_after() {
     let mut game = Game::start();
     let mut client = game.join("player-1");
     let entity = game.entity_of("player-1");
-    game.run(move |mut outbox: Outbox| outbox.send(entity, "before"));
-    game.world().trigger(Disconnect::new(entity));
-    game.run(move |mut outbox: Outbox| outbox.broadcast("after"));
+    game.run(move |mut outbox: Outbox| outbox.send(entity, "before").unwrap());
+    game.disconnect(entity, DisconnectReason::Kicked);
+    game.run(move |mut outbox: Outbox| outbox.broadcast("after").unwrap());
     game.tick();
     assert_eq!(client.hear(), Heard::Text("before".into()));
     assert_eq!(client.close_code(), 4004);
@@ -138,8 +140,8 @@ fn p10_who_joins_gets_what_is_sent_from_then_on() {
     game.app.add_observer(
         |joined: On<Add<User>>, users: Query<&User>, mut outbox: Outbox| {
             let name = users.get(joined.entity).unwrap().id().to_string();
-            outbox.send(joined.entity, "welcome");
-            outbox.broadcast(format!("{name} joined"));
+            outbox.send(joined.entity, "welcome").unwrap();
+            outbox.broadcast(format!("{name} joined")).unwrap();
         },
     );
     let mut ann = game.join("player-1");

@@ -14,7 +14,7 @@ use crate::support::*;
 
 fn echo(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
     for frame in frames.read() {
-        outbox.send(frame.entity, frame.payload.clone());
+        outbox.send(frame.entity, frame.payload.clone()).unwrap();
     }
 }
 
@@ -41,7 +41,7 @@ fn p11_slow_readers_do_not_hold_up_others() {
         .map(|number| deaf_client(&mut game, &format!("player-{number}")))
         .collect();
     for _ in 0..20 {
-        game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(10_000)));
+        game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(10_000)).unwrap());
         game.tick();
     }
     is_served(&mut game, "player-1");

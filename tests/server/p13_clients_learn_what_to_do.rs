@@ -8,7 +8,7 @@ use crate::support::*;
 #[test]
 fn p13_every_credential_failure_gets_the_same_bytes() {
     let mut game = Game::start();
-    game.bouncer.revoke(user("player-9"));
+    drop(game.bouncer.revoke(user("player-9")));
     let changed = |field: &str, value: serde_json::Value| {
         let mut claims = claims("player-1");
         claims[field] = value;

@@ -46,7 +46,7 @@ fn preflight_says_why_somebody_is_refused_and_the_page_may_read_it() {
     assert_eq!(answer.header("Access-Control-Allow-Origin"), Some(ORIGIN));
     assert!(answer.header("Vary").unwrap().contains("Origin"));
     let ban = Revocation::user(user("player-1")).ban().reason("cheating");
-    game.bouncer.revoke(ban);
+    drop(game.bouncer.revoke(ban));
     let answer = ask(&mut game, &token("player-1"));
     assert_eq!((answer.status, answer.error().as_str()), (403, "banned"));
     assert_eq!(answer.json()["message"], "cheating");

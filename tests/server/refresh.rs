@@ -83,7 +83,7 @@ fn the_token_before_may_be_revoked_and_the_new_one_ends_the_session() {
 fn p06_a_revoked_or_bad_token_does_not_refresh_and_the_session_keeps_its_own() {
     let mut game = game();
     let mut player = game.connect(&token_until("player-1", "one", 60)).unwrap();
-    game.bouncer.revoke(Revocation::token("two"));
+    drop(game.bouncer.revoke(Revocation::token("two")));
     let forged = {
         let mut token = token_until("player-1", "three", 60);
         token.truncate(token.len() - 2);
@@ -136,9 +136,9 @@ fn a_session_that_has_ended_cannot_be_refreshed() {
     let mut game = game();
     let mut player = game.join("player-1");
     let connection = game.bouncer.players()[0].connection;
-    game.bouncer.revoke(Revocation::user(user("player-1")));
+    drop(game.bouncer.revoke(Revocation::user(user("player-1"))));
     assert_eq!(player.close_code(), 4101);
-    game.bouncer.restore(user("player-1"));
+    drop(game.bouncer.restore(user("player-1")));
     let given = Credential::new(token("player-1"));
     let refused = block_on(game.bouncer.refresh(connection, &given)).unwrap_err();
     assert_eq!(refused.kind(), RefusalKind::Unauthorized);
@@ -164,7 +164,7 @@ fn the_game_is_warned_and_asks_in_its_own_words() {
 
     let long = token_until("player-1", "two", 7200);
     let token = Credential::new(long);
-    game.world().trigger(Refresh { entity, token });
+    game.command(entity, |player| _ = player.refresh(token));
     game.until("the answer", |game| {
         !game.app.world().resource::<Told>().refreshed.is_empty()
     });
@@ -186,7 +186,7 @@ fn a_bad_token_by_the_game_is_told_as_refused() {
     let _player = game.join("player-1");
     let entity = game.entity_of("player-1");
     let token = Credential::new("nonsense");
-    game.world().trigger(Refresh { entity, token });
+    game.command(entity, |player| _ = player.refresh(token));
     game.until("the answer", |game| {
         !game.app.world().resource::<Told>().refreshed.is_empty()
     });

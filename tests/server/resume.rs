@@ -66,7 +66,7 @@ fn who_comes_back_in_time_goes_on_as_the_same_entity() {
     assert_eq!(frames.len(), 1, "what came before is read");
     assert_eq!(game.entities(), 1);
     assert!(!game.bouncer.players()[0].is_connected);
-    game.run(|mut outbox: Outbox| outbox.broadcast("while nobody listens"));
+    game.run(|mut outbox: Outbox| outbox.broadcast("while nobody listens").unwrap());
     game.tick();
 
     let mut client = game.join("player-1");
@@ -79,7 +79,7 @@ fn who_comes_back_in_time_goes_on_as_the_same_entity() {
     assert_eq!(game.seen().joined.len(), 1, "nobody joined twice");
     assert!(game.seen().left.is_empty());
 
-    game.run(move |mut outbox: Outbox| outbox.send(entity, "welcome back"));
+    game.run(move |mut outbox: Outbox| outbox.send(entity, "welcome back").unwrap());
     game.tick();
     assert_eq!(client.hear(), Heard::Text("welcome back".into()));
     client.send("thank you");
@@ -194,7 +194,7 @@ fn the_game_may_despawn_or_disconnect_somebody_who_is_away() {
         lose(&mut game, client);
         match despawn {
             true => _ = game.world().despawn(entity),
-            false => game.world().trigger(Disconnect::new(entity)),
+            false => game.disconnect(entity, DisconnectReason::Kicked),
         }
         game.until("the end", |game| game.entities() == 0);
         assert_eq!(game.seen().left, [(entity, DisconnectReason::Kicked)]);
@@ -217,7 +217,7 @@ fn with_take_over_a_second_login_goes_on_as_the_same_entity() {
     assert_eq!(game.entity_of("player-1"), entity);
     assert_eq!(game.entities(), 1);
     assert_eq!(game.world().get::<Score>(entity), Some(&Score(7)));
-    game.run(|mut outbox: Outbox| outbox.broadcast("for the new one"));
+    game.run(|mut outbox: Outbox| outbox.broadcast("for the new one").unwrap());
     game.tick();
     assert_eq!(new.hear(), Heard::Text("for the new one".into()));
     game.until("the old one is gone", |game| game.bouncer.occupied() == 1);

@@ -10,7 +10,7 @@ use crate::support::*;
 
 fn echo(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
     for frame in frames.read() {
-        outbox.send(frame.entity, frame.payload.clone());
+        outbox.send(frame.entity, frame.payload.clone()).unwrap();
     }
 }
 
@@ -133,7 +133,7 @@ fn nothing_after_the_close_reaches_the_game() {
     let mut game = Game::start();
     let mut client = game.join("player-1");
     let entity = game.entity_of("player-1");
-    game.world().trigger(Disconnect::new(entity));
+    game.disconnect(entity, DisconnectReason::Kicked);
     game.tick();
     client.send("too late");
     assert_eq!(client.close_code(), 4004);

@@ -45,7 +45,7 @@ fn start() -> Server {
                       mut exit: MessageWriter<AppExit>| {
                     counter.fetch_add(1, Ordering::SeqCst);
                     for frame in frames.read() {
-                        outbox.send(frame.entity, frame.payload.clone());
+                        outbox.send(frame.entity, frame.payload.clone()).unwrap();
                         if frame.payload.as_text() == Some("end") {
                             exit.write(AppExit::Success);
                         }
@@ -85,10 +85,10 @@ fn arrivals_messages_and_departures_wake_the_loop() {
     let mut client = server.connect();
     client.send("hello");
     assert_eq!(client.hear(), Heard::Text("hello".into()));
-    server.bouncer.revoke(Revocation::user(user("player-1")));
+    drop(server.bouncer.revoke(Revocation::user(user("player-1"))));
     assert_eq!(client.close_code(), 4101);
     server.until_players_are(0);
-    server.bouncer.restore(Subject::User(user("player-1")));
+    drop(server.bouncer.restore(Subject::User(user("player-1"))));
     let mut client = server.connect();
     client.send("end");
     assert_eq!(client.hear(), Heard::Text("end".into()));

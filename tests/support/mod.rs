@@ -283,6 +283,18 @@ impl Game {
         self.app.world().resource::<Players>().of(&user(user_id))[0]
     }
 
+    /// Gives a command about a player.
+    pub fn command(&mut self, player: Entity, give: impl FnOnce(&mut EntityCommands<'_>)) {
+        let world = self.world();
+        give(&mut world.commands().entity(player));
+        world.flush();
+    }
+
+    /// Ends a player's session in order.
+    pub fn disconnect(&mut self, player: Entity, reason: DisconnectReason) {
+        self.command(player, |player| _ = player.disconnect(reason, None));
+    }
+
     /// Runs a system once, outside of the schedule.
     pub fn run<M, O: 'static>(&mut self, system: impl IntoSystem<(), O, M> + 'static) -> O {
         self.world().run_system_once(system).unwrap()

@@ -16,7 +16,7 @@ fn p11_a_slow_reader_is_cut_and_the_others_go_on() {
     for round in 0..60 {
         let large = format!("{round}: {}", "x".repeat(20_000));
         let sent = large.clone();
-        game.run(move |mut outbox: Outbox| outbox.broadcast(sent.clone()));
+        game.run(move |mut outbox: Outbox| outbox.broadcast(sent.clone()).unwrap());
         game.tick();
         assert!(good.hear() == Heard::Text(large), "round {round}");
     }

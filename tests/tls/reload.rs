@@ -39,7 +39,7 @@ fn new_handshakes_get_the_new_certificate_and_old_sessions_go_on() {
     ann.send("still here");
     ben.send("here");
     game.until("both", |game| game.seen().frames.len() == 2);
-    game.run(|mut outbox: Outbox| outbox.broadcast("all"));
+    game.run(|mut outbox: Outbox| outbox.broadcast("all").unwrap());
     game.tick();
     assert_eq!(ann.hear(), Heard::Text("all".into()));
     assert_eq!(ben.hear(), Heard::Text("all".into()));

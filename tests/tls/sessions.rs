@@ -18,7 +18,7 @@ const MIB: usize = 1024 * 1024;
 
 fn echo(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
     for frame in frames.read() {
-        outbox.send(frame.entity, frame.payload.clone());
+        outbox.send(frame.entity, frame.payload.clone()).unwrap();
     }
 }
 
@@ -41,7 +41,7 @@ fn a_player_logs_in_and_chats() {
     game.until("the message", |game| game.seen().frames.len() == 1);
     let (from, payload) = game.seen().frames[0].clone();
     assert_eq!(from, game.entity_of("player-1"));
-    game.run(move |mut outbox: Outbox| outbox.broadcast(payload.clone()));
+    game.run(move |mut outbox: Outbox| outbox.broadcast(payload.clone()).unwrap());
     game.tick();
     for client in [&mut ann, &mut ben] {
         assert_eq!(client.hear(), Heard::Text("hello".into()));
@@ -111,7 +111,9 @@ fn p10_many_players_at_once_get_everything_in_order() {
         .collect();
     game.until("everybody", |game| game.players() == PLAYERS);
     for message in 0..MESSAGES {
-        game.run(move |mut outbox: Outbox| outbox.broadcast(message.to_be_bytes().to_vec()));
+        game.run(move |mut outbox: Outbox| {
+            outbox.broadcast(message.to_be_bytes().to_vec()).unwrap()
+        });
         if message % 10 == 0 {
             game.tick();
         }
@@ -132,7 +134,7 @@ fn p11_a_tick_with_much_to_say_cuts_nobody_who_reads() {
     for round in 0..3 {
         for number in 0..5000 {
             let text = format!("{round}: {number}");
-            game.run(move |mut outbox: Outbox| outbox.broadcast(text.clone()));
+            game.run(move |mut outbox: Outbox| outbox.broadcast(text.clone()).unwrap());
         }
         game.tick();
         for number in 0..5000 {

@@ -37,6 +37,11 @@ impl DeferredReplies {
     }
 }
 
+/// Whether there is something to finish.
+pub(crate) fn has_deferred_replies(deferred: Res<DeferredReplies>) -> bool {
+    !deferred.receiver.is_empty()
+}
+
 /// Does `work` beside the frame, and calls `finish` with its result in a later tick.
 pub(crate) fn defer<T: Send + 'static>(
     world: &World,

@@ -1,4 +1,4 @@
-//! `assets/PROTOCOL.md` and the code say the same: each example is read and written with the server's own
+//! `docs/protocol.md` and the code say the same: each example is read and written with the server's own
 //! types, and has every member that these have.
 
 use std::{collections::BTreeSet, path::Path, sync::LazyLock};
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Where the document is, from this crate.
-const PATH: &str = "../../assets/PROTOCOL.md";
+const PATH: &str = "../../docs/protocol.md";
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PATH);
     std::fs::read_to_string(path).unwrap()

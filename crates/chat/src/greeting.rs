@@ -88,7 +88,8 @@ impl Greeter<'_> {
             },
             limits: limits(options),
         };
-        outbox.send(player, json(&hello));
+        // What does not fit is in the log, and counted.
+        let _ = outbox.send(player, json(&hello));
         let record = self.users.get(user.id());
         for (place, mute, left) in record.iter().flat_map(|record| record.mutes()) {
             let muted = ServerMessage::Muted {
@@ -96,7 +97,8 @@ impl Greeter<'_> {
                 left_ms: milliseconds(left),
                 reason: mute.reason.clone(),
             };
-            outbox.send(player, json(&muted));
+            // What does not fit is in the log, and counted.
+            let _ = outbox.send(player, json(&muted));
         }
     }
 }
@@ -116,7 +118,8 @@ pub(crate) fn ask_for_token(expiring: On<TokenExpiring>, mut outbox: Outbox) {
     let message = ServerMessage::Expiring {
         ends_at: expiring.ends_at,
     };
-    outbox.send(expiring.entity, json(&message));
+    // What does not fit is in the log, and counted.
+    let _ = outbox.send(expiring.entity, json(&message));
 }
 
 /// Sends a sign of life, for pages, which cannot see a ping.
@@ -128,6 +131,7 @@ pub(crate) fn beat(
     let now = Instant::now();
     if now.duration_since(*last.get_or_insert(now)) >= options.0.heartbeat {
         *last = Some(now);
-        outbox.broadcast(json(&ServerMessage::Beat {}));
+        // What does not fit is in the log, and counted.
+        let _ = outbox.broadcast(json(&ServerMessage::Beat {}));
     }
 }

@@ -1,7 +1,7 @@
 //! Chat: rooms, whispers, history, presence and moderation, in the subprotocol [`SUBPROTOCOL`].
 //!
 //! The chat is a crate of its own and uses nothing of [`bevy_bouncer`] that a game could not use. [`ChatPlugin`] joins the parts; clients in
-//! browsers use `assets/bouncer.js`, and `assets/PROTOCOL.md` describes what they say.
+//! browsers use `assets/bouncer.js`, and `docs/protocol.md` describes what they say.
 //!
 //! # Rooms are entities
 //!
@@ -75,4 +75,6 @@ pub use model::{
 };
 pub use options::{ChatOptions, FilterFailure};
 pub use plugin::{ChatPlugin, ChatSystems};
-pub use requests::typed::{ClientMessageApp, FromPlayer, TypedMessage, TypedOutbox};
+pub use requests::typed::{
+    ClientMessageApp, FromPlayer, SendTypedError, TypedMessage, TypedOutbox,
+};

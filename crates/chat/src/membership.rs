@@ -39,7 +39,8 @@ pub(crate) fn on_room_changed(
             if !may_stay {
                 members.remove(player);
                 let closed = ServerMessage::Closed { room: name.clone() };
-                outbox.send(player, json(&closed));
+                // What does not fit is in the log, and counted.
+                let _ = outbox.send(player, json(&closed));
             }
             may_stay
         });
@@ -93,7 +94,8 @@ pub(crate) fn on_user_changed(
         } else {
             members.remove(player);
             let closed = ServerMessage::Closed { room: name.clone() };
-            outbox.send(player, json(&closed));
+            // What does not fit is in the log, and counted.
+            let _ = outbox.send(player, json(&closed));
         }
         may_stay
     });
@@ -120,5 +122,6 @@ pub(crate) fn on_room_closed(
         }
     }
     let players = members.iter().map(|(player, _)| player);
-    outbox.send_to(players, json(&ServerMessage::Closed { room: name }));
+    // What does not fit is in the log, and counted.
+    let _ = outbox.send_to(players, json(&ServerMessage::Closed { room: name }));
 }

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy_app::prelude::*;
-use bevy_bouncer::{BouncerSystems, Cluster, ConfigError};
+use bevy_bouncer::{BouncerSystems, ClientFrame, Cluster, ClusterFrame, ConfigError};
 use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::TokioTasksRuntime;
 
 use crate::{
     archive::{ArchiveError, ChatArchive, LoadedArchive, writer},
     cluster_in,
-    deferred::DeferredReplies,
+    deferred::{DeferredReplies, has_deferred_replies},
     dispatch,
     events::{Announcement, Moderated, Speaking, Spoken},
     filter::{ActiveFilter, ChatFilter, PendingFilter},
@@ -36,7 +36,7 @@ pub enum ChatSystems {
     Tell,
 }
 
-/// The chat. Add it after the [`BouncerPlugin`](bevy_bouncer::BouncerPlugin), whose
+/// The chat. Add it before or after the [`BouncerPlugin`](bevy_bouncer::BouncerPlugin), whose
 /// [`subprotocols`](bevy_bouncer::BouncerConfig::subprotocols) should have [`SUBPROTOCOL`](crate::SUBPROTOCOL).
 ///
 /// ```
@@ -111,17 +111,6 @@ impl Plugin for ChatPlugin {
                 return;
             }
         };
-        if let Some(archive) = &self.archive {
-            let Some(runtime) = app.world().get_resource::<TokioTasksRuntime>() else {
-                tracing::error!("the BouncerPlugin has to be added before the ChatPlugin");
-                app.world_mut().write_message(AppExit::error());
-                return;
-            };
-            let queue = self.options.0.archive_queue;
-            let writer = writer::start(runtime.runtime(), archive.clone(), queue);
-            app.insert_resource(writer)
-                .add_systems(Last, writer::flush.after(BouncerSystems::Shutdown));
-        }
         if let Some(filter) = &self.filter {
             app.insert_resource(filter.clone());
         }
@@ -130,6 +119,21 @@ impl Plugin for ChatPlugin {
         add_types(app);
         add_observers(app);
         add_systems(app);
+    }
+
+    /// Begins to keep what is said. Every plugin is finished by now, so the runtime is there.
+    fn cleanup(&self, app: &mut App) {
+        let Some(archive) = &self.archive else {
+            return;
+        };
+        let Some(runtime) = app.world().get_resource::<TokioTasksRuntime>() else {
+            tracing::error!("the ChatPlugin needs the BouncerPlugin");
+            app.world_mut().write_message(AppExit::error());
+            return;
+        };
+        let queue = self.options.0.archive_queue;
+        let writer = writer::start(runtime.runtime(), archive.clone(), queue);
+        app.insert_resource(writer);
     }
 }
 
@@ -185,14 +189,25 @@ fn add_systems(app: &mut App) {
     .add_systems(
         PreUpdate,
         (
-            cluster_in::receive.run_if(resource_exists::<Cluster>),
-            dispatch::receive,
+            cluster_in::receive
+                .run_if(resource_exists::<Cluster>.and_then(on_message::<ClusterFrame>)),
+            dispatch::receive.run_if(on_message::<ClientFrame>.or_else(has_deferred_replies)),
         )
             .chain()
             .in_set(ChatSystems::Receive),
     )
     .add_systems(
         PostUpdate,
-        (presence::tell, greeting::beat).in_set(ChatSystems::Tell),
+        (
+            presence::tell.run_if(on_message::<Announcement>.or_else(presence::has_changes)),
+            greeting::beat,
+        )
+            .in_set(ChatSystems::Tell),
+    )
+    .add_systems(
+        Last,
+        writer::flush
+            .run_if(on_message::<AppExit>)
+            .after(BouncerSystems::Shutdown),
     );
 }

@@ -18,6 +18,14 @@ use crate::{
 /// Rooms whose rules have changed.
 type HasOtherRules = (Changed<RoomRules>, With<Room>);
 
+/// Whether rooms have something to hear besides announcements.
+pub(crate) fn has_changes(
+    changed_rooms: Res<ChangedRooms>,
+    rules: Query<(), HasOtherRules>,
+) -> bool {
+    !changed_rooms.0.is_empty() || !rules.is_empty()
+}
+
 /// Everything that the end of a tick tells the rooms.
 pub(crate) fn tell(
     world: &mut World,

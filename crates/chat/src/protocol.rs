@@ -1,4 +1,4 @@
-//! `bouncer.v1` as the server reads and writes it. `assets/PROTOCOL.md` describes it.
+//! `bouncer.v1` as the server reads and writes it. `docs/protocol.md` describes it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -97,8 +97,8 @@ pub(crate) fn publish(world: &World, event: &ChatEvent) {
     let Some(cluster) = world.get_resource::<Cluster>() else {
         return;
     };
-    let json = serde_json::to_string(event);
-    if !json.is_ok_and(|json| cluster.publish_on(CHANNEL, json)) {
+    let json = serde_json::to_string(event).ok();
+    if json.is_none_or(|json| cluster.publish_on(CHANNEL, json).is_err()) {
         tracing::warn!("a part of the chat is not told to the other nodes");
     }
 }

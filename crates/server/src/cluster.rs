@@ -39,7 +39,8 @@ pub fn relay(
 ) -> Result {
     for frame in frames.read() {
         if let (Some(text), Ok(user)) = (frame.payload.as_text(), users.get(frame.entity)) {
-            outbox.broadcast_everywhere(game::relayed(user, text)?);
+            // What does not fit is in the log, and counted.
+            let _ = outbox.broadcast_everywhere(game::relayed(user, text)?);
         }
     }
     Ok(())

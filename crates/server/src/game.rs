@@ -20,7 +20,8 @@ struct From<'a> {
 /// Sends each message back to its sender as it came.
 pub fn echo(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
     for frame in frames.read() {
-        outbox.send(frame.entity, frame.payload.clone());
+        // What does not fit is in the log, and counted.
+        let _ = outbox.send(frame.entity, frame.payload.clone());
     }
 }
 
@@ -35,7 +36,7 @@ pub fn relay(
         let (Some(text), Ok(user)) = (frame.payload.as_text(), users.get(frame.entity)) else {
             continue;
         };
-        outbox.broadcast(relayed(user, text)?);
+        let _ = outbox.broadcast(relayed(user, text)?);
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use bevy_ecs::message::Message;
+use bevy_reflect::prelude::*;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -32,7 +33,8 @@ const BATCH: usize = 64;
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 /// For whom a frame of another node is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Reflect)]
+#[reflect(Debug, Clone, PartialEq)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Audience {
@@ -48,7 +50,8 @@ pub enum Audience {
 
 /// Something that another node sent: see [`ClusterOutbox`](crate::ClusterOutbox) and
 /// [`Cluster::publish`](crate::Cluster::publish).
-#[derive(Message, Debug, Clone)]
+#[derive(Message, Debug, Clone, Reflect)]
+#[reflect(Debug, Clone)]
 pub struct ClusterFrame {
     /// What the sending node is called.
     pub node: Arc<str>,

@@ -38,10 +38,12 @@ struct Speech {
 
 fn speak(speech: Res<Speech>, mut outbox: Outbox) {
     for text in &speech.texts {
-        outbox.broadcast(match speech.stamped {
-            true => Payload::from(stamped(text)),
-            false => Payload::from(text.clone()),
-        });
+        let payload = if speech.stamped {
+            Payload::from(stamped(text))
+        } else {
+            Payload::from(text.clone())
+        };
+        outbox.broadcast(payload).expect("room in the outbox");
     }
 }
 

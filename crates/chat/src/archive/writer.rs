@@ -8,8 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bevy_app::AppExit;
-use bevy_ecs::{message::Messages, prelude::*};
+use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::TokioTasksRuntime;
 use tokio::{runtime::Runtime, sync::mpsc, task::JoinHandle};
 
@@ -94,10 +93,6 @@ async fn write(archive: Arc<dyn ChatArchive>, mut records: mpsc::Receiver<ChatRe
 
 /// When the app ends, it waits a moment until everything is stored.
 pub(crate) fn flush(world: &mut World) {
-    let exits = world.get_resource::<Messages<AppExit>>();
-    if exits.is_none_or(Messages::is_empty) {
-        return;
-    }
     let Some(ArchiveWriter { records, task, .. }) = world.remove_resource::<ArchiveWriter>() else {
         return;
     };

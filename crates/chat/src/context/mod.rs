@@ -6,7 +6,7 @@ mod tell;
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
-use bevy_bouncer::{Disconnect, DisconnectReason, Group, Outbox, User, UserId};
+use bevy_bouncer::{DisconnectReason, Group, Outbox, PlayerCommands, User, UserId};
 use bevy_bouncer_protocol::Ack;
 use bevy_ecs::{prelude::*, system::SystemState};
 
@@ -104,7 +104,7 @@ impl<'w> ChatContext<'w> {
                 asked_by,
             } in self.queue
             {
-                if !outbox.send_to_group(&group, text) {
+                if outbox.send_to_group(&group, text).is_err() {
                     unanswered.extend(asked_by);
                 }
             }
@@ -114,8 +114,10 @@ impl<'w> ChatContext<'w> {
         let unanswered = unanswered.into_iter();
         let unanswered = unanswered.map(|player| (player, DisconnectReason::Overloaded));
         for (player, reason) in closing.chain(unanswered) {
-            self.world.trigger(Disconnect::new(player).because(reason));
+            let mut commands = self.world.commands();
+            commands.entity(player).disconnect(reason, None);
         }
+        self.world.flush();
     }
 
     /// From now on nothing that this user says counts, until the end of the tick.

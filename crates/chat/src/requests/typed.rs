@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use bevy_app::App;
-use bevy_bouncer::{Group, Outbox};
+use bevy_bouncer::{Group, Outbox, SendError};
 use bevy_bouncer_protocol::{Ack, Envelope, ErrorCode, OPS};
 use bevy_ecs::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use thiserror::Error;
 
 use crate::context::{Answer, Asker, ChatContext};
 
@@ -113,8 +114,9 @@ where
 ///     const OP: &'static str = "state";
 /// }
 ///
-/// fn tell(mut outbox: Outbox) {
-///     outbox.broadcast_typed(&State { tick: 7 });
+/// fn tell(mut outbox: Outbox) -> bevy_ecs::error::Result {
+///     outbox.broadcast_typed(&State { tick: 7 })?;
+///     Ok(())
 /// }
 /// ```
 pub trait TypedMessage: Serialize {
@@ -122,40 +124,66 @@ pub trait TypedMessage: Serialize {
     const OP: &'static str;
 }
 
-/// Sends the game's own messages. Each method answers as the one of [`Outbox`] does that it is named
-/// after; a message that cannot be written as JSON is logged and not sent.
+/// Why a message of the game's own was not taken.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SendTypedError {
+    /// The [`Outbox`] did not take it.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// It cannot be written as JSON.
+    #[error("the message cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Sends the game's own messages.
+///
+/// # Errors
+/// Each method answers as the one of [`Outbox`] does that it is named after, or with
+/// [`SendTypedError::Json`].
 pub trait TypedOutbox {
-    /// To one player.
-    fn send_typed<T: TypedMessage>(&mut self, player: Entity, message: &T) -> bool;
-    /// To a group.
-    fn send_typed_to_group<T: TypedMessage>(&mut self, group: &Group, message: &T) -> bool;
-    /// To every player.
-    fn broadcast_typed<T: TypedMessage>(&mut self, message: &T) -> bool;
+    /// Sends to one player.
+    fn send_typed<T: TypedMessage>(
+        &mut self,
+        player: Entity,
+        message: &T,
+    ) -> Result<(), SendTypedError>;
+    /// Sends to a group.
+    fn send_typed_to_group<T: TypedMessage>(
+        &mut self,
+        group: &Group,
+        message: &T,
+    ) -> Result<(), SendTypedError>;
+    /// Sends to every player.
+    fn broadcast_typed<T: TypedMessage>(&mut self, message: &T) -> Result<(), SendTypedError>;
 }
 
 impl TypedOutbox for Outbox<'_, '_> {
-    fn send_typed<T: TypedMessage>(&mut self, player: Entity, message: &T) -> bool {
-        json(message).is_some_and(|json| self.send(player, json))
+    fn send_typed<T: TypedMessage>(
+        &mut self,
+        player: Entity,
+        message: &T,
+    ) -> Result<(), SendTypedError> {
+        Ok(self.send(player, json(message)?)?)
     }
 
-    fn send_typed_to_group<T: TypedMessage>(&mut self, group: &Group, message: &T) -> bool {
-        json(message).is_some_and(|json| self.send_to_group(group, json))
+    fn send_typed_to_group<T: TypedMessage>(
+        &mut self,
+        group: &Group,
+        message: &T,
+    ) -> Result<(), SendTypedError> {
+        Ok(self.send_to_group(group, json(message)?)?)
     }
 
-    fn broadcast_typed<T: TypedMessage>(&mut self, message: &T) -> bool {
-        json(message).is_some_and(|json| self.broadcast(json))
+    fn broadcast_typed<T: TypedMessage>(&mut self, message: &T) -> Result<(), SendTypedError> {
+        Ok(self.broadcast(json(message)?)?)
     }
 }
 
-fn json<T: TypedMessage>(message: &T) -> Option<String> {
-    let envelope = Envelope {
+fn json<T: TypedMessage>(message: &T) -> serde_json::Result<String> {
+    serde_json::to_string(&Envelope {
         op: T::OP.into(),
         id: None,
         d: message,
-    };
-    let json = serde_json::to_string(&envelope);
-    if let Err(error) = &json {
-        tracing::error!(op = T::OP, %error, "a message cannot be written as JSON");
-    }
-    json.ok()
+    })
 }

@@ -4,20 +4,47 @@ use std::{fs, path::Path};
 
 use bevy_bouncer::Limits;
 
-const README: &str = include_str!("../README.md");
+use crate::markdown::{blocks, documents, links, read, root};
+
+const README: &str = include_str!("../../README.md");
 
 #[test]
-fn the_first_block_of_code_is_the_minimal_example() {
-    let (_, after) = README.split_once("```rust").unwrap();
-    let (_, code) = after.split_once('\n').unwrap();
-    let (code, _) = code.split_once("```").unwrap();
-    let example = include_str!("../examples/minimal.rs");
-    assert_eq!(code, example);
-    assert!(example.lines().count() < 40);
+fn the_first_server_is_the_minimal_example() {
+    let blocks = blocks("README.md");
+    let server = blocks.iter().find(|block| block.is_file("src/main.rs"));
+    let example = include_str!("../../examples/minimal.rs");
+    let (_, code) = example.split_once("\n\n").unwrap();
+    assert_eq!(server.unwrap().code, code);
+    assert!(code.lines().count() < 60);
+}
+
+#[test]
+fn the_readme_is_short() {
+    assert!(README.lines().count() <= 200);
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    let papers = [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "BENCHMARKS.md",
+    ];
+    let mut all = documents();
+    all.extend(papers.map(String::from));
+    for document in all {
+        let folder = root().join(&document);
+        for link in links(&document) {
+            let target = folder.parent().unwrap().join(&link);
+            assert!(target.exists(), "{document}: {link}");
+        }
+    }
 }
 
 #[test]
 fn every_limit_is_in_the_table() {
+    let configuration = read("docs/configuration.md");
     let shown = format!("{:?}", Limits::default());
     let fields = shown
         .trim_start_matches("Limits { ")
@@ -26,7 +53,9 @@ fn every_limit_is_in_the_table() {
         .map(|(name, _)| name);
     let mut count = 0;
     for field in fields {
-        assert!(README.contains(&format!("`{field}`")), "{field} is missing");
+        let rows = [format!("| `{field}` |"), format!("| `{field}_seconds` |")];
+        let is_there = rows.iter().any(|row| configuration.contains(row));
+        assert!(is_there, "{field} is missing");
         count += 1;
     }
     assert!(count > 30, "{count} fields");
@@ -46,7 +75,7 @@ fn every_control_has_the_test_that_it_names() {
     for folder in ["src", "tests", "crates"] {
         read_all(&root.join(folder), &mut sources);
     }
-    let controls = include_str!("../SECURITY.md")
+    let controls = include_str!("../../SECURITY.md")
         .lines()
         .filter(|line| line.starts_with("| ") && line.contains('`'));
     let mut count = 0;

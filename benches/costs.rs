@@ -15,7 +15,7 @@ mod config {
 mod connection {
     pub mod frame;
     mod handle;
-    pub(crate) use handle::{Handle, Left};
+    pub(crate) use handle::{Fence, Handle, Left};
 }
 #[path = "../src/identity"]
 mod identity {
@@ -27,6 +27,7 @@ mod identity {
 }
 #[path = "../src/registry"]
 mod registry {
+    mod duplicate_login;
     mod session_index;
     pub(crate) use session_index::SessionIndex;
 }

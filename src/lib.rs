@@ -243,6 +243,8 @@ pub use cluster::{
     ClusterFrame, ClusterOptions, Faults, InProcessBackplane, Issue, ListPage, LogBatch,
     LogPosition, NodeId, Seat,
 };
+#[cfg(feature = "tls")]
+pub use config::TlsConfig;
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use drain::{Drain, DrainReport, Draining};
 pub use identity::{
@@ -256,8 +258,6 @@ pub use revocation::{
     Decision, MemoryRevocations, Receipt, Revocation, RevocationKind, RevocationStore, StoreError,
     StoreFuture, Subject,
 };
-#[cfg(feature = "tls")]
-pub use transport::TlsConfig;
 #[cfg(feature = "sqlite")]
 pub use util::{SqliteError, SqliteFile};
 pub use world::{

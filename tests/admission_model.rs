@@ -13,7 +13,7 @@ mod config {
 #[path = "../src/connection"]
 mod connection {
     mod handle;
-    pub(crate) use handle::{Handle, Left};
+    pub(crate) use handle::{Fence, Handle, Left};
 }
 #[path = "../src/identity"]
 mod identity {
@@ -25,6 +25,7 @@ mod identity {
 }
 #[path = "../src/registry"]
 mod registry {
+    mod duplicate_login;
     mod session_index;
     pub(crate) use session_index::SessionIndex;
 }
@@ -55,7 +56,7 @@ use std::{
 };
 
 use bevy_bouncer::{Limits, Refusal, RefusalKind, Revocation, User};
-use connection::{Handle, Left};
+use connection::{Fence, Handle, Left};
 use identity::{CloseReason, DisconnectReason, TokenFacts};
 use loom::thread;
 use registry::SessionIndex;
@@ -79,11 +80,11 @@ fn revoke(index: &Mutex<SessionIndex>) {
     let (found, listed) = lock(index).revoke(Revocation::user(ann().id().clone()), 0);
     listed.unwrap();
     for handle in found {
-        handle.leave(DisconnectReason::Revoked.into(), true, || ());
+        handle.leave(DisconnectReason::Revoked.into(), Fence::Now, || ());
     }
 }
 
-/// Nobody of a revoked identity may be live or able to become so.
+/// No session of a revoked identity may be live or able to become so.
 fn assert_out(admitted: &Result<Arc<Handle>, Refusal>) {
     if let Ok(handle) = admitted {
         assert!(
@@ -130,7 +131,7 @@ fn p06_model_a_refresh_and_a_revocation_of_its_token_leave_nobody() {
                 move || {
                     let (found, _) = lock(&index).revoke(Revocation::token(revoked), 0);
                     for handle in found {
-                        handle.leave(DisconnectReason::Revoked.into(), true, || ());
+                        handle.leave(DisconnectReason::Revoked.into(), Fence::Now, || ());
                     }
                 }
             });
@@ -151,7 +152,7 @@ fn p06_model_a_refresh_and_a_revocation_of_its_token_leave_nobody() {
     }
 }
 
-/// Somebody whose connection is lost comes back while the user is revoked.
+/// A player whose connection is lost comes back while the user is revoked.
 #[test]
 fn p06_model_a_return_during_a_revocation_leaves_nobody_and_ends_once() {
     loom::model(|| {
@@ -165,7 +166,7 @@ fn p06_model_a_return_during_a_revocation_leaves_nobody_and_ends_once() {
             move || {
                 let (found, _) = lock(&index).revoke(Revocation::user(ann().id().clone()), 0);
                 for handle in found {
-                    handle.leave(DisconnectReason::Revoked.into(), true, || {
+                    handle.leave(DisconnectReason::Revoked.into(), Fence::Now, || {
                         ended.fetch_add(1, Ordering::SeqCst);
                     });
                 }
@@ -196,13 +197,15 @@ fn p04_model_a_lost_link_and_a_kick_end_the_player_once_and_leave_nothing() {
         lock(&index).enter(&handle).unwrap();
         let task = thread::spawn({
             let handle = handle.clone();
-            move || match handle.lose(|| ()) {
-                true => Left::Already,
+            move || {
+                if handle.lose(|| ()) {
+                    return Left::Already;
+                }
                 // The task of a session that has ended takes it out of the indexes.
-                false => handle.leave(DisconnectReason::ConnectionLost.into(), true, || ()),
+                handle.leave(DisconnectReason::ConnectionLost.into(), Fence::Now, || ())
             }
         });
-        let kicked = handle.leave(DisconnectReason::Kicked.into(), false, || ());
+        let kicked = handle.leave(DisconnectReason::Kicked.into(), Fence::AfterQueue, || ());
         task.join().unwrap();
         assert!(matches!(kicked, Left::Now | Left::WhileAbsent));
         assert!(!handle.is_in());
@@ -210,7 +213,7 @@ fn p04_model_a_lost_link_and_a_kick_end_the_player_once_and_leave_nothing() {
     });
 }
 
-/// The same with the two questions asked one after the other: the model finds the survivor.
+/// An admission that asks for the bar and for the place one after the other: the model finds the survivor.
 #[test]
 #[should_panic(expected = "a player survived")]
 fn p06_model_the_naive_order_fails() {
@@ -222,7 +225,7 @@ fn p06_model_the_naive_order_fails() {
             move || {
                 let subject = Revocation::user(ann().id().clone()).subject;
                 for handle in lock(&sessions).find(&subject) {
-                    handle.leave(DisconnectReason::Revoked.into(), true, || ());
+                    handle.leave(DisconnectReason::Revoked.into(), Fence::Now, || ());
                 }
                 revoke(&barred);
             }
@@ -277,7 +280,7 @@ fn p04_model_a_session_that_ends_in_three_ways_is_reported_once() {
         let handle = admit(&index).unwrap();
         lock(&index).enter(&handle).unwrap();
         let reports = Arc::new(AtomicUsize::new(0));
-        let end = |reason: DisconnectReason, fence: bool| {
+        let end = |reason: DisconnectReason, fence: Fence| {
             let (handle, reports) = (handle.clone(), reports.clone());
             move || {
                 handle.leave(reason.into(), fence, || {
@@ -285,9 +288,9 @@ fn p04_model_a_session_that_ends_in_three_ways_is_reported_once() {
                 })
             }
         };
-        let lost = thread::spawn(end(DisconnectReason::ConnectionLost, true));
-        let kicked = thread::spawn(end(DisconnectReason::Kicked, false));
-        end(DisconnectReason::Revoked, true)();
+        let lost = thread::spawn(end(DisconnectReason::ConnectionLost, Fence::Now));
+        let kicked = thread::spawn(end(DisconnectReason::Kicked, Fence::AfterQueue));
+        end(DisconnectReason::Revoked, Fence::Now)();
         lost.join().unwrap();
         kicked.join().unwrap();
         assert_eq!(reports.load(Ordering::SeqCst), 1);
@@ -325,7 +328,8 @@ fn p06_model_a_replacement_during_a_revocation_leaves_nobody() {
         let mut ended = 0;
         if let Ok(new) = &new {
             for replaced in lock(&index).enter(new).unwrap_or_default().replaced {
-                let left = replaced.leave(DisconnectReason::Replaced.into(), false, || ());
+                let left =
+                    replaced.leave(DisconnectReason::Replaced.into(), Fence::AfterQueue, || ());
                 ended += usize::from(left == Left::Now);
             }
         }
@@ -347,7 +351,7 @@ fn p04_model_two_sessions_of_one_user_are_never_live_together() {
             move || {
                 let mut index = lock(&index);
                 for replaced in index.enter(&handle).unwrap_or_default().replaced {
-                    replaced.leave(DisconnectReason::Replaced.into(), false, || ());
+                    replaced.leave(DisconnectReason::Replaced.into(), Fence::AfterQueue, || ());
                 }
             }
         };

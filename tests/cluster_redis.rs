@@ -300,3 +300,74 @@ fn a_lost_player_is_not_rejected_elsewhere_and_a_drained_node_gives_its_players_
     time::who_is_lost_here_is_not_rejected_elsewhere(&mut fleet);
     time::a_drained_node_gives_its_players_away(&mut fleet);
 }
+
+/// One of `count` numbers; the same ones in each run.
+fn pick(state: &mut u64, count: u64) -> u64 {
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1);
+    (*state >> 33) % count
+}
+
+/// The script in Redis decides about logins as the crate's one policy does, which answers in the process.
+#[test]
+fn claims_are_answered_as_in_one_process() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (redis, here) = (backplane(&server), InProcessBackplane::new());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut random = 1;
+    let mut outcomes = [0; 3];
+    for policy in [
+        DuplicateLogin::KickOld,
+        DuplicateLogin::TakeOver,
+        DuplicateLogin::RejectNew,
+        DuplicateLogin::Allow,
+    ] {
+        for number in 0..150 {
+            let user = UserId::new(format!("{policy:?}-{}", pick(&mut random, 3))).unwrap();
+            let node = format!("\"node-{}\"", pick(&mut random, 3));
+            let seat = Seat {
+                node: serde_json::from_str(&node).unwrap(),
+                connection: serde_json::from_str(&format!("{}", pick(&mut random, 4))).unwrap(),
+                user: user.clone(),
+            };
+            if pick(&mut random, 4) == 0 {
+                let seats = [seat];
+                runtime.block_on(redis.release(&seats)).unwrap();
+                runtime.block_on(here.release(&seats)).unwrap();
+                continue;
+            }
+            let claim = Claim {
+                seat,
+                policy,
+                sessions: if policy == DuplicateLogin::Allow {
+                    3
+                } else {
+                    1
+                },
+                held_here: 1 + pick(&mut random, 2) as usize,
+                replacements_per_minute: 8,
+                entered: pick(&mut random, 2) == 0,
+                lifetime: Duration::from_secs(600),
+            };
+            let there = runtime.block_on(redis.claim(&claim)).unwrap();
+            let expected = runtime.block_on(here.claim(&claim)).unwrap();
+            match (there, expected) {
+                (Claimed::TooOften(there), Claimed::TooOften(expected)) => {
+                    outcomes[2] += 1;
+                    assert!(there.abs_diff(expected) < Duration::from_secs(5));
+                }
+                _ => {
+                    outcomes[usize::from(there == Claimed::Full)] += 1;
+                    assert_eq!(there, expected, "{number}: {claim:?}");
+                }
+            }
+            let sessions = runtime.block_on(redis.sessions_of(&user)).unwrap();
+            let expected = runtime.block_on(here.sessions_of(&user)).unwrap();
+            assert_eq!(sessions, expected, "{number}: {claim:?}");
+        }
+    }
+    assert!(outcomes.iter().all(|count| *count > 10), "{outcomes:?}");
+}

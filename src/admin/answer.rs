@@ -61,9 +61,10 @@ impl Emptying {
 
 impl IntoResponse for Emptying {
     fn into_response(self) -> Response {
-        let status = match self.finished {
-            true => StatusCode::OK,
-            false => StatusCode::ACCEPTED,
+        let status = if self.finished {
+            StatusCode::OK
+        } else {
+            StatusCode::ACCEPTED
         };
         (status, Json(self)).into_response()
     }

@@ -55,9 +55,9 @@ pub enum AdminError {
 /// The operator's HTTP API: who is in, and who has to leave.
 ///
 /// It has its own address, never the game's port, and it speaks plain HTTP, so it is bound to loopback
-/// addresses only, unless [`bind_plaintext`](Self::bind_plaintext) is used on a private network. `GET /healthz` and `GET /readyz` are open, everything else needs
-/// `Authorization: Bearer` with the operator's token. Answers are JSON; an error is
-/// `{"error":"…","message":"…"}`.
+/// addresses only, unless [`bind_plaintext`](Self::bind_plaintext) is used on a private network.
+/// `GET /healthz` and `GET /readyz` are open, everything else needs `Authorization: Bearer` with the
+/// operator's token. Answers are JSON; an error is `{"error":"…","message":"…"}`.
 ///
 /// | request | body | answer |
 /// |---|---|---|
@@ -73,7 +73,7 @@ pub enum AdminError {
 /// A subject is exactly one of `"user":"…"`, `"token_id":"…"` (the `jti` claim), `"everyone":true`,
 /// and, for a revocation, `"session":N` as the list of players names it. A revocation may have
 /// `"issued_before"` and `"until"` (unix seconds), `"ban":true` and a `"reason"` of at most 200
-/// characters for the player. A user that nobody knows is fine.
+/// characters for the player. A user that nobody knows may be named, too.
 ///
 /// `cut` counts the sessions that ended. An answer of 200 comes after the effect: the sessions are
 /// fenced and the entry is stored. When the store fails or takes longer than 5 s, it is 503
@@ -133,7 +133,7 @@ impl AdminPlugin {
         Self::bind_plaintext(address, token, bouncer)
     }
 
-    /// The same for any address. The operator's token crosses the network in plain text: use it on a
+    /// Binds any address, as [`bind`](Self::bind) does a loopback address. The operator's token crosses the network in plain text: use it on a
     /// private network only.
     ///
     /// # Errors

@@ -12,10 +12,11 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 use super::{Operator, routes};
+use crate::util::Backoff;
 
 /// Requests that are answered at the same time; others wait to be accepted.
 const CONNECTIONS: usize = 64;
@@ -27,16 +28,17 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// For the rest of a request that was answered before its end.
 const LINGER_TIMEOUT: Duration = Duration::from_millis(250);
-/// The same in bytes.
+/// Most bytes of such a rest.
 const LINGER_BYTES: u64 = 256 * 1024;
+/// Wait after a socket could not be accepted; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LAST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Answers requests for as long as the runtime lives.
 pub async fn serve(listener: TcpListener, operator: Arc<Operator>) {
     let router = routes::router(operator);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         // Only a closed semaphore is an error, and nobody closes this one.
         let Ok(place) = places.clone().acquire_owned().await else {
@@ -44,7 +46,7 @@ pub async fn serve(listener: TcpListener, operator: Arc<Operator>) {
         };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                pause = FIRST_PAUSE;
+                backoff.reset();
                 let router = router.clone();
                 tokio::spawn(async move {
                     answer(stream, peer, router).await;
@@ -53,8 +55,7 @@ pub async fn serve(listener: TcpListener, operator: Arc<Operator>) {
             }
             Err(error) => {
                 tracing::warn!(%error, "the admin API cannot accept");
-                sleep(pause).await;
-                pause = (pause * 2).min(LAST_PAUSE);
+                backoff.wait().await;
             }
         }
     }

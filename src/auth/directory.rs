@@ -122,7 +122,7 @@ pub trait UserDirectory: Send + Sync + 'static {
     /// What is known of the subject of these claims.
     ///
     /// # Errors
-    /// [`DirectoryError`] when the directory cannot tell. That never lets anybody in.
+    /// [`DirectoryError`] when the directory cannot tell. That never lets a user in.
     fn find(
         &self,
         claims: &Claims,

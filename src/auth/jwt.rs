@@ -10,6 +10,8 @@ use jsonwebtoken::{AlgorithmFamily, crypto};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+#[cfg(feature = "jwks-url")]
+use super::remote_keys::RemoteKeys;
 use super::request::HandshakeRequest;
 use super::{
     Authenticator,
@@ -19,6 +21,8 @@ use super::{
     refused_tokens::RefusedTokens,
     rules::{Rejected, TokenRules, Unverified},
 };
+#[cfg(feature = "jwks-url")]
+use crate::config::ConfigError;
 use crate::{
     config::Limits,
     identity::{Admission, DisconnectReason, Refusal, User},
@@ -108,8 +112,8 @@ impl JwtAuthenticator {
     /// # Errors
     /// [`ConfigError`](crate::ConfigError) about `jwks_url`.
     #[cfg(feature = "jwks-url")]
-    pub fn jwks_url(url: &str) -> Result<Self, crate::config::ConfigError> {
-        crate::auth::RemoteKeys::jwks_url(url, Default::default()).map(Self::remote)
+    pub fn jwks_url(url: &str) -> Result<Self, ConfigError> {
+        RemoteKeys::jwks_url(url, Default::default()).map(Self::remote)
     }
 
     /// Tokens of this OpenID provider, whose keys are found by OpenID Connect Discovery and fetched again
@@ -118,14 +122,14 @@ impl JwtAuthenticator {
     /// # Errors
     /// [`ConfigError`](crate::ConfigError) about `issuer`.
     #[cfg(feature = "jwks-url")]
-    pub fn discover(issuer: &str) -> Result<Self, crate::config::ConfigError> {
-        crate::auth::RemoteKeys::discover(issuer, Default::default()).map(Self::remote)
+    pub fn discover(issuer: &str) -> Result<Self, ConfigError> {
+        RemoteKeys::discover(issuer, Default::default()).map(Self::remote)
     }
 
     /// Tokens that are signed with keys from elsewhere. Keys that were found by discovery require `iss`
     /// to be their issuer.
     #[cfg(feature = "jwks-url")]
-    pub fn remote(keys: crate::auth::RemoteKeys) -> Self {
+    pub fn remote(keys: RemoteKeys) -> Self {
         let issuer = keys.issuer().map(str::to_owned);
         let mut tokens = Self::with_keys(KeySource::Remote(keys));
         tokens.rules.issuers.extend(issuer);
@@ -198,7 +202,7 @@ impl<D> JwtAuthenticator<D> {
         self.verify_at(token, unix_now()).await
     }
 
-    /// The same at this time in unix seconds.
+    /// Verifies a token as if it were this time in unix seconds.
     pub(crate) async fn verify_at(&self, token: &str, now: u64) -> Result<Claims, Refusal> {
         let unverified = self.rules.read(token).map_err(Refusal::unauthorized)?;
         let key = self.keys.find(unverified.key_id()).await?;
@@ -206,16 +210,14 @@ impl<D> JwtAuthenticator<D> {
             .check_algorithm(&key)
             .map_err(Refusal::unauthorized)?;
         if key.algorithm.family() == AlgorithmFamily::Hmac {
-            let genuine = is_genuine(&key, unverified.message, unverified.signature);
-            return self
-                .judge(&unverified, &key, genuine, now)
+            return check_signature(&key, unverified.message, unverified.signature)
+                .and_then(|()| self.rules.check_claims(&unverified, &key, now))
                 .map_err(|rejected| Refusal::unauthorized(rejected.cause));
         }
         let digest = self.refused.digest(token);
-        let genuine = self
-            .verify_signature(&unverified, &key, digest.as_ref())
-            .await?;
-        self.judge(&unverified, &key, genuine, now)
+        self.check_costly_signature(&unverified, &key, digest.as_ref())
+            .await?
+            .and_then(|()| self.rules.check_claims(&unverified, &key, now))
             .map_err(|rejected| {
                 if let Some(digest) = digest.filter(|_| rejected.for_good) {
                     self.refused.insert(digest);
@@ -229,15 +231,15 @@ impl<D> JwtAuthenticator<D> {
         self.refused = RefusedTokens::new(limits);
     }
 
-    /// Verifies a signature with a public key. That is thousands of times dearer than an HMAC: off
+    /// Verifies a signature with a public key. That costs thousands of times as much as an HMAC: off
     /// the threads that serve connections, only so many at once, and not again and again for a token
     /// that was refused a moment ago.
-    async fn verify_signature(
+    async fn check_costly_signature(
         &self,
         token: &Unverified<'_>,
         key: &Arc<VerifyingKey>,
         digest: Option<&Digest>,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<Result<(), Rejected>, Refusal> {
         let check_refused = || match digest {
             Some(digest) if self.refused.contains(digest) => {
                 Err(Refusal::unauthorized("it was refused a moment ago"))
@@ -253,23 +255,10 @@ impl<D> JwtAuthenticator<D> {
         tokio::task::spawn_blocking(move || {
             // Held to the end, also when nobody waits for the answer any more.
             let _permit = permit;
-            is_genuine(&key, &message, &signature)
+            check_signature(&key, &message, &signature)
         })
         .await
         .map_err(|_| Refusal::unavailable("the verification of a signature failed"))
-    }
-
-    fn judge(
-        &self,
-        token: &Unverified<'_>,
-        key: &VerifyingKey,
-        genuine: bool,
-        now: u64,
-    ) -> Result<Claims, Rejected> {
-        if !genuine {
-            return Err("the signature is wrong".into());
-        }
-        self.rules.check_claims(token, key, now)
     }
 }
 
@@ -333,8 +322,8 @@ impl<D: UserDirectory> JwtAuthenticator<D> {
             Standing::Barred => return Err(Refusal::banned("this account is disabled")),
         };
         if user.id() != &claims.subject {
-            tracing::error!(asked = %claims.subject, found = %user.id(), "the directory found somebody else");
-            return Err(Refusal::unavailable("the directory found somebody else"));
+            tracing::error!(asked = %claims.subject, found = %user.id(), "the directory found another user");
+            return Err(Refusal::unavailable("the directory found another user"));
         }
         Ok(user)
     }
@@ -350,9 +339,11 @@ impl<D> fmt::Debug for JwtAuthenticator<D> {
 }
 
 /// A signature that cannot be read is as wrong as one that does not fit.
-fn is_genuine(key: &VerifyingKey, message: &str, signature: &str) -> bool {
-    let verified = crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm);
-    matches!(verified, Ok(true))
+fn check_signature(key: &VerifyingKey, message: &str, signature: &str) -> Result<(), Rejected> {
+    match crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err("the signature is wrong".into()),
+    }
 }
 
 /// The provider is one for the whole process. Another crate may have installed one already; then that
@@ -422,7 +413,7 @@ mod tests {
             "the signature is wrong"
         );
         assert_eq!(cause(tokens.verify(&expired).await), "expired");
-        // Whoever verifies now would wait.
+        // Another verification would wait now.
         let _turn = tokens.signatures.clone().acquire_owned().await.unwrap();
         for token in [&forged, &expired] {
             let refused = timeout(MOMENT, tokens.verify(token)).await.unwrap();

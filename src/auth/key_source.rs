@@ -33,9 +33,10 @@ impl KeySource {
             #[cfg(feature = "jwks-url")]
             Self::Remote(keys) => id.is_none() || keys.is_known(id)?,
         };
-        match is_known {
-            true => Ok(()),
-            false => Err(Refusal::unauthorized("its key was withdrawn")),
+        if is_known {
+            Ok(())
+        } else {
+            Err(Refusal::unauthorized("its key was withdrawn"))
         }
     }
 

@@ -103,10 +103,10 @@ impl KeySet {
     /// As [`from_pem`](Self::from_pem), and [`KeyError::WrongAlgorithm`].
     pub fn from_pem_for(pem: impl AsRef<[u8]>, algorithm: Algorithm) -> Result<Self, KeyError> {
         let (key, natural) = read_pem(pem.as_ref())?;
-        let is_rsa = natural.family() == AlgorithmFamily::Rsa;
-        let fits = match is_rsa {
-            true => algorithm.family() == AlgorithmFamily::Rsa,
-            false => algorithm == natural,
+        let fits = if natural.family() == AlgorithmFamily::Rsa {
+            algorithm.family() == AlgorithmFamily::Rsa
+        } else {
+            algorithm == natural
         };
         if !fits {
             return Err(KeyError::WrongAlgorithm(algorithm));
@@ -149,7 +149,7 @@ impl KeySet {
         }
     }
 
-    /// The key that a token with this `kid` must be signed with. A token without one is fine when
+    /// The key that a token with this `kid` must be signed with. A token without one is accepted when
     /// there is one key; an unknown one never means "any". A single key without a `kid` of its own
     /// (a secret, a PEM key) takes tokens whatever their `kid`.
     pub(super) fn find(&self, kid: Option<&str>) -> Option<&Arc<VerifyingKey>> {

@@ -1,4 +1,4 @@
-//! The authenticator, within limits: so many at once, and none for long.
+//! Limits the checks of the authenticator: so many at once, and none for long.
 
 use std::time::Duration;
 
@@ -11,58 +11,59 @@ use crate::{
     identity::{Admission, Refusal},
 };
 
-/// See the module's documentation.
+/// An authenticator that has no more than [`Limits::lookups_at_once`] checks under way, and
+/// [`Limits::lookup_timeout`] for each.
 pub(crate) struct AuthLimiter {
     authenticator: Box<dyn ErasedAuthenticator>,
-    lookups: Semaphore,
-    patience: Duration,
+    checks_under_way: Semaphore,
+    check_timeout: Duration,
     /// See [`Authenticator::tokens_end_within`].
     pub tokens_end_within: Option<Duration>,
 }
 
 impl AuthLimiter {
-    /// With the limits `lookups_at_once` and `lookup_timeout`.
+    /// Tells the authenticator its limits, and keeps it to `lookups_at_once` and `lookup_timeout`.
     pub fn new(mut authenticator: impl Authenticator, limits: &Limits) -> Self {
         authenticator.configure(limits);
         Self {
             tokens_end_within: authenticator.tokens_end_within(),
             authenticator: Box::new(authenticator),
-            lookups: Semaphore::new(limits.lookups_at_once),
-            patience: limits.lookup_timeout,
+            checks_under_way: Semaphore::new(limits.lookups_at_once),
+            check_timeout: limits.lookup_timeout,
         }
     }
 
-    /// The door opens.
+    /// Starts the authenticator's own work, because the door opens.
     pub fn start(&self) {
         self.authenticator.start();
     }
 
-    /// Checks one request. Waiting for its turn counts.
+    /// Has one request checked. The time that it waits for its turn counts.
     ///
     /// # Errors
     /// What the authenticator says, or 503 when that takes too long.
     pub async fn authenticate(&self, request: &HandshakeRequest) -> Result<Admission, Refusal> {
-        self.in_turn(self.authenticator.authenticate(request)).await
+        self.limited(self.authenticator.authenticate(request)).await
     }
 
-    /// Checks somebody again who comes with a ticket.
+    /// Has an admitted user checked again, who comes with a ticket or whose session lasts.
     ///
     /// # Errors
     /// As [`authenticate`](Self::authenticate).
     pub async fn readmit(&self, admission: Admission) -> Result<Admission, Refusal> {
-        self.in_turn(self.authenticator.readmit(admission)).await
+        self.limited(self.authenticator.readmit(admission)).await
     }
 
-    async fn in_turn(
+    async fn limited(
         &self,
         check: impl Future<Output = Result<Admission, Refusal>>,
     ) -> Result<Admission, Refusal> {
         let in_turn = async {
             // Only a closed semaphore is an error, and nobody closes this one.
-            let _turn = self.lookups.acquire().await;
+            let _turn = self.checks_under_way.acquire().await;
             check.await
         };
-        timeout(self.patience, in_turn)
+        timeout(self.check_timeout, in_turn)
             .await
             .unwrap_or_else(|_| Err(Refusal::unavailable("the authenticator took too long")))
     }

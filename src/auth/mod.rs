@@ -30,7 +30,7 @@ pub use request::{Credential, HandshakeRequest};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteDirectory;
 pub use ticket::Ticket;
-pub(crate) use ticket::{Tickets, hash_of, in_time};
+pub(crate) use ticket::{TicketUse, Tickets, hash_of, in_time};
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -74,7 +74,7 @@ pub trait Authenticator: Send + Sync + 'static {
         request: &HandshakeRequest,
     ) -> impl Future<Output = Result<Admission, Refusal>> + Send;
 
-    /// Checks once more somebody whom it admitted: when a ticket is used, and every
+    /// Checks once more a user whom it admitted: when a ticket is used, and every
     /// [`Limits::recheck_interval`] while a session lasts. Nobody needs to look for revocations: the
     /// door does. By default nothing has changed; [`JwtAuthenticator`] looks the user up again.
     ///

@@ -77,7 +77,7 @@ impl HandshakeRequest {
         }
     }
 
-    /// The address of the client: of whoever connected, or for whom one of the
+    /// The address of the client: the peer of the socket, or for whom one of the
     /// [`trusted_proxies`](crate::BouncerConfig::trusted_proxies) speaks. Then the port is 0 unless
     /// the proxy tells it.
     pub fn peer(&self) -> SocketAddr {

@@ -62,7 +62,7 @@ pub(super) struct Unverified<'a> {
 
 type Broken = &'static str;
 
-/// Why the claims of a genuine token are refused.
+/// Why a token with its header in order is refused.
 pub(super) struct Rejected {
     /// For the operator.
     pub cause: Broken,
@@ -147,8 +147,9 @@ impl TokenRules {
         let all = parse_object(&payload).map_err(|_| "the payload is not a JSON object")?;
         let text = String::from_utf8(payload).map_err(|_| "the payload is not UTF-8")?;
         let facts = self.check_times(&all, now)?;
-        check_party(&all, "iss", &self.issuers, false).ok_or("iss is not accepted")?;
-        check_party(&all, "aud", &self.audiences, true).ok_or("aud is not accepted")?;
+        check_party(&all, "iss", &self.issuers, Parties::One).ok_or("iss is not accepted")?;
+        check_party(&all, "aud", &self.audiences, Parties::OneOrMany)
+            .ok_or("aud is not accepted")?;
         let subject = match all.get("sub") {
             Some(Value::String(subject)) if subject.len() <= USER_ID_MAX_BYTES => subject.as_str(),
             _ => return Err("sub is not a short text".into()),
@@ -241,18 +242,25 @@ fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<(u64, u64)>, B
     }
 }
 
+/// How many parties a claim may name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parties {
+    One,
+    OneOrMany,
+}
+
 /// Whether `iss` or `aud` names one of the accepted. Of the wrong type it never does, also when
 /// nothing in particular is asked for.
 fn check_party(
     claims: &Map<String, Value>,
     name: &str,
     accepted: &[String],
-    may_be_list: bool,
+    parties: Parties,
 ) -> Option<()> {
     let named: Vec<&str> = match claims.get(name) {
         None => Vec::new(),
         Some(Value::String(one)) => vec![one],
-        Some(Value::Array(many)) if may_be_list => {
+        Some(Value::Array(many)) if parties == Parties::OneOrMany => {
             many.iter().map(Value::as_str).collect::<Option<_>>()?
         }
         Some(_) => return None,

@@ -47,7 +47,7 @@ impl SqliteDirectory {
     /// Opens the file, or creates it. Blocks; not to be called in async code.
     ///
     /// # Errors
-    /// [`DirectoryError::Failed`] when the file cannot be opened, is locked by somebody else, is not a
+    /// [`DirectoryError::Failed`] when the file cannot be opened, is locked by another program, is not a
     /// database, or has a table `users` of another shape.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DirectoryError> {
         sqlite::block_on(Self::connect(path))?

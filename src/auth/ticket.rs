@@ -1,4 +1,4 @@
-//! Single-use tickets: what a login service gives to a page in the stead of a token, because a ticket
+//! Single-use tickets: what a login service gives to a page in place of a token, because a ticket
 //! may stand in an address.
 
 use std::{
@@ -36,7 +36,7 @@ impl Ticket {
         self.secret.expose()
     }
 
-    /// Under which it is kept.
+    /// The key under which it is kept.
     pub(crate) fn hash(&self) -> Digest {
         hash_of(&self.secret)
     }
@@ -61,6 +61,15 @@ impl fmt::Debug for Ticket {
     }
 }
 
+/// What happens to a ticket that is presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TicketUse {
+    /// It is looked at and stays good: a preflight.
+    Peek,
+    /// It is used up: of two who try, one gets it.
+    Take,
+}
+
 /// The tickets that were not used yet: only their hashes, with whom they let in.
 pub(crate) struct Tickets {
     waiting: Mutex<ShortLived<Admission>>,
@@ -76,7 +85,7 @@ impl Tickets {
         }
     }
 
-    /// A ticket for somebody who was verified just now. It does not outlive the token.
+    /// A ticket for a user who was verified just now. It does not outlive the token.
     ///
     /// # Errors
     /// 401 when the token ends now, 503 when there are too many tickets: those that are out stay good.
@@ -107,31 +116,30 @@ impl Tickets {
         })
     }
 
-    /// Takes a ticket: of two who try, one gets it.
+    /// Whom a ticket lets in. Only its use brings the components.
     ///
     /// # Errors
     /// 401 when there is none, or it was used, or its time or that of its token is over.
-    pub fn take(&self, ticket: &Credential) -> Result<Admission, Refusal> {
-        in_time(self.take_own(ticket))
+    pub fn redeem(&self, ticket: &Credential, ticket_use: TicketUse) -> Result<Admission, Refusal> {
+        in_time(match ticket_use {
+            TicketUse::Peek => self.peek(ticket),
+            TicketUse::Take => self.take_own(ticket),
+        })
     }
 
-    /// Takes a ticket of this process, if it is one, without a look at its token.
+    /// Takes a ticket of this process, if it is one. Whether its token has ended is not looked at.
     pub fn take_own(&self, ticket: &Credential) -> Option<Admission> {
         lock(&self.waiting).take(&hash_of(ticket), Instant::now())
     }
 
-    /// Whom a ticket would let in, without the components that only its use brings.
-    ///
-    /// # Errors
-    /// As [`take`](Self::take).
-    pub fn look_at(&self, ticket: &Credential) -> Result<Admission, Refusal> {
+    fn peek(&self, ticket: &Credential) -> Option<Admission> {
         let waiting = lock(&self.waiting);
-        let admission = waiting.get(&hash(ticket.expose()), Instant::now());
-        in_time(admission.map(Admission::without_components))
+        let admission = waiting.get(&hash_of(ticket), Instant::now());
+        admission.map(Admission::without_components)
     }
 }
 
-/// Under which a ticket is kept.
+/// The key under which a ticket is kept.
 pub(crate) fn hash_of(ticket: &Credential) -> Digest {
     hash(ticket.expose())
 }
@@ -183,10 +191,24 @@ mod tests {
         let tickets = tickets(|_| {});
         let ticket = tickets.issue(ann()).unwrap();
         assert_eq!(ticket.expires_in(), Duration::from_secs(30));
-        assert_eq!(tickets.look_at(&ticket.secret).unwrap().user.name(), "Ann");
-        assert_eq!(tickets.take(&ticket.secret).unwrap().user.name(), "Ann");
-        assert_eq!(status(tickets.take(&ticket.secret)), 401);
-        assert_eq!(status(tickets.look_at(&ticket.secret)), 401);
+        assert_eq!(
+            tickets
+                .redeem(&ticket.secret, TicketUse::Peek)
+                .unwrap()
+                .user
+                .name(),
+            "Ann"
+        );
+        assert_eq!(
+            tickets
+                .redeem(&ticket.secret, TicketUse::Take)
+                .unwrap()
+                .user
+                .name(),
+            "Ann"
+        );
+        assert_eq!(status(tickets.redeem(&ticket.secret, TicketUse::Take)), 401);
+        assert_eq!(status(tickets.redeem(&ticket.secret, TicketUse::Peek)), 401);
     }
 
     #[test]
@@ -199,9 +221,15 @@ mod tests {
         for ticket in &issued {
             assert_eq!(BASE64_URL_SAFE_NO_PAD.decode(ticket).unwrap().len(), 32);
         }
-        assert_eq!(status(tickets.take(&Credential::new(""))), 401);
+        assert_eq!(
+            status(tickets.redeem(&Credential::new(""), TicketUse::Take)),
+            401
+        );
         let shortened = issued.iter().next().unwrap().split_at(42).0;
-        assert_eq!(status(tickets.take(&Credential::new(shortened))), 401);
+        assert_eq!(
+            status(tickets.redeem(&Credential::new(shortened), TicketUse::Take)),
+            401
+        );
     }
 
     #[test]
@@ -215,7 +243,7 @@ mod tests {
                 for _ in 0..THREADS {
                     scope.spawn(|| {
                         start.wait();
-                        if tickets.take(&ticket.secret).is_ok() {
+                        if tickets.redeem(&ticket.secret, TicketUse::Take).is_ok() {
                             winners.fetch_add(1, Ordering::Relaxed);
                         }
                     });
@@ -230,15 +258,15 @@ mod tests {
         let short = tickets(|limits| limits.ticket_lifetime = Duration::from_millis(50));
         let ticket = short.issue(ann()).unwrap();
         thread::sleep(Duration::from_millis(60));
-        assert_eq!(status(short.look_at(&ticket.secret)), 401);
-        assert_eq!(status(short.take(&ticket.secret)), 401);
+        assert_eq!(status(short.redeem(&ticket.secret, TicketUse::Peek)), 401);
+        assert_eq!(status(short.redeem(&ticket.secret, TicketUse::Take)), 401);
 
         let tickets = tickets(|_| {});
         let ticket = tickets.issue(ann().expires_at(unix_now() + 2)).unwrap();
         assert!(ticket.expires_in() <= Duration::from_secs(2));
         thread::sleep(Duration::from_millis(2100));
-        assert_eq!(status(tickets.look_at(&ticket.secret)), 401);
-        assert_eq!(status(tickets.take(&ticket.secret)), 401);
+        assert_eq!(status(tickets.redeem(&ticket.secret, TicketUse::Peek)), 401);
+        assert_eq!(status(tickets.redeem(&ticket.secret, TicketUse::Take)), 401);
         assert_eq!(status(tickets.issue(ann().expires_at(unix_now()))), 401);
     }
 
@@ -248,9 +276,13 @@ mod tests {
         let first = tickets.issue(ann()).unwrap();
         let second = tickets.issue(ann()).unwrap();
         assert_eq!(status(tickets.issue(ann())), 503);
-        assert_eq!(status(tickets.take(&first.secret)), 200);
+        assert_eq!(status(tickets.redeem(&first.secret, TicketUse::Take)), 200);
         assert_eq!(status(tickets.issue(ann())), 200);
-        assert_eq!(status(tickets.take(&second.secret)), 200, "it stayed good");
+        assert_eq!(
+            status(tickets.redeem(&second.secret, TicketUse::Take)),
+            200,
+            "it stayed good"
+        );
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub struct LogPosition {
 pub struct Issue {
     /// Unique within the node. The same number again is the same decision, tried again.
     pub number: u64,
-    /// Who decided.
+    /// The node that decided.
     pub node: NodeId,
     /// What was decided.
     pub decision: Decision,
@@ -111,7 +111,7 @@ pub struct Seat {
     pub node: NodeId,
     /// Its number there.
     pub connection: ConnectionId,
-    /// Whose it is.
+    /// The user whose session it is.
     pub user: UserId,
 }
 
@@ -139,7 +139,7 @@ pub struct Claim {
 /// The answer to a [`Claim`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claimed {
-    /// The seat is theirs.
+    /// The seat is taken.
     Yes,
     /// The user has as many sessions as allowed.
     Full,
@@ -169,9 +169,8 @@ pub trait Backplane: Send + Sync + 'static {
     /// The log after a position. Waits this long for an entry; an empty answer says that there was none.
     fn read(&self, after: LogPosition, wait: Duration) -> BackplaneFuture<'_, LogBatch>;
 
-    /// Takes a seat, atomically over the fleet. Other seats of the same node do not count: each node has
-    /// an eye on its own. Whoever is replaced is told by the log
-    /// ([`Decision::Replace`]).
+    /// Takes a seat, atomically over the fleet. Other seats of the claim's own node do not count: each node
+    /// counts its own. A session that is replaced is told by the log ([`Decision::Replace`]).
     fn claim<'a>(&'a self, claim: &'a Claim) -> BackplaneFuture<'a, Claimed>;
 
     /// Keeps these seats for longer, also when they were lost.

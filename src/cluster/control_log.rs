@@ -1,4 +1,4 @@
-//! From the journal to the control log.
+//! The writer of the control log: issues the decisions of the journal.
 
 use std::sync::{
     Arc,
@@ -13,15 +13,15 @@ use crate::{
     util::{Mutex, lock},
 };
 
-/// Issues decisions. One that failed keeps its number when it comes again, because it may have been
+/// See the module's documentation. A decision that failed keeps its number when it comes again, because it may have been
 /// written although the answer was lost.
-pub(crate) struct ControlLog {
+pub(crate) struct ControlLogWriter {
     node: Arc<Node>,
     next: AtomicU64,
     failed: Mutex<Option<Issue>>,
 }
 
-impl ControlLog {
+impl ControlLogWriter {
     pub fn new(node: Arc<Node>) -> Self {
         Self {
             node,
@@ -42,11 +42,15 @@ impl ControlLog {
     }
 }
 
-impl JournalWriter for ControlLog {
-    fn keep<'a>(&'a self, decision: &'a Decision) -> StoreFuture<'a, ()> {
+impl JournalWriter for ControlLogWriter {
+    fn write<'a>(&'a self, decision: &'a Decision) -> StoreFuture<'a, ()> {
         Box::pin(async {
             let issue = self.issue(decision);
-            let issued = self.node.ask(|backplane| backplane.issue(&issue)).await;
+            let issued = self
+                .node
+                .client
+                .ask(|backplane| backplane.issue(&issue))
+                .await;
             let position = match issued {
                 Ok(position) => position,
                 Err(error) => {
@@ -55,7 +59,7 @@ impl JournalWriter for ControlLog {
                 }
             };
             if matches!(decision, Decision::Restore(_)) {
-                // Until our own earlier revocations have come back from the log, and gone.
+                // Until earlier revocations of this node have come back from the log, and gone.
                 let patience = self.node.options.command_timeout;
                 let _ = timeout(patience, self.node.has_applied(position)).await;
             }

@@ -76,10 +76,11 @@ impl Follower {
                 self.compare().await
             }
             Some(position) => {
-                let wait = match self.node.is_current() {
-                    true => LONGEST_WAIT.min(self.node.options.max_lag / 4),
+                let wait = if self.node.is_current() {
+                    LONGEST_WAIT.min(self.node.options.max_lag / 4)
+                } else {
                     // Players wait for the proof that nothing is unread.
-                    false => Duration::ZERO,
+                    Duration::ZERO
                 };
                 self.read(position, wait).await.map(drop)
             }
@@ -102,6 +103,7 @@ impl Follower {
         let patience = wait + self.node.options.command_timeout;
         let batch = self
             .node
+            .client
             .ask_within(patience, |backplane| backplane.read(after, wait))
             .await?;
         if batch.gap {
@@ -133,7 +135,7 @@ impl Follower {
     }
 
     fn apply(&mut self, decision: &Decision, here: bool) {
-        // Who replaces whom is often decided where it happens, and happens only then.
+        // A replacement is often decided on the node whose session it ends, which ends it only now.
         let mut here = here;
         match decision {
             Decision::Bar(entry) => {
@@ -152,14 +154,18 @@ impl Follower {
         }
     }
 
-    /// Makes the local list the same as the server one.
+    /// Makes the local list equal to the shared one.
     async fn compare(&mut self) -> Result<(), BackplaneError> {
         let asked = Instant::now();
-        let tail = self.node.ask(|backplane| backplane.tail()).await?;
+        let tail = self.node.client.ask(|backplane| backplane.tail()).await?;
         let mut only_here = self.known.clone();
         let mut cursor = None;
         loop {
-            let page = self.node.ask(|backplane| backplane.list(cursor)).await?;
+            let page = self
+                .node
+                .client
+                .ask(|backplane| backplane.list(cursor))
+                .await?;
             for (place, (subject, entries)) in page.subjects.into_iter().enumerate() {
                 self.registry.align(&subject, &entries);
                 only_here.remove(&subject);

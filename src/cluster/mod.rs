@@ -6,16 +6,17 @@
 //! broadcast_everywhere ─► here at once, frames ─► other nodes (may be lost)
 //! ```
 //!
-//! - [`backplane`] is what the nodes share; [`in_process`] and `redis` are two of them.
-//! - [`writer`] appends to the control log, [`follower`] reads it and compares the lists.
-//! - [`node`] answers the door: is this node current, is somebody barred; [`seats`] has the logins of the
+//! - [`backplane`] is what the nodes share; [`in_process`] and `redis` are two of them. [`client`] asks it.
+//! - [`control_log`] writes to the control log, [`follower`] reads it and compares the lists.
+//! - [`node`] answers the door: is this node current, is a user barred; [`seats`] has the logins of the
 //!   fleet, [`ticket`] its tickets.
-//! - [`frames`] go between nodes, and [`game`] is what the game sees.
+//! - [`frames`] go between nodes. What the game sees of all this is in `world`.
 //!
-//! A handshake first has its handle in the registry and then reads the server list. So either it sees a
+//! A handshake first has its handle in the registry and then reads the shared list. So either it sees a
 //! revocation there, or the revocation comes later in the log and finds the handle.
 
 mod backplane;
+mod client;
 mod control_log;
 mod follower;
 mod frames;
@@ -31,7 +32,7 @@ pub use backplane::{
     Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
     LogPosition, NodeId, Seat,
 };
-pub(crate) use control_log::ControlLog;
+pub(crate) use control_log::ControlLogWriter;
 pub use frames::{Audience, ClusterCounters, ClusterFrame};
 pub use in_process::{Faults, InProcessBackplane};
 pub(crate) use node::Node;

@@ -1,21 +1,23 @@
-//! This node: what the door asks before it lets somebody in.
+//! This node: what the door asks before it lets a player in.
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use tokio::{sync::watch, time::timeout};
+use tokio::sync::watch;
 
 use super::{
-    backplane::{Backplane, BackplaneError, BackplaneFuture, LogPosition, NodeId},
+    backplane::{Backplane, BackplaneError, LogPosition, NodeId},
+    client::Client,
     frames::Frames,
     options::ClusterOptions,
     seats::Seats,
 };
 use crate::{
     config::Limits,
-    identity::{Refusal, RefusalKind, TokenFacts},
+    identity::{Refusal, RefusalKind, TokenFacts, UserId},
     revocation::{BarredList, Subject},
     util::{Mutex, lock, unix_now},
 };
@@ -32,7 +34,7 @@ pub(crate) struct Node {
     pub limits: Arc<Limits>,
     pub seats: Arc<Seats>,
     pub frames: Frames,
-    backplane: Arc<dyn Backplane>,
+    pub client: Client,
     /// When it was last known that nothing in the log was unread, and up to where it was read.
     confirmed: Mutex<Option<Instant>>,
     position: watch::Sender<LogPosition>,
@@ -49,39 +51,11 @@ impl Node {
             seats: Arc::new(Seats::new(options.waiting_releases)),
             frames: Frames::new(&options),
             limits: Arc::new(limits.clone()),
+            client: Client::new(backplane, options.command_timeout),
             options,
-            backplane,
             confirmed: Mutex::new(None),
             position: watch::Sender::new(LogPosition::default()),
         })
-    }
-
-    /// Asks the backplane, within the time that a question may take.
-    pub async fn ask<'a, T>(
-        &'a self,
-        question: impl FnOnce(&'a dyn Backplane) -> BackplaneFuture<'a, T>,
-    ) -> Result<T, BackplaneError> {
-        self.ask_within(self.options.command_timeout, question)
-            .await
-    }
-
-    /// The same within another time.
-    pub async fn ask_within<'a, T>(
-        &'a self,
-        patience: Duration,
-        question: impl FnOnce(&'a dyn Backplane) -> BackplaneFuture<'a, T>,
-    ) -> Result<T, BackplaneError> {
-        timeout(patience, question(&*self.backplane))
-            .await
-            .unwrap_or_else(|_| Err(BackplaneError("it took too long".to_owned())))
-    }
-
-    /// Hears frames until that fails.
-    pub fn listen<'a>(
-        &'a self,
-        hear: &'a (dyn Fn(bytes::Bytes) + Send + Sync),
-    ) -> BackplaneFuture<'a, ()> {
-        self.backplane.listen(hear)
     }
 
     /// Whether the list has been read once.
@@ -96,10 +70,10 @@ impl Node {
 
     /// 503 unless the node [is current](Self::is_current).
     pub fn check_current(&self) -> Result<(), Refusal> {
-        match self.is_current() {
-            true => Ok(()),
-            false => Err(unavailable("this node is behind the control log")),
+        if self.is_current() {
+            return Ok(());
         }
+        Err(unavailable("this node is behind the control log"))
     }
 
     /// Up to where the log has been applied.
@@ -124,19 +98,16 @@ impl Node {
         let _ = applied.wait_for(|applied| *applied >= position).await;
     }
 
-    /// Asks the server list whether this identity is barred now.
+    /// Asks the shared list whether this identity is barred now.
     ///
     /// # Errors
-    /// What the barred are told, or 503 when the list cannot be read.
-    pub async fn check_barred(
-        &self,
-        user: &crate::identity::UserId,
-        token: &TokenFacts,
-    ) -> Result<(), Refusal> {
+    /// The refusal of the entry that bars the user, or 503 when the list cannot be read.
+    pub async fn check_barred(&self, user: &UserId, token: &TokenFacts) -> Result<(), Refusal> {
         self.check_current()?;
         let mut subjects = vec![Subject::Everyone, Subject::User(user.clone())];
         subjects.extend(token.id.clone().map(Subject::Token));
         let entries = self
+            .client
             .ask(|backplane| backplane.barred(&subjects))
             .await
             .map_err(|error| unavailable(error.to_string()))?;
@@ -154,7 +125,7 @@ impl Node {
 }
 
 /// 503 with a cause for the operator.
-pub(super) fn unavailable(cause: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
+pub(super) fn unavailable(cause: impl Into<Cow<'static, str>>) -> Refusal {
     Refusal::from(RefusalKind::Unavailable)
         .because(cause)
         .retry_after(RETRY_AFTER)

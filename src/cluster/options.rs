@@ -21,7 +21,7 @@ pub struct ClusterOptions {
     /// How old the proof may be that the node has read all of the control log; older, and new players
     /// get 503 `unavailable` while those who are in stay. Default 5 s, 100 ms to a minute.
     pub max_lag: Duration,
-    /// How often the whole list of the barred is compared with the server one. Default 60 s, 100 ms to a
+    /// How often the whole list of the barred is compared with the shared one. Default 60 s, 100 ms to a
     /// day.
     pub reconcile_interval: Duration,
     /// How long one question to the backplane may take; then it counts as failed. Default 2 s, 10 ms to

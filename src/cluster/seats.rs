@@ -1,4 +1,4 @@
-//! Who has a seat in the fleet on this node: taken at the door, renewed, and given up with the session.
+//! The seats that this node holds in the fleet: taken at the door, renewed, and given up with the session.
 
 use std::{
     collections::HashMap,
@@ -9,14 +9,13 @@ use std::{
 use tokio::{sync::Notify, time::timeout};
 
 use super::{
-    backplane::{Claim, Claimed, Seat},
+    backplane::{BackplaneError, Claim, Claimed, Seat},
     node::{Node, unavailable},
 };
 use crate::{
-    config::DuplicateLogin,
     connection::Handle,
     identity::{ConnectionId, Refusal, RefusalKind},
-    registry::Registry,
+    registry::{DuplicateLoginRules, Registry},
     util::{Backoff, Mutex, lock},
 };
 
@@ -84,9 +83,9 @@ impl Node {
         Ok(guard)
     }
 
-    /// The player is in: sessions of the same user on other nodes leave, where they are to be replaced.
+    /// The player is in: sessions of this user on other nodes leave, where the policy replaces them.
     pub async fn take_over(&self, handle: &Handle) -> Result<(), Refusal> {
-        // Who was replaced meanwhile replaces nobody.
+        // A player who was replaced meanwhile replaces no session.
         if self.limits.duplicate_login.replaces() && handle.is_live() {
             self.claim(self.seat_of(handle), 1, true).await?;
         }
@@ -102,20 +101,17 @@ impl Node {
     }
 
     async fn claim(&self, seat: Seat, held_here: usize, entered: bool) -> Result<(), Refusal> {
-        let limits = &self.limits;
+        let rules = DuplicateLoginRules::new(&self.limits);
         let claim = Claim {
             seat,
-            policy: limits.duplicate_login,
-            sessions: match limits.duplicate_login {
-                DuplicateLogin::Allow => limits.connections_per_user,
-                _ => 1,
-            },
+            policy: rules.policy,
+            sessions: rules.sessions,
             held_here,
-            replacements_per_minute: limits.replacements_per_minute,
+            replacements_per_minute: rules.replacements_per_minute,
             entered,
             lifetime: self.options.seat_lifetime,
         };
-        match self.ask(|backplane| backplane.claim(&claim)).await {
+        match self.client.ask(|backplane| backplane.claim(&claim)).await {
             Ok(Claimed::Yes) => Ok(()),
             Ok(Claimed::Full) => Err(RefusalKind::AlreadyConnected.into()),
             Ok(Claimed::TooOften(wait)) => {
@@ -156,19 +152,21 @@ pub(crate) async fn run(node: Arc<Node>) {
     }
 }
 
-async fn renew(node: &Node) -> Result<(), super::BackplaneError> {
+async fn renew(node: &Node) -> Result<(), BackplaneError> {
     let lifetime = node.options.seat_lifetime;
     let seats: Vec<Seat> = lock(&node.seats.state).taken.values().cloned().collect();
     for chunk in seats.chunks(CHUNK) {
-        node.ask(|backplane| backplane.renew(chunk, lifetime))
+        node.client
+            .ask(|backplane| backplane.renew(chunk, lifetime))
             .await?;
     }
     let players = lock(&node.seats.state).taken.len();
-    node.ask(|backplane| backplane.report(&node.id, players, lifetime))
+    node.client
+        .ask(|backplane| backplane.report(&node.id, players, lifetime))
         .await
 }
 
-async fn release(node: &Node) -> Result<(), super::BackplaneError> {
+async fn release(node: &Node) -> Result<(), BackplaneError> {
     loop {
         let chunk: Vec<Seat> = {
             let state = lock(&node.seats.state);
@@ -177,7 +175,9 @@ async fn release(node: &Node) -> Result<(), super::BackplaneError> {
         if chunk.is_empty() {
             return Ok(());
         }
-        node.ask(|backplane| backplane.release(&chunk)).await?;
+        node.client
+            .ask(|backplane| backplane.release(&chunk))
+            .await?;
         lock(&node.seats.state).ended.drain(..chunk.len());
     }
 }

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::node::{Node, unavailable};
 use crate::{
-    auth::in_time,
+    auth::{TicketUse, in_time},
     identity::{Admission, Refusal, TokenFacts, User, UserId},
     util::Digest,
 };
 
-/// Whom a ticket lets in, as the backplane keeps it: everything that is known but for components.
+/// The admission that a ticket stands for, as the backplane keeps it: everything that is known but for components.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     id: UserId,
@@ -44,17 +44,23 @@ impl Node {
             claims: admission.token.claims.clone(),
         })
         .map_err(|error| unavailable(error.to_string()))?;
-        self.ask(|backplane| backplane.put_ticket(hash, stored.into(), lifetime))
+        self.client
+            .ask(|backplane| backplane.put_ticket(hash, stored.into(), lifetime))
             .await
             .map_err(|error| unavailable(error.to_string()))
     }
 
-    /// Takes a ticket, or only looks at it.
-    pub async fn ticket(&self, hash: &Digest, take: bool) -> Result<Admission, Refusal> {
+    /// Whom a ticket lets in on any node.
+    ///
+    /// # Errors
+    /// 401 when there is none, or it was used, or its time or that of its token is over; 503 when the
+    /// backplane cannot tell.
+    pub async fn ticket(&self, hash: &Digest, ticket_use: TicketUse) -> Result<Admission, Refusal> {
         let found = self
-            .ask(|backplane| match take {
-                true => backplane.take_ticket(hash),
-                false => backplane.look_at_ticket(hash),
+            .client
+            .ask(|backplane| match ticket_use {
+                TicketUse::Peek => backplane.look_at_ticket(hash),
+                TicketUse::Take => backplane.take_ticket(hash),
             })
             .await
             .map_err(|error| unavailable(error.to_string()))?;

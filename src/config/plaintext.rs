@@ -1,4 +1,4 @@
-//! Where tokens may cross the network in plain text: nowhere, unless somebody said so.
+//! Where tokens may cross the network in plain text: nowhere, unless the configuration says so.
 
 use std::net::SocketAddr;
 
@@ -50,7 +50,7 @@ mod tests {
             #[cfg(feature = "tls")]
             assert!(
                 config
-                    .tls(crate::transport::TlsConfig::new("cert.pem", "key.pem"))
+                    .tls(crate::config::TlsConfig::new("cert.pem", "key.pem"))
                     .validate()
                     .is_ok()
             );

@@ -42,7 +42,7 @@ pub(crate) struct Handle {
     renewed: AtomicBool,
     phase: Mutex<Phase>,
     wake: Notify,
-    /// When the player is checked again, by the clock of the server's recheck; 0 is not known yet.
+    /// When the player is checked again, in [`microseconds`]; 0 when that is not planned yet.
     pub recheck_at: AtomicU64,
     /// Held until nothing knows the connection any more, neither a task nor the game.
     _seat: Option<OwnedSemaphorePermit>,
@@ -63,6 +63,15 @@ enum Phase {
     },
 }
 
+/// When a session that ends takes nothing more from the game.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fence {
+    /// At once: no frame but Close is written any more, not even one that is queued.
+    Now,
+    /// After what is queued.
+    AfterQueue,
+}
+
 /// One attempt to bring another token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Attempt(u64);
@@ -72,7 +81,8 @@ pub(crate) struct Attempt(u64);
 pub(crate) enum Left {
     /// The player was live and this call ended it: the caller reports the departure.
     Now,
-    /// This call ended a player whose connection was lost: the caller also takes it out of the indexes.
+    /// The player's connection was lost, and this call ended the session: the caller reports the departure and
+    /// takes the session out of the indexes, because no task of a connection does.
     WhileAbsent,
     /// The handshake was under way and will answer with a refusal.
     BeforeEntering,
@@ -160,10 +170,10 @@ impl Handle {
         absent
     }
 
-    /// Ends the session. A fence also stops everything that is still queued, even of a player who was already
-    /// leaving politely; when this returns, no frame but Close is written any more. `report` runs when
-    /// this call ended a live session, before anybody else can find it ended.
-    pub fn leave(&self, close_reason: CloseReason, fence: bool, report: impl FnOnce()) -> Left {
+    /// Ends the session. [`Fence::Now`] also stops everything that is still queued, even for a player who was
+    /// leaving politely already; when this returns, no frame but Close is written any more. `report` runs when
+    /// this call ended a live session, before any other thread can find it ended.
+    pub fn leave(&self, close_reason: CloseReason, fence: Fence, report: impl FnOnce()) -> Left {
         let mut phase = lock(&self.phase);
         let left = match &mut *phase {
             Phase::Pending => {
@@ -173,7 +183,7 @@ impl Handle {
             Phase::Live => {
                 *phase = Phase::Leaving {
                     close_reason,
-                    fenced: fence,
+                    fenced: fence == Fence::Now,
                 };
                 report();
                 Left::Now
@@ -190,7 +200,7 @@ impl Handle {
                 close_reason: first,
                 fenced,
             } => {
-                if fence && !*fenced {
+                if fence == Fence::Now && !*fenced {
                     *first = close_reason;
                     *fenced = true;
                 }

@@ -31,6 +31,6 @@ mod inbound;
 mod outbound;
 
 pub(crate) use backlog::FrameBatch;
-pub(crate) use handle::{Handle, Left};
+pub(crate) use handle::{Fence, Handle, Left};
 pub(crate) use inbound::{Inbound, InboundLimits};
 pub(crate) use outbound::{Outbound, Written};

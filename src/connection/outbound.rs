@@ -22,9 +22,11 @@ use crate::{
     util::{Mutex, lock},
 };
 
-/// How often the limits of the backlog, in bytes and in messages, fit in before the first attempt to write
-/// it: before the 101, and before the task of a socket that only the task can write has its turn. Until
-/// then it says nothing about the client. Of small messages one write takes many.
+/// How often the limits of the backlog, in bytes and in messages, fit in before the first attempt to write it:
+/// before the 101, and before the task of a socket that only the task can write has its turn. Until then the
+/// length says nothing about the client. Of small messages one write takes many.
+/// Example: with limits of 1 MiB and 1024 messages, up to 8 MiB and 65 536 messages may wait for the first
+/// attempt. After it the limits themselves count, and more than that is a slow consumer.
 const SLACK_BEFORE_WRITING: (usize, usize) = (8, 64);
 
 /// See the module's documentation.
@@ -96,6 +98,7 @@ impl Outbound {
             return;
         }
         let mut taken = 0;
+        // The usual case: a socket that can be written from here, one batch, and nothing before it.
         if let (Some(socket), [batch], true) = (&side.socket, batches, side.backlog.is_empty()) {
             taken = self.write_at_once(&**socket, batch);
             if taken == batch.len() {
@@ -113,6 +116,10 @@ impl Outbound {
             fault,
             ..
         } = &mut *side;
+        // Is there something for the connection's task to do?
+        // Before the 101 (Waiting, None): no, the frames wait for `open`. Of a socket that only the task can
+        // write (Open, None): yes, always. Of any other socket (_, Some): only when it did not take everything,
+        // which the attempt has to find out.
         let wake = match (stage, socket) {
             (stage, None) => {
                 if self.is_over(backlog, SLACK_BEFORE_WRITING) {

@@ -7,13 +7,13 @@ use tracing::debug;
 
 use super::{
     occupancy::{AddressPermit, Occupancy},
-    pending::{PendingHandshake, PendingHandshakes},
+    pending::{Budget, PendingHandshake, PendingHandshakes},
     response,
     throttle::Throttle,
 };
 use crate::{
-    config::{BouncerConfig, ConfigError},
-    http::{TrustedProxies, canonical},
+    config::Limits,
+    http::{AllowedOrigins, TrustedProxies, canonical},
     identity::{Refusal, RefusalKind},
 };
 
@@ -23,7 +23,7 @@ const REFUSALS_AT_ONCE: usize = 64;
 /// When to try again after there was no room.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The right to be here.
+/// What a socket got that was let in.
 pub(crate) struct Permits {
     /// One of the pending handshakes: drop it with the end of the handshake.
     pub pending: PendingHandshake,
@@ -36,9 +36,10 @@ pub(crate) struct Permits {
 /// Whom a connection is counted for: keep it for as long as the connection lives.
 pub(crate) struct Visitor {
     pub address: SocketAddr,
-    /// The answer that is due when the address has used its handshakes up. Health checks may go on.
-    pub paid: Result<(), Refusal>,
-    _place: AddressPermit,
+    /// The handshake budget of the address: the answer that is due when it is spent. Health checks may go
+    /// on.
+    pub budget: Result<(), Refusal>,
+    _permit: AddressPermit,
 }
 
 /// See the module's documentation.
@@ -50,7 +51,7 @@ pub(crate) struct Gate {
     health_checks: Throttle,
     pub proxies: TrustedProxies,
     /// What a refused credential costs on top of its handshake.
-    fine: usize,
+    penalty: usize,
     /// Whether there are pages that want to read a refusal.
     has_pages: bool,
 }
@@ -58,13 +59,9 @@ pub(crate) struct Gate {
 impl Gate {
     /// With the limits `pending_handshakes`, `connections_per_ip`, `handshakes_per_ip_per_minute`,
     /// `failed_handshake_price`, `health_checks_per_ip_per_minute` and `tracked_addresses`.
-    ///
-    /// # Errors
-    /// When one of the trusted proxies is none.
-    pub fn new(config: &BouncerConfig) -> Result<Self, ConfigError> {
-        let limits = &config.limits;
+    pub fn new(limits: &Limits, proxies: TrustedProxies, origins: &AllowedOrigins) -> Self {
         let throttle = |name, per_minute| Throttle::new(name, per_minute, limits.tracked_addresses);
-        Ok(Self {
+        Self {
             pending: PendingHandshakes::new(limits.pending_handshakes),
             refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
             occupancy: Arc::new(Occupancy::new(limits)),
@@ -76,22 +73,29 @@ impl Gate {
                 "health_checks_per_ip_per_minute",
                 limits.health_checks_per_ip_per_minute,
             ),
-            fine: limits.failed_handshake_price - 1,
-            proxies: TrustedProxies::new(&config.trusted_proxies)?,
-            has_pages: !config.origins.is_empty(),
-        })
+            penalty: limits.failed_handshake_price - 1,
+            proxies,
+            has_pages: !origins.is_empty(),
+        }
     }
 
     /// Lets a socket in that was just accepted.
+    ///
+    /// # Errors
+    /// 429 when its address has as many connections as it may, 503 when too many handshakes are pending.
     pub fn enter(&self, peer: SocketAddr) -> Result<Permits, Refusal> {
         let peer = canonical(peer);
-        let visitor = match self.proxies.trusts(peer.ip()) {
-            true => None,
-            false => Some(self.receive(peer)?),
+        let visitor = if self.proxies.trusts(peer.ip()) {
+            None
+        } else {
+            Some(self.receive(peer)?)
         };
-        let has_paid = visitor.as_ref().is_none_or(|visitor| visitor.paid.is_ok());
+        let budget = match &visitor {
+            Some(visitor) if visitor.budget.is_err() => Budget::Spent,
+            _ => Budget::Left,
+        };
         let no_room = || Refusal::from(RefusalKind::Capacity).because("pending_handshakes");
-        let pending = self.pending.enter(has_paid).ok_or_else(no_room)?;
+        let pending = self.pending.enter(budget).ok_or_else(no_room)?;
         Ok(Permits {
             pending,
             peer,
@@ -104,15 +108,15 @@ impl Gate {
     /// # Errors
     /// 429 when the address has as many connections as it may.
     pub fn receive(&self, address: SocketAddr) -> Result<Visitor, Refusal> {
-        let place = self.occupancy.enter(address.ip().into()).ok_or_else(|| {
+        let permit = self.occupancy.enter(address.ip().into()).ok_or_else(|| {
             Refusal::from(RefusalKind::TooManyAttempts)
                 .because("connections_per_ip")
                 .retry_after(RETRY_AFTER)
         })?;
         Ok(Visitor {
             address,
-            paid: self.handshakes.charge(address.ip().into()),
-            _place: place,
+            budget: self.handshakes.charge(address.ip().into()),
+            _permit: permit,
         })
     }
 
@@ -121,16 +125,16 @@ impl Gate {
         self.health_checks.charge(address.ip().into())
     }
 
-    /// Charges a health check in the stead of the handshake that was paid for.
+    /// Charges a health check in place of the handshake that was charged before.
     pub fn exchange_for_health_check(&self, address: SocketAddr) -> Result<(), Refusal> {
         self.charge_health_check(address)?;
         self.handshakes.refund(address.ip().into());
         Ok(())
     }
 
-    /// Charges the rest of the price of a refused credential.
-    pub fn fine(&self, address: SocketAddr) {
-        self.handshakes.fine(address.ip().into(), self.fine);
+    /// Charges the penalty for a refused credential.
+    pub fn penalize(&self, address: SocketAddr) {
+        self.handshakes.penalize(address.ip().into(), self.penalty);
     }
 
     /// Which pages may read an answer that was given before the request's origin was known: it says
@@ -153,6 +157,18 @@ impl Gate {
 }
 
 #[cfg(test)]
+impl Gate {
+    /// Trusts no proxy and knows no page.
+    pub fn for_test(limits: &Limits) -> Self {
+        Self::new(
+            limits,
+            TrustedProxies::default(),
+            &AllowedOrigins::default(),
+        )
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use tokio::{io::AsyncReadExt, join, net::TcpListener};
 
@@ -167,7 +183,7 @@ mod tests {
 
     #[tokio::test]
     async fn p09_past_so_many_refusals_a_socket_is_dropped_without_a_word() {
-        let gate = Gate::new(&BouncerConfig::new("127.0.0.1:0")).unwrap();
+        let gate = Gate::for_test(&Limits::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let turn_away = async || {

@@ -16,10 +16,13 @@ use tokio::{
 use tracing::{debug, warn};
 
 use super::gate::{Gate, Permits};
-use crate::{config::Limits, transport::Acceptor};
+use crate::{config::Limits, transport::Acceptor, util::Backoff};
 
 /// Connections that the kernel keeps for us before we accept them.
 const BACKLOG: i32 = 1024;
+/// Wait after an error that will still be there in a moment; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Binds the listener. The accepted sockets inherit the size of its send buffer, which has to be
 /// set before the connection is made.
@@ -57,7 +60,7 @@ pub(crate) async fn accept_loop<A, F, Fut>(
     Fut: Future<Output = ()> + Send + 'static,
 {
     let accept = async {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
@@ -79,7 +82,7 @@ pub(crate) async fn accept_loop<A, F, Fut>(
                     debug!(%error, "a connection broke before it was accepted");
                 }
                 Err(error) => {
-                    let pause = backoff.pause();
+                    let pause = backoff.next();
                     warn!(%error, ?pause, "cannot accept connections");
                     sleep(pause).await;
                 }
@@ -93,7 +96,7 @@ pub(crate) async fn accept_loop<A, F, Fut>(
     }
 }
 
-/// Whether the error is the end of one connection in the queue, so that the next one may be fine.
+/// Whether the error is the end of one connection in the queue, so that the next one may work.
 /// Anything else (no file descriptors, no memory) will still be there in a moment.
 fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
@@ -107,36 +110,12 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// How long to wait after errors in a row: 50 ms, doubling up to a second.
-struct Backoff(Duration);
-
-impl Backoff {
-    const FIRST: Duration = Duration::from_millis(50);
-    const LONGEST: Duration = Duration::from_secs(1);
-
-    fn pause(&mut self) -> Duration {
-        let pause = self.0;
-        self.0 = (pause * 2).min(Self::LONGEST);
-        pause
-    }
-
-    fn reset(&mut self) {
-        self.0 = Self::FIRST;
-    }
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self(Self::FIRST)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::{io::AsyncReadExt, sync::mpsc, task::JoinHandle, time::timeout};
 
     use super::*;
-    use crate::{config::BouncerConfig, transport::PlainAcceptor};
+    use crate::transport::PlainAcceptor;
 
     const LOCAL: &str = "127.0.0.1:0";
 
@@ -148,13 +127,12 @@ mod tests {
     }
 
     fn open(limits: &Limits) -> Door {
-        let config = BouncerConfig::new(LOCAL).limits(limits.clone());
         let listener = bind(LOCAL.parse().unwrap(), limits).unwrap();
         let address = listener.local_addr().unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
         let (stop, stopped) = watch::channel(false);
         let (sender, accepted) = mpsc::channel(16);
-        let gate = Arc::new(Gate::new(&config).unwrap());
+        let gate = Arc::new(Gate::for_test(limits));
         let task = tokio::spawn(accept_loop(
             listener,
             gate,
@@ -279,14 +257,5 @@ mod tests {
             let error = io::Error::from_raw_os_error(code);
             assert!(!concerns_one_connection(&error), "{error}");
         }
-    }
-
-    #[test]
-    fn the_pause_doubles_up_to_a_second_and_starts_over() {
-        let mut backoff = Backoff::default();
-        let pauses: Vec<u128> = (0..7).map(|_| backoff.pause().as_millis()).collect();
-        assert_eq!(pauses, [50, 100, 200, 400, 800, 1000, 1000]);
-        backoff.reset();
-        assert_eq!(backoff.pause(), Backoff::FIRST);
     }
 }

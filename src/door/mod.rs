@@ -2,34 +2,40 @@
 //!
 //! The steps, in order:
 //!
-//! 1. [`listener`] accepts, within the caps on pending handshakes ([`pending`]) and on connections per
-//!    address ([`occupancy`]).
-//! 2. [`throttle`] charges the handshake to its address, before a byte is read. Whose handshakes are
-//!    used up can still ask for health, which has a budget of its own.
-//! 3. [`acceptor`] carries out the TLS handshake, when TLS is configured. Whose handshakes are used up
-//!    is closed instead, without an answer.
-//! 4. [`head`] reads one request head, strictly, with no byte after it. Only then it is known for whom
-//!    a trusted proxy speaks ([`proxies`], [`forwarded`]), and that one is counted and charged.
-//! 5. [`upgrade`] checks that it is a WebSocket upgrade, [`origin`] that its page may connect.
+//! 1. [`listener`] accepts, within the caps of the [`gate`] on pending handshakes ([`pending`]) and on
+//!    connections per address ([`occupancy`]).
+//! 2. [`throttle`] charges the handshake to its address, before a byte is read. An address that has spent
+//!    its handshake budget can still ask for [`health`], which has a budget of its own.
+//! 3. The [`Acceptor`] carries out the TLS handshake, when TLS is configured. A socket of an address that
+//!    has spent its budget is closed instead, without an answer.
+//! 4. [`head`](crate::http::head) reads one request head, strictly, with no byte after it. Only then it is
+//!    known for whom a trusted proxy speaks ([`caller`]), and that client is counted and charged.
+//! 5. The page's origin must be allowed, and the path must lead somewhere: to the [`preflight`], or to the
+//!    [`upgrade`], which must be one.
 //! 6. [`subprotocol`] and [`credential`] settle the application's protocol and take the one
-//!    credential out of the request, which becomes a [`HandshakeRequest`].
-//! 7. The [`Authenticator`](crate::Authenticator) verifies it and looks the user up, so many at once;
-//!    a ticket stands for one that was verified before.
-//!    A refused credential costs its address more than a handshake.
-//! 8. The registry reserves a place, and the game has its word.
-//! 9. The `101` is written, and the [session](crate::session) begins.
+//!    credential out of the request.
+//! 7. [`authenticate`] has the [`Authenticator`](crate::auth::Authenticator) verify it and look the user
+//!    up, so many at once; a ticket stands for a token that was verified before. A refused credential costs
+//!    its address a penalty.
+//! 8. [`reservation`] takes a place in the registry, and the game has its word.
+//! 9. [`upgrade`] writes the `101`, and the [session](crate::session) begins.
 //!
 //! [`handshake`] has them one below the other, under one deadline.
 //!
-//! Each step is a small function that answers with a [`Refusal`](crate::Refusal) when it is not
-//! content; [`response`] writes it.
+//! Each step is a small function that answers with a [`Refusal`] when it is not content; [`response`]
+//! writes it.
 
+mod authenticate;
+mod caller;
 pub(crate) mod credential;
 mod gate;
 mod handshake;
+mod health;
 pub(crate) mod listener;
 mod occupancy;
 mod pending;
+mod preflight;
+mod reservation;
 mod response;
 mod subprotocol;
 mod throttle;
@@ -44,8 +50,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
     bridge::NetworkEnd,
-    config::{ConfigError, Limits},
+    config::{Checked, Limits},
     http::AllowedOrigins,
+    identity::{Refusal, RefusalKind},
     server::Server,
     transport::{Acceptor, PlainAcceptor},
 };
@@ -62,17 +69,38 @@ pub(crate) struct Door {
     preflight_path: String,
 }
 
+/// What can be asked for, apart from health.
+enum Endpoint {
+    WebSocket,
+    Preflight,
+}
+
 impl Door {
-    pub fn new(server: Arc<Server>, network: NetworkEnd) -> Result<Self, ConfigError> {
+    /// The door of this server, with what its configuration means.
+    pub fn new(server: Arc<Server>, network: NetworkEnd, checked: Checked) -> Self {
         let limits = &server.config.limits;
-        Ok(Self {
+        Self {
             limits: Arc::new(limits.clone()),
             network,
-            origins: AllowedOrigins::new(&server.config.origins)?,
-            gate: Arc::new(Gate::new(&server.config)?),
+            gate: Arc::new(Gate::new(limits, checked.proxies, &checked.origins)),
+            origins: checked.origins,
             preflight_path: format!("{}/preflight", server.config.path.trim_end_matches('/')),
             server,
-        })
+        }
+    }
+
+    /// What is at this path.
+    ///
+    /// # Errors
+    /// 404 when there is nothing.
+    fn endpoint(&self, path: &str) -> Result<Endpoint, Refusal> {
+        if path == self.preflight_path {
+            Ok(Endpoint::Preflight)
+        } else if path == self.server.config.path {
+            Ok(Endpoint::WebSocket)
+        } else {
+            Err(RefusalKind::NotFound.into())
+        }
     }
 
     /// Accepts and serves connections until the listener has to close.

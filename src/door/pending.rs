@@ -1,9 +1,13 @@
 //! The handshakes that are under way: so many at once.
 //!
-//! Somebody who sends half a request from each of many addresses could hold all the places for as long
-//! as a head may take. So when there is none left, the newcomer gets the place of whoever has kept the
-//! door waiting for a complete head the longest. A second of it is everybody's right, or else a rush of
-//! honest players would only throw each other out; who has used up its address's handshakes has none.
+//! An attacker who sends half a request from each of many addresses could hold all the places for as long
+//! as a head may take. So when there is none left, the newcomer gets the place of the client that has kept
+//! the door waiting for a complete head the longest. A second of it is every client's right, or else a rush
+//! of honest players would only throw each other out; an address that has spent its handshake budget has no
+//! such right.
+//!
+//! With two places, Ann waiting for 3 s, Ben for 2 s and Eve new: Eve gets Ann's place. With Ann and Ben
+//! waiting for half a second each, Eve gets 503.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +22,7 @@ use tokio::sync::Notify;
 
 use crate::util::{Mutex, lock};
 
-/// How long the door waits for a head before the place may go to somebody else.
+/// How long the door waits for a head before the place may go to another client.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// See the module's documentation.
@@ -32,11 +36,18 @@ struct Table {
     taken: usize,
     /// Of the next place.
     number: u64,
-    /// Whose head is not complete, by the time from which they have to give way.
+    /// The handshakes whose head is not complete, by the time from which they have to give way.
     unheard: BTreeMap<Turn, Arc<Notify>>,
 }
 
 type Turn = (Instant, u64);
+
+/// Whether an address has handshakes left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Budget {
+    Left,
+    Spent,
+}
 
 impl PendingHandshakes {
     pub fn new(most: usize) -> Arc<Self> {
@@ -46,9 +57,9 @@ impl PendingHandshakes {
         })
     }
 
-    /// A place, perhaps somebody else's. `None` when nobody has to give way. Who has not `paid` has to
-    /// from the beginning.
-    pub fn enter(self: &Arc<Self>, paid: bool) -> Option<PendingHandshake> {
+    /// A place, perhaps that of another client. `None` when none of them has to give way. A newcomer
+    /// whose budget is spent has to from the beginning.
+    pub fn enter(self: &Arc<Self>, budget: Budget) -> Option<PendingHandshake> {
         let now = Instant::now();
         let mut table = lock(&self.table);
         if table.taken < self.most {
@@ -60,7 +71,10 @@ impl PendingHandshakes {
             }
             first.remove().notify_one();
         }
-        let patience = if paid { PATIENCE } else { Duration::ZERO };
+        let patience = match budget {
+            Budget::Left => PATIENCE,
+            Budget::Spent => Duration::ZERO,
+        };
         let turn = (now + patience, table.number);
         table.number += 1;
         let called = Arc::new(Notify::new());
@@ -74,7 +88,7 @@ impl PendingHandshakes {
     }
 }
 
-/// One place. Dropping it makes room, unless it went to somebody else.
+/// One place. Dropping it makes room, unless it went to another client.
 pub(crate) struct PendingHandshake {
     turn: Turn,
     called: Arc<Notify>,
@@ -91,7 +105,7 @@ impl PendingHandshake {
         is_ours
     }
 
-    /// Waits until the place is somebody else's.
+    /// Waits until the place is another client's.
     pub async fn gives_way(&self) {
         self.called.notified().await;
     }
@@ -111,7 +125,7 @@ impl Drop for PendingHandshake {
 mod tests {
     use super::*;
 
-    /// Whether the place went to somebody else.
+    /// Whether the place went to another client.
     fn is_gone(place: &PendingHandshake) -> bool {
         !lock(&place.handshakes.table)
             .unheard
@@ -126,54 +140,55 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_just_come_keeps_the_place() {
+    fn a_client_that_has_just_come_keeps_the_place() {
         let handshakes = PendingHandshakes::new(2);
-        let first = handshakes.enter(true).unwrap();
-        let _second = handshakes.enter(true).unwrap();
-        assert!(handshakes.enter(true).is_none());
+        let first = handshakes.enter(Budget::Left).unwrap();
+        let _second = handshakes.enter(Budget::Left).unwrap();
+        assert!(handshakes.enter(Budget::Left).is_none());
         drop(first);
-        let _third = handshakes.enter(true).unwrap();
-        assert!(handshakes.enter(true).is_none());
+        let _third = handshakes.enter(Budget::Left).unwrap();
+        assert!(handshakes.enter(Budget::Left).is_none());
     }
 
     #[tokio::test]
     async fn p11_the_longest_silent_one_gives_way() {
         let handshakes = PendingHandshakes::new(3);
-        let [mut heard, mut newer, mut oldest] = [(); 3].map(|()| handshakes.enter(true).unwrap());
+        let [mut heard, mut newer, mut oldest] =
+            [(); 3].map(|()| handshakes.enter(Budget::Left).unwrap());
         long_ago(&mut heard);
         assert!(heard.heard());
         long_ago(&mut newer);
         long_ago(&mut oldest);
         long_ago(&mut oldest);
 
-        let next = handshakes.enter(true).unwrap();
+        let next = handshakes.enter(Budget::Left).unwrap();
         oldest.gives_way().await;
         assert!(!oldest.heard(), "too late");
         assert!(is_gone(&oldest) && !is_gone(&newer));
         drop(oldest);
-        let _after = handshakes.enter(true).unwrap();
+        let _after = handshakes.enter(Budget::Left).unwrap();
         newer.gives_way().await;
         assert!(
-            handshakes.enter(true).is_none(),
+            handshakes.enter(Budget::Left).is_none(),
             "one is heard, two are new"
         );
 
         // Of the places, three are taken: the two that went to others are counted once.
         drop((newer, next));
-        let _last = handshakes.enter(true).unwrap();
-        assert!(handshakes.enter(true).is_none());
+        let _last = handshakes.enter(Budget::Left).unwrap();
+        assert!(handshakes.enter(Budget::Left).is_none());
         drop(heard);
-        assert!(handshakes.enter(true).is_some());
+        assert!(handshakes.enter(Budget::Left).is_some());
     }
 
     #[tokio::test]
-    async fn who_has_not_paid_gives_way_at_once() {
+    async fn an_address_that_has_spent_its_budget_gives_way_at_once() {
         let handshakes = PendingHandshakes::new(2);
-        let paid = handshakes.enter(true).unwrap();
-        let unpaid = handshakes.enter(false).unwrap();
-        let _next = handshakes.enter(true).unwrap();
-        unpaid.gives_way().await;
-        assert!(!is_gone(&paid));
-        assert!(handshakes.enter(true).is_none());
+        let left = handshakes.enter(Budget::Left).unwrap();
+        let spent = handshakes.enter(Budget::Spent).unwrap();
+        let _next = handshakes.enter(Budget::Left).unwrap();
+        spent.gives_way().await;
+        assert!(!is_gone(&left));
+        assert!(handshakes.enter(Budget::Left).is_none());
     }
 }

@@ -162,9 +162,7 @@ async fn drain<S: AsyncRead + Unpin>(stream: &mut S) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
-    use tokio::io::duplex;
+    use tokio::{io::duplex, time::Instant};
 
     use super::*;
 
@@ -285,7 +283,7 @@ mod tests {
         let refusing = tokio::spawn(async move {
             refuse(server, &RefusalKind::NotFound.into(), None).await;
         });
-        // More than the pipe holds: this ends only when somebody reads it.
+        // More than the pipe holds: this ends only when it is read.
         client.write_all(&[0; 10_000]).await.unwrap();
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
@@ -294,7 +292,7 @@ mod tests {
         refusing.await.unwrap();
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_sends_forever_is_not_read_forever() {
         let (mut client, server) = duplex(4096);
         let started = Instant::now();
@@ -310,7 +308,7 @@ mod tests {
         assert!(started.elapsed() < WRITE_TIMEOUT);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_never_hangs_up_is_left_after_a_moment() {
         let (_client, server) = duplex(4096);
         let started = Instant::now();

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use bevy_bouncer_protocol::BEARER_PREFIX;
 
-use crate::{config::is_token, identity::Refusal};
+use crate::{http::is_token, identity::Refusal};
 
 /// What a client offered.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     identity::{Refusal, RefusalKind},
-    util::{Mutex, lock},
+    util::{Mutex, Rate, TokenBucket, lock},
 };
 
 /// Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, which one customer has
@@ -28,25 +28,19 @@ impl From<IpAddr> for AddressKey {
     }
 }
 
-/// A token bucket for each address: it holds the tokens of a minute and refills evenly.
-///
-/// A bucket is kept as the time at which it will be full again. Taking a token moves that time
-/// away, and when it would be more than a minute ahead, the bucket is empty.
+/// A token bucket for each address, which holds the tokens of a minute and refills evenly.
 pub(crate) struct Throttle {
     /// The name of its limit, for the operator.
     limit: &'static str,
-    /// Until one more token is there.
-    interval: Duration,
-    /// Until an empty bucket is full.
-    capacity: Duration,
+    rate: Rate,
     table: Mutex<Table>,
 }
 
 struct Table {
-    full_at: HashMap<AddressKey, Instant>,
+    buckets: HashMap<AddressKey, TokenBucket>,
     max_addresses: usize,
-    /// The one bucket of all who came when the table was full.
-    others: Instant,
+    /// The one bucket of all addresses that came when the table was full.
+    others: TokenBucket,
     next_sweep: Instant,
 }
 
@@ -57,17 +51,14 @@ impl Throttle {
     /// `per_minute` tokens for each address, and a table of so many addresses; past that, new ones
     /// share one bucket.
     pub fn new(limit: &'static str, per_minute: usize, max_addresses: usize) -> Self {
-        let tokens = u32::try_from(per_minute).unwrap_or(u32::MAX).max(1);
-        let interval = Duration::from_secs(60) / tokens;
         let now = Instant::now();
         Self {
             limit,
-            interval,
-            capacity: interval * tokens,
+            rate: Rate::new(per_minute, Duration::from_secs(60)),
             table: Mutex::new(Table {
-                full_at: HashMap::new(),
+                buckets: HashMap::new(),
                 max_addresses,
-                others: now,
+                others: TokenBucket::full(now),
                 next_sweep: now,
             }),
         }
@@ -87,46 +78,37 @@ impl Throttle {
 
     /// Takes this many tokens for something that is over, or as many as there are: a bucket never
     /// owes.
-    pub fn fine(&self, address: AddressKey, tokens: usize) {
-        self.fine_at(address, tokens, Instant::now());
+    pub fn penalize(&self, address: AddressKey, tokens: usize) {
+        self.penalize_at(address, tokens, Instant::now());
     }
 
     /// Puts one token back.
     pub fn refund(&self, address: AddressKey) {
         let mut table = lock(&self.table);
-        let full_at = table.bucket(address, Instant::now());
-        *full_at = full_at.checked_sub(self.interval).unwrap_or(*full_at);
+        table.bucket(address, Instant::now()).put_back(self.rate);
     }
 
     fn charge_at(&self, address: AddressKey, now: Instant) -> Result<(), Duration> {
         let mut table = lock(&self.table);
-        let full_at = table.bucket(address, now);
-        let after = (*full_at).max(now) + self.interval;
-        let ahead = after - now;
-        if ahead > self.capacity {
-            return Err(ahead - self.capacity);
-        }
-        *full_at = after;
-        Ok(())
+        table.bucket(address, now).take(self.rate, now)
     }
 
-    fn fine_at(&self, address: AddressKey, tokens: usize, now: Instant) {
-        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+    fn penalize_at(&self, address: AddressKey, tokens: usize, now: Instant) {
         let mut table = lock(&self.table);
-        let full_at = table.bucket(address, now);
-        let after = (*full_at).max(now) + self.interval.saturating_mul(tokens).min(self.capacity);
-        *full_at = after.min(now + self.capacity);
+        let bucket = table.bucket(address, now);
+        bucket.take_up_to(tokens, self.rate, now);
     }
 }
 
 impl Table {
-    fn bucket(&mut self, address: AddressKey, now: Instant) -> &mut Instant {
-        if self.full_at.len() >= self.max_addresses && now >= self.next_sweep {
+    fn bucket(&mut self, address: AddressKey, now: Instant) -> &mut TokenBucket {
+        if self.buckets.len() >= self.max_addresses && now >= self.next_sweep {
             self.next_sweep = now + SWEEP_INTERVAL;
-            self.full_at.retain(|_, full_at| *full_at > now);
+            self.buckets.retain(|_, bucket| !bucket.is_full(now));
         }
-        if self.full_at.len() < self.max_addresses || self.full_at.contains_key(&address) {
-            self.full_at.entry(address).or_insert(now)
+        if self.buckets.len() < self.max_addresses || self.buckets.contains_key(&address) {
+            let bucket = self.buckets.entry(address);
+            bucket.or_insert_with(|| TokenBucket::full(now))
         } else {
             &mut self.others
         }
@@ -183,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fine_takes_what_is_there_and_leaves_no_debt() {
+    fn a_penalty_takes_what_is_there_and_leaves_no_debt() {
         let (throttle, start) = (Throttle::new("limit", 6, 10), Instant::now());
         let ann = key("192.0.2.1");
-        throttle.fine_at(ann, 4, start);
+        throttle.penalize_at(ann, 4, start);
         assert_eq!(throttle.charge_at(ann, start), Ok(()));
         for tokens in [4, usize::MAX] {
-            throttle.fine_at(ann, tokens, start);
+            throttle.penalize_at(ann, tokens, start);
             assert_eq!(throttle.charge_at(ann, start), Err(10 * SECOND));
         }
         assert_eq!(throttle.charge_at(ann, start + 10 * SECOND), Ok(()));
@@ -233,10 +215,10 @@ mod tests {
         assert_eq!(charge("198.51.100.2", 0), Ok(()));
         assert!(charge("198.51.100.3", 0).is_err());
         assert_eq!(charge("192.0.2.1", 0), Ok(()), "known ones go on");
-        assert_eq!(lock(&throttle.table).full_at.len(), 3);
+        assert_eq!(lock(&throttle.table).buckets.len(), 3);
 
         // Once the known ones have been idle they make room.
         assert_eq!(charge("198.51.100.3", 121), Ok(()));
-        assert_eq!(lock(&throttle.table).full_at.len(), 1);
+        assert_eq!(lock(&throttle.table).buckets.len(), 1);
     }
 }

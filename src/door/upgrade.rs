@@ -1,20 +1,78 @@
-//! Is this request a WebSocket upgrade? (RFC 6455 §4.2.1)
+//! The WebSocket upgrade: what the request must have (RFC 6455 §4.2.1), and the `101`.
 
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Instant, timeout_at},
+};
 use tokio_tungstenite::tungstenite::http::header::{
     CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 
-use crate::{
-    http::Head,
-    identity::{Refusal, RefusalKind},
+use super::{
+    Door, authenticate::authenticate, caller::Caller, handshake::Stopped, reservation::Reservation,
+    response::Answer,
 };
+use crate::{
+    auth::TicketUse,
+    http::{Head, Method},
+    identity::{Admission, Refusal, RefusalKind},
+    transport::Transport,
+    util::Counts,
+};
+
+/// Checks a request for an upgrade and verifies its player. With the `101` that waits.
+///
+/// # Errors
+/// 405, 426 and 400 for a request that is not an upgrade, 503 when there is no room, or what the
+/// authenticator says.
+pub(super) async fn verify(
+    door: &Door,
+    caller: &Caller<'_>,
+    head: Head,
+) -> Result<(Answer, Admission), Refusal> {
+    if head.method != Method::Get {
+        return Err(RefusalKind::MethodNotAllowed.into());
+    }
+    let key = websocket_key(&head)?.to_owned();
+    door.server.check_room()?;
+    let (subprotocol, admission) =
+        authenticate(door, caller.address, head, TicketUse::Take).await?;
+    let answer = Answer::switching_protocols(&key, subprotocol.as_deref());
+    Ok((answer, admission))
+}
+
+/// Looks at the fence once more, then writes the `101`.
+///
+/// # Errors
+/// The refusal of a player who was fenced meanwhile, or that the client is gone.
+pub(super) async fn switch_protocols<S: Transport>(
+    door: &Door,
+    stream: &mut S,
+    answer: &Answer,
+    reservation: &Reservation,
+    deadline: Instant,
+) -> Result<(), Stopped> {
+    if let Some(close_reason) = reservation.handle().fenced() {
+        return Err(close_reason.refusal().into());
+    }
+    let write = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.flush().await
+    };
+    if !matches!(timeout_at(deadline, write).await, Ok(Ok(()))) {
+        stream.reset_on_close();
+        return Err(Stopped::Gone);
+    }
+    Counts::count(&door.server.counts.admitted);
+    Ok(())
+}
 
 /// Checks the fields of the upgrade and gives the client's key, from which the `101` derives its
 /// `Sec-WebSocket-Accept`.
 ///
 /// # Errors
 /// 426 when this is not an upgrade to WebSocket version 13, 400 when the key is malformed.
-pub(crate) fn websocket_key(head: &Head) -> Result<&str, Refusal> {
+fn websocket_key(head: &Head) -> Result<&str, Refusal> {
     let connection = head.headers.get_all(CONNECTION).iter();
     let asks_to_upgrade = connection
         .filter_map(|value| value.to_str().ok())
@@ -32,7 +90,8 @@ pub(crate) fn websocket_key(head: &Head) -> Result<&str, Refusal> {
 }
 
 /// 16 bytes in canonical base64 (RFC 4648 §4): 22 characters, of which the last carries two bits,
-/// and the padding.
+/// and the padding. `dGhlIHNhbXBsZSBub25jZQ==` is one; with `R` in place of its `Q`, four bits that
+/// must be zero are not.
 fn is_websocket_key(key: &str) -> bool {
     let in_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || b"+/".contains(&byte);
     key.strip_suffix("==").is_some_and(|digits| {

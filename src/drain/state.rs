@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::{Drain, DrainReport, LONGEST};
 use crate::{
     identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, RefusalKind},
-    util::{Mutex, lock},
+    util::{Mutex, jitter, lock},
 };
 
 /// See the module's documentation.
@@ -77,10 +77,7 @@ impl Order {
     fn come_back_in(&self) -> Duration {
         let soonest = (*self.come_back_in.start()).min(LONGEST);
         let latest = (*self.come_back_in.end()).clamp(soonest, LONGEST);
-        // Without random numbers all come back in the middle of the range.
-        let chance = getrandom::u32().unwrap_or(u32::MAX / 2);
-        let share = f64::from(chance) / f64::from(u32::MAX);
-        soonest + (latest - soonest).mul_f64(share)
+        jitter(soonest..=latest)
     }
 
     /// The close reason of one player, with a time of its own.

@@ -93,7 +93,7 @@ pub fn read_head<'a>(
         pieces: pieces.into_iter(),
         rest: &[],
     };
-    let mut read = std::pin::pin!(head::read_head(&mut pieces, limits));
+    let mut read = std::pin::pin!(head::read_head(&mut pieces, limits.head()));
     let mut context = Context::from_waker(std::task::Waker::noop());
     match read.as_mut().poll(&mut context) {
         Poll::Ready(Ok(head)) => Ok(TakenHead(head)),
@@ -106,7 +106,7 @@ pub fn read_head<'a>(
 /// The head at the start of these bytes and its length, `None` when it is not complete, or the status
 /// of the refusal.
 pub fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Option<(TakenHead, usize)>, u16> {
-    head::parse(bytes, limits)
+    head::parse(bytes, limits.head())
         .map(|found| found.map(|(head, length)| (TakenHead(head), length)))
         .map_err(|refusal| refusal.kind().status())
 }

@@ -5,7 +5,9 @@ pub(crate) mod forwarded;
 pub(crate) mod head;
 mod networks;
 mod origin;
+mod token;
 
-pub(crate) use head::{Head, HeadError, Method};
+pub(crate) use head::{Head, HeadError, HeadLimits, Method};
 pub(crate) use networks::{TrustedProxies, canonical, remove_hops};
 pub(crate) use origin::AllowedOrigins;
+pub(crate) use token::is_token;

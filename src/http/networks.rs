@@ -3,10 +3,24 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
+use thiserror::Error;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, header::FORWARDED};
 
 use super::forwarded::{X_FORWARDED_FOR, hops};
-use crate::{config::ConfigError, identity::Refusal};
+use crate::identity::Refusal;
+
+/// A text that cannot stand on the list of trusted networks.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum InvalidNetwork {
+    #[error("{0:?} is not a network like 10.0.0.0/8")]
+    Malformed(String),
+    #[error("{0:?} has bits behind its prefix")]
+    HostBits(String),
+    #[error("{0:?} is everybody")]
+    Everybody(String),
+    #[error("{0:?} must be written as IPv4")]
+    MappedIpv4(String),
+}
 
 /// The networks of our own proxies.
 #[derive(Debug, Default)]
@@ -17,7 +31,7 @@ impl TrustedProxies {
     ///
     /// # Errors
     /// A text that is neither, a network with bits behind its prefix, and one that is everybody.
-    pub fn new(networks: &[String]) -> Result<Self, ConfigError> {
+    pub fn new(networks: &[String]) -> Result<Self, InvalidNetwork> {
         networks
             .iter()
             .map(|text| parse(text))
@@ -25,7 +39,7 @@ impl TrustedProxies {
             .map(Self)
     }
 
-    /// Whether this is one of them.
+    /// Whether this address is that of a trusted proxy.
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
@@ -34,6 +48,9 @@ impl TrustedProxies {
     /// For whom a trusted proxy speaks: the right-most hop that is not trusted, because everything
     /// left of it is only what that one has said; or the first hop when all are trusted; or the proxy
     /// itself when it names nobody.
+    ///
+    /// With `10.0.0.0/8` trusted, `X-Forwarded-For: 6.6.6.6, 192.0.2.1, 10.0.0.2` is read from the
+    /// right: `10.0.0.2` is a proxy, `192.0.2.1` is the client, and `6.6.6.6` is only its claim.
     ///
     /// # Errors
     /// 400 when the header is malformed.
@@ -58,27 +75,23 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-fn parse(text: &str) -> Result<IpNet, ConfigError> {
-    let refuse = |reason: &str| {
-        let reason = format!("{text:?} {reason}");
-        ConfigError::new("trusted_proxies", reason)
-    };
+fn parse(text: &str) -> Result<IpNet, InvalidNetwork> {
+    let refuse = |why: fn(String) -> InvalidNetwork| why(text.to_owned());
     let network = match text.parse::<IpAddr>() {
         Ok(address) => IpNet::from(address),
         Err(_) => text
             .parse::<IpNet>()
-            .map_err(|_| refuse("is not a network like 10.0.0.0/8"))?,
+            .map_err(|_| refuse(InvalidNetwork::Malformed))?,
     };
     if network.addr() != network.network() {
-        return Err(refuse("has bits behind its prefix"));
+        Err(refuse(InvalidNetwork::HostBits))
+    } else if network.prefix_len() == 0 {
+        Err(refuse(InvalidNetwork::Everybody))
+    } else if network.addr().to_canonical() != network.addr() {
+        Err(refuse(InvalidNetwork::MappedIpv4))
+    } else {
+        Ok(network)
     }
-    if network.prefix_len() == 0 {
-        return Err(refuse("is everybody"));
-    }
-    if network.addr().to_canonical() != network.addr() {
-        return Err(refuse("must be written as IPv4"));
-    }
-    Ok(network)
 }
 
 #[cfg(test)]
@@ -118,20 +131,21 @@ mod tests {
 
     #[test]
     fn a_network_that_cannot_be_meant_is_refused() {
-        for text in [
-            "",
-            "10.0.0.0/33",
-            "10.0.0.0/",
-            "10/8",
-            "10.0.0.1/8",
-            "0.0.0.0/0",
-            "::/0",
-            "::ffff:10.0.0.0/104",
-            "localhost",
-            "10.0.0.0/8 ",
+        use InvalidNetwork::*;
+        for (text, why) in [
+            ("", Malformed as fn(String) -> InvalidNetwork),
+            ("10.0.0.0/33", Malformed),
+            ("10.0.0.0/", Malformed),
+            ("10/8", Malformed),
+            ("localhost", Malformed),
+            ("10.0.0.0/8 ", Malformed),
+            ("10.0.0.1/8", HostBits),
+            ("0.0.0.0/0", Everybody),
+            ("::/0", Everybody),
+            ("::ffff:10.0.0.0/104", MappedIpv4),
         ] {
             let error = TrustedProxies::new(&[text.to_owned()]).unwrap_err();
-            assert_eq!(error.field, "trusted_proxies", "{text:?}");
+            assert_eq!(error, why(text.to_owned()));
         }
     }
 

@@ -3,33 +3,44 @@
 //! Browsers send `Origin` with every upgrade and scripts cannot change it, so it keeps other sites'
 //! pages from using a visitor's browser. Native clients have none and are not asked for one.
 
+use thiserror::Error;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, header::ORIGIN};
 
 use super::authority::Authority;
-use crate::{
-    config::ConfigError,
-    identity::{Refusal, RefusalKind},
-};
+use crate::identity::{Refusal, RefusalKind};
+
+/// A text that cannot stand on the list of origins.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum InvalidOrigin {
+    #[error("{0:?} is not an origin (scheme://host[:port])")]
+    Malformed(String),
+    #[error("{0:?} is not the origin of a web page (use http or https)")]
+    NotOfAPage(String),
+}
 
 /// The origins on the list.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct AllowedOrigins(Vec<Origin>);
 
 impl AllowedOrigins {
-    /// Checks the configured list.
-    pub fn new(origins: &[String]) -> Result<Self, ConfigError> {
-        origins
-            .iter()
-            .map(|text| match Origin::parse(text) {
-                Some(origin) if matches!(&*origin.scheme, "ws" | "wss") => Err(invalid(
-                    text,
-                    "is not the origin of a web page (use http or https)",
-                )),
-                Some(origin) => Ok(origin),
-                None => Err(invalid(text, "is not an origin (scheme://host[:port])")),
-            })
-            .collect::<Result<_, _>>()
-            .map(Self)
+    /// Reads a list of origins.
+    ///
+    /// # Errors
+    /// The first one that is malformed, or that no web page has.
+    pub fn new(origins: &[String]) -> Result<Self, InvalidOrigin> {
+        let read = |text: &String| match Origin::parse(text) {
+            Some(origin) if matches!(&*origin.scheme, "ws" | "wss") => {
+                Err(InvalidOrigin::NotOfAPage(text.clone()))
+            }
+            Some(origin) => Ok(origin),
+            None => Err(InvalidOrigin::Malformed(text.clone())),
+        };
+        origins.iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether no web page may connect.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether a request with this `Origin` may go on. Without one it may.
@@ -53,10 +64,6 @@ impl AllowedOrigins {
             _ => Err(RefusalKind::OriginNotAllowed.into()),
         }
     }
-}
-
-fn invalid(text: &str, reason: &str) -> ConfigError {
-    ConfigError::new("origins", format!("{text:?} {reason}"))
 }
 
 /// An origin (RFC 6454 §4) with its default port filled in, so that equal means same.
@@ -141,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn no_origin_is_fine_and_an_empty_list_allows_no_page() {
+    fn a_request_without_an_origin_is_allowed_and_an_empty_list_allows_no_page() {
         assert!(list(&[]).allows(None));
         assert!(!list(&[]).allows(Some("https://game.example")));
     }
@@ -173,11 +180,14 @@ mod tests {
             "https://me@game.example",
             "https://",
             "https://game.example:",
-            "wss://game.example",
             "1://a",
         ] {
             let error = AllowedOrigins::new(&[bad.to_owned()]).unwrap_err();
-            assert_eq!(error.field, "origins", "{bad}");
+            assert_eq!(error, InvalidOrigin::Malformed(bad.to_owned()));
+        }
+        for socket in ["ws://game.example", "wss://game.example"] {
+            let error = AllowedOrigins::new(&[socket.to_owned()]).unwrap_err();
+            assert_eq!(error, InvalidOrigin::NotOfAPage(socket.to_owned()));
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::transport::TlsAcceptor;
 use crate::{
     auth::{AuthLimiter, Authenticator, Tickets},
     bridge::bridge,
-    cluster::{Backplane, ClusterOptions, ControlLog, Node},
+    cluster::{Backplane, ClusterOptions, ControlLogWriter, Node},
     config::{BouncerConfig, ConfigError},
     door::listener,
     registry::Registry,
@@ -33,7 +33,8 @@ impl BouncerPlugin {
         config: BouncerConfig,
         authenticator: impl Authenticator,
     ) -> Result<Self, BouncerError> {
-        let address = config.validate()?;
+        let checked = config.checked()?;
+        let address = checked.address;
         #[cfg(feature = "tls")]
         let tls = config
             .tls
@@ -65,6 +66,7 @@ impl BouncerPlugin {
             writer: Arc::new(MemoryRevocations),
             game: Mutex::new(Some(game)),
             opening: Mutex::new(Some(Opening {
+                checked,
                 listener,
                 network,
                 ticks,
@@ -122,7 +124,7 @@ impl BouncerPlugin {
         if self.server.cluster.set(node.clone()).is_err() {
             return Err(ConfigError::new("cluster", "can be given once").into());
         }
-        self.writer = Arc::new(ControlLog::new(node));
+        self.writer = Arc::new(ControlLogWriter::new(node));
         Ok(self)
     }
 

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use crate::{
     bridge::{Command, GameEnd, NetworkEnd},
     cluster::ClusterFrame,
+    config::Checked,
     door::Door,
     identity::User,
     revocation::JournalWriter,
@@ -66,6 +67,7 @@ pub struct BouncerPlugin {
 
 /// What the network begins with.
 struct Opening {
+    checked: Checked,
     listener: TcpListener,
     network: NetworkEnd,
     ticks: mpsc::Receiver<Vec<Command>>,
@@ -126,6 +128,7 @@ impl Plugin for BouncerPlugin {
             return;
         };
         let Opening {
+            checked,
             listener,
             network,
             ticks,
@@ -141,10 +144,7 @@ impl Plugin for BouncerPlugin {
             Ok(listener) => listener,
             Err(error) => return fail(app, error),
         };
-        let door = match Door::new(server.clone(), network) {
-            Ok(door) => door,
-            Err(error) => return fail(app, error),
-        };
+        let door = Door::new(server.clone(), network, checked);
         server::start(server, self.writer.clone(), ticks);
         tokio::spawn(door.open(listener));
     }

@@ -1,13 +1,15 @@
-//! Who is in. The only place that both worlds and the operator's threads change.
+//! Which players are in: the only state that the network, the game and the operator's threads all change.
 //!
 //! All methods are synchronous and short: map operations under one lock, and for a revocation at most
 //! one non-blocking write of each connection that it cuts.
 
+mod duplicate_login;
 #[cfg(test)]
 mod model;
 mod remote;
 mod session_index;
 
+pub(crate) use duplicate_login::{DuplicateLoginRules, Replacements, Verdict};
 pub(crate) use session_index::Entered;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -17,7 +19,7 @@ use tokio::sync::Semaphore;
 use crate::{
     bridge::{Departure, Departures, Notice, Notices},
     config::Limits,
-    connection::{Handle, Left},
+    connection::{Fence, Handle, Left},
     drain::DrainState,
     identity::{CloseReason, ConnectionId, Refusal, RefusalKind, TokenFacts, User, UserId},
     revocation::{Decision, Journal, Receipt, Revocation, StoreError, Storing, Subject},
@@ -33,7 +35,7 @@ pub(crate) struct Registry {
     seats: Arc<Semaphore>,
     places: usize,
     departures: Departures,
-    /// For what the game should know besides.
+    /// For what the game should know beside arrivals and departures.
     pub notices: Notices,
     pub journal: Journal,
     /// How long a revocation that is about tokens can matter, when that is known.
@@ -64,7 +66,7 @@ impl Registry {
         }
     }
 
-    /// Bars those whom a store has kept.
+    /// Bars the subjects of these entries, which a store has kept.
     pub fn preload(&self, stored: Vec<Revocation>) -> Result<(), StoreError> {
         let now = unix_now();
         let mut index = lock(&self.index);
@@ -83,7 +85,7 @@ impl Registry {
         self.places - self.seats.available_permits()
     }
 
-    /// Waits until nobody is left, tasks and sockets included.
+    /// Waits until no session is left, tasks and sockets included.
     pub async fn emptied(&self) {
         // A semaphore has at most 2^32 permits on every platform that has as many connections.
         let all = u32::try_from(self.places).unwrap_or(u32::MAX);
@@ -133,7 +135,7 @@ impl Registry {
         lock(&self.index).would_resume(user)
     }
 
-    /// The player is in, in the stead of those returned. `None` when the handshake was abandoned.
+    /// The player is in, instead of those returned. `None` when the handshake was abandoned.
     pub fn enter(&self, handle: &Handle) -> Option<Entered> {
         lock(&self.index).enter(handle)
     }
@@ -148,14 +150,14 @@ impl Registry {
         lock(&self.index).renew(handle, token, unix_now())
     }
 
-    /// Ends a session and reports the departure, if nobody has done so before. Without a fence the
+    /// Ends a session and reports the departure, unless that was done before. With [`Fence::AfterQueue`] the
     /// session stays in the indexes until its task ends, so that a revocation still finds it.
-    pub fn leave(&self, handle: &Arc<Handle>, close_reason: CloseReason, fence: bool) -> Left {
+    pub fn leave(&self, handle: &Arc<Handle>, close_reason: CloseReason, fence: Fence) -> Left {
         self.leave_and(handle, close_reason, fence, || ())
     }
 
-    /// The same for a drain, which counts whom it has ended.
-    pub fn send_away(&self, handle: &Arc<Handle>, close_reason: CloseReason, fence: bool) {
+    /// Ends a session as [`leave`](Self::leave) does, for a drain, which counts the sessions that it ends.
+    pub fn send_away(&self, handle: &Arc<Handle>, close_reason: CloseReason, fence: Fence) {
         let left = self.leave_and(handle, close_reason, fence, || self.drain.tell(handle.id));
         if left == Left::WhileAbsent {
             // No task of a connection will say so.
@@ -167,7 +169,7 @@ impl Registry {
         &self,
         handle: &Arc<Handle>,
         close_reason: CloseReason,
-        fence: bool,
+        fence: Fence,
         and: impl FnOnce(),
     ) -> Left {
         let departure = Departure {
@@ -179,13 +181,13 @@ impl Registry {
             and();
             self.departures.report(departure);
         });
-        if fence || left == Left::WhileAbsent {
+        if fence == Fence::Now || left == Left::WhileAbsent {
             lock(&self.index).forget(handle);
         }
         left
     }
 
-    /// The connection is lost; its player stays, until somebody ends it or the user is back. False when the
+    /// The connection is lost; its player stays until it is ended or the user is back. False when the
     /// session has ended already.
     pub fn lose(&self, handle: &Arc<Handle>, close_reason: CloseReason) -> bool {
         let departure = Departure {
@@ -195,7 +197,7 @@ impl Registry {
         };
         let is_lost = handle.lose(|| self.departures.report(departure));
         if is_lost && !self.replaces {
-            // Who may not replace anybody could come back to no other node as long as this is held.
+            // A user who may replace no session could come back to no other node as long as this is held.
             handle.give_back();
         }
         is_lost
@@ -203,7 +205,7 @@ impl Registry {
 
     /// Ends a session politely for a caller that tells the game itself.
     pub fn end(&self, handle: &Arc<Handle>, close_reason: CloseReason) {
-        if handle.leave(close_reason, false, || ()) == Left::WhileAbsent {
+        if handle.leave(close_reason, Fence::AfterQueue, || ()) == Left::WhileAbsent {
             lock(&self.index).forget(handle);
         }
     }
@@ -229,7 +231,7 @@ impl Registry {
         if let Some(error) = storing.failure() {
             self.notices.put(Notice::NotStored(error.clone()));
         }
-        let cut = self.cut(&found, &close_reason, true);
+        let cut = self.cut(&found, &close_reason, Fence::Now);
         Receipt::new(cut, storing)
     }
 
@@ -244,10 +246,10 @@ impl Registry {
     pub fn send_home(&self, subject: &Subject, close_reason: &CloseReason) -> usize {
         let mut found = lock(&self.index).find(subject);
         found.retain(|handle| handle.is_in());
-        self.cut(&found, close_reason, false)
+        self.cut(&found, close_reason, Fence::AfterQueue)
     }
 
-    /// Everybody who is in, with a connection or without.
+    /// All players who are in, with a connection or without.
     pub fn everybody(&self) -> Vec<Arc<Handle>> {
         let mut everybody = lock(&self.index).find(&Subject::Everyone);
         everybody.retain(|handle| handle.is_in());
@@ -265,7 +267,7 @@ impl Registry {
     }
 
     /// Ends these sessions; returns how many were live.
-    fn cut(&self, found: &[Arc<Handle>], close_reason: &CloseReason, fence: bool) -> usize {
+    fn cut(&self, found: &[Arc<Handle>], close_reason: &CloseReason, fence: Fence) -> usize {
         found
             .iter()
             .filter(|handle| {

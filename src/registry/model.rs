@@ -9,7 +9,7 @@ use super::Registry;
 use crate::{
     bridge::{GameEnd, bridge},
     config::{DuplicateLogin, Limits},
-    connection::Handle,
+    connection::{Fence, Handle},
     identity::{DisconnectReason, RefusalKind, TokenFacts, User, UserId},
     revocation::{Revocation, RevocationKind, Subject},
 };
@@ -125,7 +125,7 @@ impl Both {
         }
     }
 
-    /// Bars first: what somebody with this token is told, or nothing.
+    /// What the list of the barred says to a user with this token, bans first; `None` when they may come in.
     fn verdict(&self, user: u8, token: u8, issued_at: u64) -> Option<RefusalKind> {
         let matching = self.entries.iter().filter(|entry| {
             let is_meant = match entry.subject {
@@ -137,10 +137,10 @@ impl Both {
             is_meant && entry.before.is_none_or(|before| issued_at <= before)
         });
         let bans: Vec<bool> = matching.map(|entry| entry.ban).collect();
-        match bans.contains(&true) {
-            true => Some(RefusalKind::Banned),
-            false => (!bans.is_empty()).then_some(RefusalKind::Unauthorized),
+        if bans.contains(&true) {
+            return Some(RefusalKind::Banned);
         }
+        (!bans.is_empty()).then_some(RefusalKind::Unauthorized)
     }
 
     fn is_meant(&self, whom: Whom, index: usize) -> bool {
@@ -233,7 +233,7 @@ impl Both {
     }
 
     fn admit(&mut self, user: u8, token: u8, issued_at: u64) {
-        let who = User::new(user_id(user), "Somebody").unwrap();
+        let who = User::new(user_id(user), "Ann").unwrap();
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
         let admitted = self.registry.admit(who, facts(token, issued_at), peer);
         let held = self.sessions.iter().filter(|session| {
@@ -272,7 +272,7 @@ impl Both {
         let Some(entered) = entered else { return };
         for old in &entered.replaced {
             let close_reason = DisconnectReason::Replaced.into();
-            self.registry.leave(old, close_reason, true);
+            self.registry.leave(old, close_reason, Fence::Now);
         }
         let replaces = matches!(
             self.policy,
@@ -300,7 +300,8 @@ impl Both {
             return;
         };
         let close_reason = DisconnectReason::ConnectionLost.into();
-        self.registry.leave(&session.handle, close_reason, fence);
+        let how = if fence { Fence::Now } else { Fence::AfterQueue };
+        self.registry.leave(&session.handle, close_reason, how);
         session.ends_silently |= session.state == State::Pending;
         session.state = match session.state {
             State::Live if !fence => State::Leaving,
@@ -312,7 +313,7 @@ impl Both {
                 self.registry.leave(
                     &session.handle,
                     DisconnectReason::ConnectionLost.into(),
-                    true,
+                    Fence::Now,
                 );
                 State::Gone
             }
@@ -389,7 +390,7 @@ impl Both {
             }
             if is_in(state) || state == State::Pending {
                 let verdict = self.verdict(session.user, session.token, session.issued_at);
-                assert_eq!(verdict, None, "somebody who is barred is {state:?}");
+                assert_eq!(verdict, None, "a barred player is {state:?}");
             }
             let told = self.departed.iter().filter(|id| **id == handle.id.as_u64());
             let ended = matches!(state, State::Leaving | State::Gone) && !session.ends_silently;

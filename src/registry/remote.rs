@@ -1,17 +1,19 @@
-//! What other nodes decided, applied here without being told to anybody again.
+//! What other nodes decided, applied here and not passed on again.
 //!
 //! The list is always what the log says, in its order, and over it what was decided here and is not in
-//! the log yet: a remote restoration does not undo a revocation of ours that still waits.
+//! the log yet: a remote restoration does not undo a revocation of this node that still waits.
 
 use super::{Registry, session_index::SessionIndex};
 use crate::{
-    identity::{CloseReason, DisconnectReason},
+    connection::Fence,
+    identity::{CloseReason, DisconnectReason, UserId},
     revocation::{Decision, Revocation, Subject},
     util::{lock, unix_now},
 };
 
 impl Registry {
-    /// Applies a decision from the log. One that was made `here` has cut already whom it cuts.
+    /// Applies a decision from the log. One that was made `here` has ended already the sessions that it ends.
+    /// Returns how many sessions it ended.
     pub fn hear(&self, decision: &Decision, here: bool) -> usize {
         match decision {
             Decision::Bar(entry) if here => {
@@ -38,8 +40,8 @@ impl Registry {
         }
     }
 
-    /// Makes the entries of a subject the same as these, which the shared store has. Sessions end when
-    /// one of them is new here.
+    /// Replaces the entries of a subject by these, which the shared store has. Sessions end when one of the
+    /// entries is new here.
     pub fn align(&self, subject: &Subject, stored: &[Revocation]) {
         let now = unix_now();
         let counts = |entry: &&Revocation| entry.until.is_none_or(|until| now < until);
@@ -64,7 +66,7 @@ impl Registry {
     }
 
     /// How many sessions of this user hold a place here.
-    pub fn held(&self, user: &crate::identity::UserId) -> usize {
+    pub fn held(&self, user: &UserId) -> usize {
         lock(&self.index).held(user)
     }
 
@@ -76,10 +78,10 @@ impl Registry {
             }
             found
         });
-        self.cut(&found, &entry.close_reason(), true)
+        self.cut(&found, &entry.close_reason(), Fence::Now)
     }
 
-    /// Changes the entries of a subject, and then again what we have decided since.
+    /// Changes the entries of a subject, and applies again what this node has decided since.
     fn change<R>(&self, subject: &Subject, change: impl FnOnce(&mut SessionIndex, u64) -> R) -> R {
         let now = unix_now();
         let mut index = lock(&self.index);
@@ -101,7 +103,7 @@ fn note(index: &mut SessionIndex, entry: Revocation, now: u64) {
     }
 }
 
-/// Whether an entry bars everybody whom another one bars, for as long.
+/// Whether an entry bars every user whom another one bars, for as long.
 fn is_as_strict(held: &Revocation, other: &Revocation) -> bool {
     held.kind == other.kind
         && held.issued_before.is_some() == other.issued_before.is_some()

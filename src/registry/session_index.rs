@@ -1,29 +1,30 @@
-//! Who is in and who is barred, as plain data. One lock around it (in [`Registry`](super::Registry))
+//! The index of sessions: which users are in and which subjects are barred, as plain data. One lock around it (in [`Registry`](super::Registry))
 //! makes each method one critical section: either an admission sees a revocation, or the revocation
 //! sees the handle.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     net::SocketAddr,
     ops::Bound,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::duplicate_login::{DuplicateLoginRules, Replacements, Verdict};
 use crate::{
-    config::{DuplicateLogin, Limits},
+    config::Limits,
     connection::Handle,
     identity::{ConnectionId, Refusal, RefusalKind, TokenFacts, User, UserId},
     revocation::{BarredList, Revocation, StoreError, Subject},
 };
 
-const FLAP_WINDOW: Duration = Duration::from_secs(60);
 /// Connections for which there is room from the start, as far as they are allowed: a map that grows
-/// holds everybody up. Room that is not used takes no memory from the system.
+/// holds all logins up. Room that is not used takes no memory from the system.
 const ROOM_MAX: usize = 65_536;
 
+/// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct SessionIndex {
     /// In the order of arrival.
@@ -31,12 +32,8 @@ pub(crate) struct SessionIndex {
     by_user: HashMap<UserId, Vec<Arc<Handle>>>,
     by_token: HashMap<Arc<str>, Vec<Arc<Handle>>>,
     barred: BarredList,
-    replacements: HashMap<UserId, VecDeque<Instant>>,
-    duplicate_login: DuplicateLogin,
-    sessions_per_user: usize,
-    replacements_per_minute: usize,
-    /// Users whose replacements are counted at the same time.
-    tracked_users: usize,
+    duplicate_login: DuplicateLoginRules,
+    replacements: Replacements,
     next_id: u64,
 }
 
@@ -57,14 +54,8 @@ impl SessionIndex {
             by_user: HashMap::with_capacity(room),
             by_token: HashMap::with_capacity(room),
             barred: BarredList::new(limits.revocations),
-            replacements: HashMap::new(),
-            duplicate_login: limits.duplicate_login,
-            sessions_per_user: match limits.duplicate_login {
-                DuplicateLogin::Allow => limits.connections_per_user,
-                DuplicateLogin::KickOld | DuplicateLogin::TakeOver | DuplicateLogin::RejectNew => 1,
-            },
-            replacements_per_minute: limits.replacements_per_minute,
-            tracked_users: limits.connections,
+            duplicate_login: DuplicateLoginRules::new(limits),
+            replacements: Replacements::new(limits.connections),
             next_id: 0,
         }
     }
@@ -74,21 +65,24 @@ impl SessionIndex {
         if let Some(entry) = self.barred.verdict(user, token, unix_now) {
             return Err(entry.refusal(unix_now));
         }
-        let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
-        match self.duplicate_login {
-            DuplicateLogin::RejectNew | DuplicateLogin::Allow => {
-                let taken = held.iter().filter(|handle| handle.holds_place()).count();
-                if taken >= self.sessions_per_user {
-                    return Err(RefusalKind::AlreadyConnected.into());
-                }
+        let others = if self.duplicate_login.policy.replaces() {
+            self.held_by(user).filter(|handle| handle.is_live()).count()
+        } else {
+            self.held(user)
+        };
+        self.judge(user, others).map(drop)
+    }
+
+    /// Judges a new session of a user who has so many others; a refusal when it may not come in.
+    fn judge(&self, user: &UserId, others: usize) -> Result<Verdict, Refusal> {
+        let rules = self.duplicate_login;
+        match rules.judge(user, others, &self.replacements, Instant::now()) {
+            Verdict::Full => Err(RefusalKind::AlreadyConnected.into()),
+            Verdict::TooOften(wait) => {
+                Err(Refusal::from(RefusalKind::TooManyAttempts).retry_after(wait))
             }
-            DuplicateLogin::KickOld | DuplicateLogin::TakeOver => {
-                if held.iter().any(|handle| handle.is_live()) {
-                    self.check_flapping(user)?;
-                }
-            }
+            verdict => Ok(verdict),
         }
-        Ok(())
     }
 
     /// Reserves a place. From here on a revocation finds the handle.
@@ -100,7 +94,7 @@ impl SessionIndex {
         seat: Option<OwnedSemaphorePermit>,
         unix_now: u64,
     ) -> Result<Arc<Handle>, Refusal> {
-        self.prune_replacements();
+        self.replacements.prune(Instant::now());
         self.check(user.id(), &token, unix_now)?;
         self.next_id += 1;
         let handle = Handle::new(
@@ -121,28 +115,26 @@ impl SessionIndex {
 
     /// The live sessions that would end if another one of this user entered.
     pub fn would_replace(&self, user: &UserId) -> Vec<Arc<Handle>> {
-        if !self.duplicate_login.replaces() {
+        if !self.duplicate_login.policy.replaces() {
             return Vec::new();
         }
-        let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
-        held.iter()
-            .filter(|handle| handle.is_live())
-            .cloned()
-            .collect()
+        let live = self.held_by(user).filter(|handle| handle.is_live());
+        live.cloned().collect()
     }
 
     /// The player whose connection was lost that would go on if another session of this user entered.
     pub fn would_resume(&self, user: &UserId) -> Option<Arc<Handle>> {
-        let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
-        held.iter().find(|handle| handle.is_absent()).cloned()
+        self.held_by(user)
+            .find(|handle| handle.is_absent())
+            .cloned()
     }
 
-    /// Pending → Live, and whom that replaces. `None` when the handshake was abandoned meanwhile.
+    /// Pending → Live, and which sessions that ends. `None` when the handshake was abandoned meanwhile.
     pub fn enter(&mut self, handle: &Handle) -> Option<Entered> {
         let replaced = self.would_replace(handle.user.id());
-        // Looked at again: several handshakes of this user may have been admitted together.
+        // Judged again: several handshakes of this user may have been admitted together.
         if !replaced.is_empty()
-            && let Err(refusal) = self.check_flapping(handle.user.id())
+            && let Err(refusal) = self.judge(handle.user.id(), replaced.len())
         {
             handle.abandon(refusal);
             self.forget(handle);
@@ -152,7 +144,7 @@ impl SessionIndex {
             return None;
         }
         if !replaced.is_empty() {
-            self.note_replacement(handle.user.id());
+            self.replacements.note(handle.user.id(), Instant::now());
         }
         let absent = self.would_resume(handle.user.id());
         let resumed = absent.filter(|absent| absent.take_over());
@@ -204,8 +196,8 @@ impl SessionIndex {
     }
 
     /// Bars the subject. The caller fences its sessions, which stay in the indexes until then, so that
-    /// another revocation at the same time waits for the same fence. The list can be full, then the
-    /// sessions end all the same.
+    /// another revocation at the same time waits for the same fence. When the list is full, the sessions end
+    /// all the same.
     pub fn revoke(
         &mut self,
         entry: Revocation,
@@ -231,8 +223,14 @@ impl SessionIndex {
 
     /// How many sessions of this user hold a place.
     pub fn held(&self, user: &UserId) -> usize {
-        let held = self.by_user.get(user).map_or(&[][..], Vec::as_slice);
-        held.iter().filter(|handle| handle.holds_place()).count()
+        self.held_by(user)
+            .filter(|handle| handle.holds_place())
+            .count()
+    }
+
+    /// All sessions of this user, also those that are ending.
+    fn held_by(&self, user: &UserId) -> impl Iterator<Item = &Arc<Handle>> {
+        self.by_user.get(user).into_iter().flatten()
     }
 
     /// Lets a subject come in again.
@@ -255,42 +253,6 @@ impl SessionIndex {
         let later = (Bound::Excluded(last), Bound::Unbounded);
         let later = self.sessions.range(later).take(count);
         later.map(|(_, handle)| handle.clone()).collect()
-    }
-
-    fn check_flapping(&self, user: &UserId) -> Result<(), Refusal> {
-        let Some(recent) = self.replacements.get(user) else {
-            if self.replacements.len() >= self.tracked_users {
-                return Err(Refusal::from(RefusalKind::TooManyAttempts).retry_after(FLAP_WINDOW));
-            }
-            return Ok(());
-        };
-        let now = Instant::now();
-        let in_window = |at: &&Instant| now.duration_since(**at) < FLAP_WINDOW;
-        if recent.iter().filter(in_window).count() < self.replacements_per_minute {
-            return Ok(());
-        }
-        let oldest = recent.iter().find(in_window).copied().unwrap_or(now);
-        let wait = FLAP_WINDOW.saturating_sub(now.duration_since(oldest));
-        Err(Refusal::from(RefusalKind::TooManyAttempts).retry_after(wait))
-    }
-
-    fn note_replacement(&mut self, user: &UserId) {
-        let now = Instant::now();
-        let in_window = |at: &Instant| now.duration_since(*at) < FLAP_WINDOW;
-        let recent = self.replacements.entry(user.clone()).or_default();
-        recent.retain(in_window);
-        recent.push_back(now);
-    }
-
-    /// Makes room when the counts of too many users are kept.
-    fn prune_replacements(&mut self) {
-        if self.replacements.len() < self.tracked_users {
-            return;
-        }
-        let now = Instant::now();
-        let in_window = |at: &Instant| now.duration_since(*at) < FLAP_WINDOW;
-        self.replacements
-            .retain(|_, recent| recent.back().is_some_and(in_window));
     }
 }
 

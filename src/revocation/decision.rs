@@ -1,4 +1,4 @@
-//! What was decided about somebody, for stores and for the other nodes.
+//! What was decided about players, for stores and for the other nodes.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub enum Decision {
     Restore(Subject),
     /// The user's live sessions end politely. Nothing is kept of it.
     Kick {
-        /// Whose sessions.
+        /// The user whose sessions end.
         user: UserId,
         /// Words for the player.
         message: Option<Arc<str>>,
@@ -32,7 +32,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// Whose list of entries it changes, if any.
+    /// The subject whose entries the decision changes, if any.
     pub fn subject(&self) -> Option<&Subject> {
         match self {
             Self::Bar(entry) => Some(&entry.subject),

@@ -1,7 +1,7 @@
 //! From *fenced* to *stored*: what has been decided and still has to become durable.
 //!
 //! Entries are stored in the order in which they were decided. A failed store is retried until it
-//! succeeds; whoever waits learns of the failure at once.
+//! succeeds; every caller that waits learns of the failure at once.
 
 use std::{
     collections::VecDeque,
@@ -14,21 +14,21 @@ use std::{
 use tokio::sync::{Notify, oneshot};
 
 use super::{RevocationStore, StoreError, StoreFuture, Subject, decision::Decision};
-use crate::util::{Mutex, lock};
+use crate::util::{Backoff, Mutex, lock};
 
 const FIRST_RETRY: Duration = Duration::from_millis(250);
-const LAST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
 type Stored = oneshot::Sender<Result<(), StoreError>>;
 
-/// Makes decisions durable.
+/// Where the journal writes decisions: a store, or the control log of a fleet.
 pub(crate) trait JournalWriter: Send + Sync {
-    /// Returns only once it is durable. After an error the same decision comes again.
-    fn keep<'a>(&'a self, decision: &'a Decision) -> StoreFuture<'a, ()>;
+    /// Makes one decision durable, and returns only then. After an error the same decision comes again.
+    fn write<'a>(&'a self, decision: &'a Decision) -> StoreFuture<'a, ()>;
 }
 
 impl<S: RevocationStore> JournalWriter for S {
-    fn keep<'a>(&'a self, decision: &'a Decision) -> StoreFuture<'a, ()> {
+    fn write<'a>(&'a self, decision: &'a Decision) -> StoreFuture<'a, ()> {
         match decision {
             Decision::Bar(entry) => self.put(entry),
             Decision::Restore(subject) => self.remove(subject),
@@ -92,24 +92,23 @@ impl Journal {
 
     /// Stores decisions for as long as the server runs. `failed` is told about each failure.
     pub async fn run(&self, writer: Arc<dyn JournalWriter>, failed: impl Fn(StoreError)) {
-        let mut retry = FIRST_RETRY;
+        let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
         loop {
             let Some(decision) = self.first() else {
                 self.emptied.notify_waiters();
                 self.added.notified().await;
                 continue;
             };
-            match writer.keep(&decision).await {
+            match writer.write(&decision).await {
                 Ok(()) => {
-                    retry = FIRST_RETRY;
+                    backoff.reset();
                     self.stored();
                 }
                 Err(error) => {
                     tracing::error!(%error, "a revocation is not stored yet, it will be tried again");
                     self.tell_all(&error);
                     failed(error);
-                    self.wait_to_retry(retry).await;
-                    retry = (retry * 2).min(LAST_RETRY);
+                    self.wait_to_retry(backoff.next()).await;
                 }
             }
         }
@@ -127,7 +126,7 @@ impl Journal {
         }
     }
 
-    /// Pauses, and tells whoever comes meanwhile that the store fails.
+    /// Pauses, and answers every decision that comes meanwhile that the store fails.
     async fn wait_to_retry(&self, pause: Duration) {
         let over = tokio::time::sleep(pause);
         tokio::pin!(over);

@@ -1,4 +1,4 @@
-//! Who is barred: the entries and where they are kept.
+//! Which subjects are barred: the entries and where they are kept.
 
 mod decision;
 mod journal;
@@ -24,7 +24,7 @@ use thiserror::Error;
 
 use crate::identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, RefusalKind, UserId};
 
-/// Whom a [`Revocation`] is about.
+/// What a [`Revocation`] is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
@@ -59,7 +59,7 @@ pub enum RevocationKind {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocation {
-    /// Whom it is about.
+    /// What it is about.
     pub subject: Subject,
     /// Unix seconds. With it, only tokens issued at or before this second are barred; live
     /// sessions of the subject end whatever their token's age.
@@ -94,25 +94,25 @@ impl Revocation {
         Self::new(Subject::Token(id.into()))
     }
 
-    /// The same as a ban.
+    /// Makes this a ban.
     pub fn ban(mut self) -> Self {
         self.kind = RevocationKind::Ban;
         self
     }
 
-    /// The same with words for the player.
+    /// Adds words for the player.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// The same, but only for tokens issued at or before this second (unix).
+    /// Limits this to tokens issued at or before this second (unix).
     pub fn issued_before(mut self, unix_seconds: u64) -> Self {
         self.issued_before = Some(unix_seconds);
         self
     }
 
-    /// The answer at the door to somebody whom the entry bars: a ban is said openly, everything else reads like
+    /// The answer at the door to a user whom the entry bars: a ban is said openly, everything else reads like
     /// any bad credential.
     pub fn refusal(&self, unix_now: u64) -> Refusal {
         if self.kind == RevocationKind::Revoke {
@@ -151,7 +151,7 @@ impl Revocation {
         self.until = Some(self.until.map_or(end, |until| until.min(end)));
     }
 
-    /// The same, but only until this second (unix).
+    /// Lets this end at this second (unix).
     pub fn until(mut self, unix_seconds: u64) -> Self {
         self.until = Some(unix_seconds);
         self

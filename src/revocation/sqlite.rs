@@ -72,7 +72,7 @@ impl SqliteRevocations {
     /// Opens the file, or creates it. Blocks; not to be called in async code.
     ///
     /// # Errors
-    /// [`StoreError::Failed`] when the file cannot be opened, is locked by somebody else, is not a
+    /// [`StoreError::Failed`] when the file cannot be opened, is locked by another process, is not a
     /// database, or has a table `revocations` of another shape.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         sqlite::block_on(Self::connect(path))?
@@ -175,9 +175,10 @@ fn entry(
         },
         issued_before: time(issued_before)?,
         reason,
-        kind: match ban {
-            true => RevocationKind::Ban,
-            false => RevocationKind::Revoke,
+        kind: if ban {
+            RevocationKind::Ban
+        } else {
+            RevocationKind::Revoke
         },
         until: time(until)?,
     })

@@ -9,7 +9,12 @@ use std::{
 use tokio::time::{sleep, sleep_until};
 
 use super::Server;
-use crate::{connection::Handle, drain::Order, identity::ConnectionId, registry::Registry};
+use crate::{
+    connection::{Fence, Handle},
+    drain::Order,
+    identity::ConnectionId,
+    registry::Registry,
+};
 
 /// From one batch to the next.
 const PACE: Duration = Duration::from_millis(50);
@@ -45,7 +50,7 @@ pub(crate) async fn run(server: Arc<Server>) {
             );
             for handle in registry.after(last, count) {
                 last = handle.id;
-                tell(registry, &handle, &order, false);
+                tell(registry, &handle, &order, Fence::AfterQueue);
             }
         }
         sleep_until((now + PACE).min(order.deadline).into()).await;
@@ -73,7 +78,7 @@ fn batch(order: &Order, now: Instant, left: usize) -> usize {
 }
 
 /// Sends one player away, or answers the handshake that is under way.
-fn tell(registry: &Registry, handle: &Arc<Handle>, order: &Order, fence: bool) {
+fn tell(registry: &Registry, handle: &Arc<Handle>, order: &Order, fence: Fence) {
     if !registry.abandon(handle, order.refusal()) {
         registry.send_away(handle, order.close_reason(), fence);
     }
@@ -90,7 +95,7 @@ async fn cut(registry: &Registry) {
         };
         last = furthest.id;
         for handle in &found {
-            tell(registry, handle, &order, true);
+            tell(registry, handle, &order, Fence::Now);
         }
         tokio::task::yield_now().await;
     }

@@ -6,15 +6,16 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::{task::JoinSet, time::sleep};
 
 use super::{AUDIT, Server};
 use crate::{
-    connection::Handle,
+    connection::{Fence, Handle},
     identity::{Admission, CloseReason, ConnectionId, Refusal, RefusalKind},
+    util::{jitter, microseconds},
 };
 
 /// Sessions that are looked at in one go.
@@ -39,7 +40,6 @@ async fn walk(server: &Arc<Server>) {
     let limits = &server.config.limits;
     let interval = limits.recheck_interval;
     let pause = (interval / 100).clamp(Duration::from_millis(5), Duration::from_secs(1));
-    let clock = Clock::new();
     let mut checks = JoinSet::new();
     let mut failed = Failures::default();
     loop {
@@ -52,13 +52,13 @@ async fn walk(server: &Arc<Server>) {
             };
             last = furthest.id;
             for handle in found {
-                if !clock.is_due(&handle, interval) {
+                if !is_due(&handle, interval) {
                     continue;
                 }
                 if checks.len() >= limits.rechecks_at_once {
                     failed.count(checks.join_next().await);
                 }
-                checks.spawn(check(server.clone(), handle, clock, interval));
+                checks.spawn(check(server.clone(), handle, interval));
             }
             tokio::task::yield_now().await;
         }
@@ -73,7 +73,6 @@ async fn walk(server: &Arc<Server>) {
 async fn check(
     server: Arc<Server>,
     handle: Arc<Handle>,
-    clock: Clock,
     interval: Duration,
 ) -> Result<(), Refusal> {
     let token = handle.token();
@@ -83,12 +82,12 @@ async fn check(
         return Ok(());
     };
     if refusal.kind() == RefusalKind::Unavailable {
-        clock.plan(&handle, interval / RETRY_PARTS);
+        plan(&handle, interval / RETRY_PARTS);
         return Err(refusal);
     }
     if handle.token() != token {
         // The session has another token since: that one is looked at soon.
-        clock.plan(&handle, interval / RETRY_PARTS);
+        plan(&handle, interval / RETRY_PARTS);
         return Ok(());
     }
     let close_reason = CloseReason {
@@ -100,42 +99,26 @@ async fn check(
         user = %handle.user.id(), connection = %handle.id, reason = %close_reason.reason,
         cause = refusal.cause(), "a player does not pass the check any more"
     );
-    server.registry.leave(&handle, close_reason, true);
+    server.registry.leave(&handle, close_reason, Fence::Now);
     Ok(())
 }
 
-/// Milliseconds since the recheck began, as [`Handle::recheck_at`] has them.
-#[derive(Debug, Clone, Copy)]
-struct Clock(Instant);
-
-impl Clock {
-    fn new() -> Self {
-        Self(Instant::now())
+/// Whether the session's time has come; then it gets another one. A new session gets its first.
+fn is_due(handle: &Handle, interval: Duration) -> bool {
+    let at = handle.recheck_at.load(Ordering::Relaxed);
+    let due = at != 0 && at <= microseconds();
+    if at == 0 || due {
+        plan(handle, interval);
     }
+    due && handle.is_live()
+}
 
-    fn now(self) -> u64 {
-        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Whether the session's time has come; then it gets another one. A new session gets its first.
-    fn is_due(self, handle: &Handle, interval: Duration) -> bool {
-        let at = handle.recheck_at.load(Ordering::Relaxed);
-        let due = at != 0 && at <= self.now();
-        if at == 0 || due {
-            self.plan(handle, interval);
-        }
-        due && handle.is_live()
-    }
-
-    /// In this time, give or take a fifth.
-    fn plan(self, handle: &Handle, wait: Duration) {
-        // Without random numbers all are checked at the same pace.
-        let chance = getrandom::u32().unwrap_or(u32::MAX / 2);
-        let share = 0.8 + 0.4 * f64::from(chance) / f64::from(u32::MAX);
-        let wait = u64::try_from(wait.mul_f64(share).as_millis()).unwrap_or(u64::MAX);
-        let at = self.now().saturating_add(wait).max(1);
-        handle.recheck_at.store(at, Ordering::Relaxed);
-    }
+/// Plans the next check in this time, give or take a fifth.
+fn plan(handle: &Handle, wait: Duration) {
+    let wait = jitter(wait * 4 / 5..=wait * 6 / 5);
+    let wait = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+    let at = microseconds().saturating_add(wait).max(1);
+    handle.recheck_at.store(at, Ordering::Relaxed);
 }
 
 /// Checks that could not be made: one line in the log for each walk.

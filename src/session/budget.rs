@@ -2,54 +2,50 @@
 
 use std::time::{Duration, Instant};
 
-/// A token bucket that may be overdrawn once: what has arrived is paid afterwards, and reading pauses
-/// until the debt is gone.
+use crate::util::{Rate, TokenBucket};
+
+/// What one client may send. What has arrived counts afterwards, so the bucket may be overdrawn; then reading
+/// pauses until nothing is owed.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    per_second: f64,
-    burst: f64,
-    level: f64,
-    updated: Instant,
-    /// Since when the client has been over its rate.
+    rate: Rate,
+    bucket: TokenBucket,
     over_since: Option<Instant>,
 }
 
 impl Budget {
+    /// So many frames or bytes a second, and `burst` of them at once.
     pub fn new(per_second: usize, burst: usize, now: Instant) -> Self {
         Self {
-            per_second: per_second as f64,
-            burst: burst as f64,
-            level: burst as f64,
-            updated: now,
+            rate: Rate::new(per_second, Duration::from_secs(1)).burst(burst),
+            bucket: TokenBucket::full(now),
             over_since: None,
         }
     }
 
-    /// Pays for what has arrived.
+    /// Counts what has arrived.
     pub fn spend(&mut self, amount: usize, now: Instant) {
-        self.refill(now);
-        self.level -= amount as f64;
-        if self.level < 0.0 && self.over_since.is_none() {
-            self.over_since = Some(now);
+        self.forgive(now);
+        self.bucket.overdraw(amount, self.rate, now);
+        if !self.bucket.debt(self.rate, now).is_zero() {
+            self.over_since.get_or_insert(now);
         }
     }
 
     /// When reading may go on; `None` for at once.
     pub fn pause_until(&mut self, now: Instant) -> Option<Instant> {
-        self.refill(now);
-        (self.level < 0.0).then(|| now + Duration::from_secs_f64(-self.level / self.per_second))
+        self.forgive(now);
+        let debt = self.bucket.debt(self.rate, now);
+        (!debt.is_zero()).then(|| now + debt)
     }
 
-    /// Since when the client has been over its rate. Somebody who is a burst ahead again is not.
+    /// Since when the client has been over its rate. A client with half of its burst to spare is not.
     pub fn over_since(&self) -> Option<Instant> {
         self.over_since
     }
 
-    fn refill(&mut self, now: Instant) {
-        let earned = now.duration_since(self.updated).as_secs_f64() * self.per_second;
-        self.level = (self.level + earned).min(self.burst);
-        self.updated = now;
-        if self.level >= self.burst / 2.0 {
+    fn forgive(&mut self, now: Instant) {
+        if self.bucket.is_half_full(self.rate, now) {
             self.over_since = None;
         }
     }

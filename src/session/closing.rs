@@ -1,4 +1,4 @@
-//! The end of a session: the Close, the closing handshake, and a reset for whoever does not answer.
+//! The end of a session: the Close, the closing handshake, and a reset of a client that does not answer.
 
 use std::{future::poll_fn, mem::MaybeUninit, pin::Pin, task::Poll, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 const DRAIN_BYTES: usize = 1024;
-/// What a client may send after our Close before it is reset.
+/// What a client may send after the Close before it is reset.
 const DRAIN_LIMIT_BYTES: usize = 1024 * 1024;
 
 impl<S: Transport> Session<S> {
@@ -39,7 +39,7 @@ impl<S: Transport> Session<S> {
         let (handle, cut_timeout) = (self.handle.clone(), self.limits.cut_timeout);
         tokio::select! {
             biased;
-            in_order = timeout_at(deadline, self.say_goodbye(ending)) => in_order == Ok(true),
+            in_order = timeout_at(deadline, self.closing_handshake(ending)) => in_order == Ok(true),
             () = barred_for(&handle, cut_timeout) => false,
         }
     }
@@ -55,8 +55,8 @@ impl<S: Transport> Session<S> {
         }
     }
 
-    /// True when both sides have closed in order.
-    async fn say_goodbye(&mut self, ending: Ending) -> bool {
+    /// Writes the Close and waits for the answer. True when both sides have closed in order.
+    async fn closing_handshake(&mut self, ending: Ending) -> bool {
         let ending = match ending {
             // Its answer would come after the flood, which is not taken apart any more either.
             Ending::Cut(close_reason) if close_reason.reason == DisconnectReason::RateLimited => {
@@ -116,7 +116,7 @@ impl<S: Transport> Session<S> {
             code: CloseCode::from(close_reason.reason.close_code()),
             reason: close_reason.close_text().into(),
         };
-        // Fails when a Close is under way already; then that one is in the wire.
+        // Fails when a Close is under way already; then that one is in the memory stream.
         let _ = self.protocol.close(Some(frame));
         // A pong that was not passed on may not pass the fence either.
         self.protocol.get_mut().keep_last_frame();
@@ -179,7 +179,7 @@ fn is_barred(reason: DisconnectReason) -> bool {
     matches!(reason, Revoked | Banned | UserGone)
 }
 
-/// Waits until somebody who was leaving anyway is barred, and for so long after that.
+/// Waits until a player who was leaving anyway is barred, and for so long after that.
 async fn barred_for(handle: &Handle, time: Duration) {
     while !handle
         .fenced()

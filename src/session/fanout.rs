@@ -43,7 +43,7 @@ pub(crate) async fn run(mut ticks: mpsc::Receiver<Vec<Command>>, shards: usize) 
 struct Shard {
     index: u64,
     shards: u64,
-    /// In the order in which they came, which is about their order in memory, ours and the kernel's.
+    /// In the order in which they came, which is about their order in memory, here and in the kernel.
     members: BTreeMap<ConnectionId, Arc<Outbound>>,
 }
 
@@ -158,7 +158,7 @@ impl Turn {
     }
 }
 
-/// What makes two lists of recipients the same. A group is alive for as long as the tick's commands, so
+/// What makes two lists of recipients equal. A group is alive for as long as the tick's commands, so
 /// its address is its own.
 #[derive(PartialEq, Eq, Hash)]
 enum Key {
@@ -167,11 +167,11 @@ enum Key {
     Group(*const ConnectionId),
 }
 
-/// Who gets what of a tick, as places in its list of frames. It grows with the list and with the sizes
+/// Which connection gets which frames of a tick, as places in its list of frames. It grows with the list and with the sizes
 /// of the groups, each counted once, not with the number of connections.
 #[derive(Default)]
 struct Plan {
-    /// What everybody gets who is not named.
+    /// What every connection gets that is not named.
     common: Vec<usize>,
     sets: Vec<Set>,
     /// The sets in which a connection is.
@@ -212,16 +212,18 @@ impl Plan {
         if sets.iter().any(|set| self.sets[*set].members == 1) {
             return outbound.deliver(&self.join(sets, sends));
         }
-        let runs = joined.entry(sets);
-        outbound.deliver(runs.or_insert_with(|| self.join(sets, sends)));
+        let batches = joined.entry(sets);
+        outbound.deliver(batches.or_insert_with(|| self.join(sets, sends)));
     }
 
-    /// The common frames and those of the sets, in the order of the tick.
+    /// The common frames and those of the sets, in the order of the tick. A frame of both is *not* for a
+    /// member. Example: frame 0 goes to everybody, 1 to everybody but Ann, 2 to Ann alone. Common are [0, 1];
+    /// Ann is in the sets [1] and [2]. Together, sorted: [0, 1, 1, 2]. The 1 is there twice, so Ann gets 0
+    /// and 2. Ben is in no set and gets [0, 1].
     fn join(&self, sets: &[usize], sends: &[(Recipients, FrameBatch)]) -> Vec<FrameBatch> {
         let own = sets.iter().flat_map(|set| &self.sets[*set].places);
         let mut places: Vec<usize> = self.common.iter().chain(own).copied().collect();
         places.sort_unstable();
-        // What is there twice is common but not for this one.
         let groups = places.chunk_by(|one, other| one == other);
         let once = groups.filter(|group| group.len() == 1);
         FrameBatch::join(once.map(|group| sends[group[0]].1.clone()).collect())
@@ -289,7 +291,7 @@ mod tests {
                 let gets: Vec<u8> = plan
                     .join(sets, &sends)
                     .iter()
-                    .flat_map(|run| run.first_write().to_vec())
+                    .flat_map(|batch| batch.first_write().to_vec())
                     .collect();
                 let is_for = |to: &Recipients| match to {
                     Recipients::Everyone => true,

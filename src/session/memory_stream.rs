@@ -1,11 +1,12 @@
-//! An in-memory stream for the WebSocket protocol: the session feeds it what the socket gave and takes
-//! out what the protocol wants to say (pongs and closes), so that the socket has one reader and one
+//! The memory stream on which the WebSocket protocol library works: the session feeds it what the socket gave
+//! and takes out what the library wants to write (pongs and closes), so that the socket has one reader and one
 //! writer.
 
 use std::io::{self, Read, Write};
 
 use bytes::{Buf, Bytes, BytesMut};
 
+/// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryStream {
     incoming: BytesMut,
@@ -14,12 +15,12 @@ pub(crate) struct MemoryStream {
 }
 
 impl MemoryStream {
-    /// What the socket gave.
+    /// Adds bytes that the socket gave.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.incoming.extend_from_slice(bytes);
     }
 
-    /// The socket gives nothing more.
+    /// Notes that the socket gives nothing more.
     pub fn end(&mut self) {
         self.ended = true;
     }
@@ -37,7 +38,7 @@ impl MemoryStream {
         self.outgoing.drain(..start);
     }
 
-    /// What the protocol wants to say: whole frames.
+    /// What the library wants to write: whole frames.
     pub fn take_outgoing(&mut self) -> Option<Bytes> {
         (!self.outgoing.is_empty()).then(|| std::mem::take(&mut self.outgoing).into())
     }

@@ -180,7 +180,7 @@ mod tests {
         assert!(meter.is_unfinished(), "half a header");
     }
 
-    /// Whatever is broken is found at the same byte in any split, and before its frame is complete.
+    /// A broken frame is found at the same byte in any split, and before its frame is complete.
     #[test]
     fn a_broken_frame_is_not_passed_on() {
         use DisconnectReason::{InvalidText, ProtocolError};

@@ -2,7 +2,7 @@
 //!
 //! The socket has one reader and one writer, this task. What it reads goes through the
 //! [`meter`], which holds it against the [`rules`], and the [`budget`], then through the WebSocket
-//! protocol (over an in-memory [`wire`]) into the game's inbox. What the game sends comes as finished
+//! protocol (over a [`memory_stream`]) into the game's inbox. What the game sends comes as finished
 //! frames from the [`fanout`] into the [`Outbound`], which both of them write, together with the
 //! protocol's pongs and closes, under the fence of the [`Handle`].
 
@@ -35,17 +35,16 @@ use tokio_tungstenite::tungstenite::{
 use crate::{
     bridge::Notice,
     config::Limits,
-    connection::{Handle, Inbound, Outbound, Written},
+    connection::{Fence, Handle, Inbound, Outbound, Written, frame},
     identity::{CloseReason, DisconnectReason, Payload},
     registry::Registry,
     transport::Transport,
 };
 
 use budget::Budget;
+use memory_stream::MemoryStream;
 use meter::FrameMeter;
 use timers::{Due, Timers};
-
-use memory_stream::MemoryStream;
 
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.
 const READ_BYTES: usize = 8 * 1024;
@@ -78,7 +77,7 @@ pub(crate) struct Session<S> {
 /// How a session ends.
 #[derive(Debug)]
 enum Ending {
-    /// The client sent Close; the answer is in the wire.
+    /// The client sent Close; the answer is in the memory stream.
     ByClient,
     /// The socket is of no use any more.
     Lost,
@@ -90,10 +89,12 @@ enum Ending {
     Polite(CloseReason),
 }
 
+/// What an attempt to read and write came to.
 enum Io {
+    /// Bytes came.
     Read,
-    /// Bytes came that bring nothing to read. They are no sign of life.
-    Paid,
+    /// Bytes came that bring nothing to read, and were counted. They are no sign of life.
+    Counted,
     Fenced,
     TooSlow,
     Lost,
@@ -164,7 +165,10 @@ impl<S: Transport> Session<S> {
             );
         self.absent = may_come_back && self.registry.lose(&self.handle, close_reason.clone());
         if !self.absent {
-            let fence = !matches!(ending, Ending::Polite(_) | Ending::Broken(_));
+            let fence = match ending {
+                Ending::Polite(_) | Ending::Broken(_) => Fence::AfterQueue,
+                Ending::ByClient | Ending::Lost | Ending::Cut(_) => Fence::Now,
+            };
             self.registry.leave(&self.handle, close_reason, fence);
         }
         let registry = self.registry.clone();
@@ -202,7 +206,7 @@ impl<S: Transport> Session<S> {
             }
             let next = self.timers.next(&self.limits, now);
             let wake = match paused {
-                // A debt may take longer to pay than it is endured.
+                // A client may owe for longer than that is endured.
                 Some(until) => self.endured_until().map_or(until, |end| until.min(end)),
                 None => next,
             };
@@ -225,7 +229,7 @@ impl<S: Transport> Session<S> {
                     self.timers.heard();
                     self.pass_on()
                 }
-                Io::Paid | Io::Fenced => continue,
+                Io::Counted | Io::Fenced => continue,
                 Io::TooSlow => Some(Ending::Cut(DisconnectReason::SlowConsumer.into())),
                 Io::Lost => Some(Ending::Lost),
             };
@@ -261,7 +265,7 @@ impl<S: Transport> Session<S> {
 
     fn check_clocks(&mut self, paused: bool, now: Instant) -> Option<Ending> {
         if paused || self.stalled.is_some() {
-            // We do not listen: neither silence nor an unfinished message is the client's fault.
+            // Nothing is read now: neither silence nor an unfinished message is the client's fault.
             self.timers.heard();
             self.timers.unfinished(false, now);
         }
@@ -275,7 +279,7 @@ impl<S: Transport> Session<S> {
         }
         match self.timers.due(&self.limits, now)? {
             Due::Ping => {
-                self.outbound.push_urgent(crate::connection::frame::PING);
+                self.outbound.push_urgent(frame::PING);
                 None
             }
             Due::Warning(ends_at) => {
@@ -314,7 +318,7 @@ impl<S: Transport> Session<S> {
                 0 => Poll::Pending,
                 price => {
                     self.bytes.spend(price, Instant::now());
-                    Poll::Ready(Io::Paid)
+                    Poll::Ready(Io::Counted)
                 }
             },
         }
@@ -375,7 +379,7 @@ impl<S> Drop for Session<S> {
         self.outbound.shut();
         if !self.absent {
             let close_reason = DisconnectReason::InternalError.into();
-            self.registry.leave(&self.handle, close_reason, true);
+            self.registry.leave(&self.handle, close_reason, Fence::Now);
         }
     }
 }

@@ -2,9 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{config::Limits, identity::DisconnectReason, util::unix_now};
+use crate::{
+    config::Limits,
+    identity::DisconnectReason,
+    util::{jitter, unix_now},
+};
 
-/// How long a look at the wall clock may be away: it can be set while we sleep.
+/// How long a look at the wall clock may be away: it can be set meanwhile.
 const WALL_CLOCK_CHECK: Duration = Duration::from_secs(30);
 
 /// The clocks of one session.
@@ -54,11 +58,10 @@ impl Timers {
     pub fn renew(&mut self, limits: &Limits, expires_at: Option<u64>) {
         self.expires_at = expires_at.map(|at| at.saturating_add(limits.expiry_grace.as_secs()));
         let warning = limits.expiry_warning.as_secs();
-        // Up to half as long again, so that those who came together are not told together. Without
-        // random numbers they are.
-        let more = u64::from(getrandom::u32().unwrap_or(0)) % (warning / 2 + 1);
+        // Up to half as long again, so that players who came together are not told together.
+        let more = jitter(Duration::ZERO..=limits.expiry_warning / 2).as_secs();
         let now = unix_now();
-        // Whoever brings tokens that are valid for less is not told all the time.
+        // A client that brings tokens which are valid for less is not told all the time.
         let half = |at: u64| now.saturating_add(at.saturating_sub(now) / 2);
         let warn_at = |at: u64| at.saturating_sub(warning + more).max(half(at));
         self.warn_at = expires_at.filter(|_| warning > 0).map(warn_at);
@@ -81,9 +84,10 @@ impl Timers {
 
     /// Whether a message has begun and not ended.
     pub fn unfinished(&mut self, unfinished: bool, now: Instant) {
-        match unfinished {
-            true => _ = self.unfinished.get_or_insert(now),
-            false => self.unfinished = None,
+        if unfinished {
+            self.unfinished.get_or_insert(now);
+        } else {
+            self.unfinished = None;
         }
     }
 

@@ -11,8 +11,8 @@ pub(crate) trait Acceptor: Clone + Send + Sync + 'static {
     /// What a socket becomes.
     type Stream: Transport;
 
-    /// Whether an answer can be written to a socket as it was accepted. Otherwise it costs a handshake,
-    /// which is too much for those who are turned away before they are heard.
+    /// Whether an answer can be written to a socket as it was accepted. Otherwise it costs a TLS handshake,
+    /// which is too much for a client that is turned away before its request is read.
     const ANSWERS_AT_ONCE: bool;
 
     /// Everything that comes before the first byte of the request. The caller sets the deadline.

@@ -7,7 +7,7 @@ use std::{
     fmt::Display,
     fs::File,
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
@@ -23,10 +23,9 @@ use tokio_rustls::rustls::{
     version::{TLS12, TLS13},
 };
 
-use super::acceptor::Acceptor;
-use super::tls::Tls;
+use super::{Acceptor, tls_stream::Tls};
 use crate::{
-    config::ConfigError,
+    config::{ConfigError, TlsConfig},
     util::{Mutex, lock},
 };
 
@@ -34,64 +33,35 @@ use crate::{
 const FILE_MAX_BYTES: u64 = 256 * 1024;
 /// In the first lines of an encrypted key, both of PKCS#8 and of older forms.
 const ENCRYPTED: &[u8] = b"ENCRYPTED";
-/// What is spoken over TLS (RFC 7301). Whoever offers only other protocols is refused, whoever offers
+/// What is spoken over TLS (RFC 7301). A client that offers only other protocols is refused, one that offers
 /// none is not.
 const ALPN: &[u8] = b"http/1.1";
 
-/// The files for TLS 1.2 and 1.3.
-///
-/// They are read by [`BouncerPlugin::bind`](crate::BouncerPlugin::bind), and again by
-/// [`Bouncer::reload_tls`](crate::Bouncer::reload_tls).
-///
-/// ```
-/// use bevy_bouncer::{BouncerConfig, TlsConfig};
-///
-/// let config = BouncerConfig::new("0.0.0.0:443").tls(TlsConfig::new("cert.pem", "key.pem"));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsConfig {
-    /// The server's certificate in PEM, followed by those that lead to one that clients trust. At
-    /// most 256 KiB.
-    pub cert_file: PathBuf,
-    /// The key of the first certificate in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted. At most
-    /// 256 KiB.
-    pub key_file: PathBuf,
-}
-
-impl TlsConfig {
-    /// With these files.
-    pub fn new(cert_file: impl Into<PathBuf>, key_file: impl Into<PathBuf>) -> Self {
-        Self {
-            cert_file: cert_file.into(),
-            key_file: key_file.into(),
-        }
-    }
-
-    fn load(&self) -> Result<ServerConfig, ConfigError> {
-        let cert_file = PemFile::new("tls.cert_file", &self.cert_file);
-        let key_file = PemFile::new("tls.key_file", &self.key_file);
-        let certificates = cert_file.certificates()?;
-        let key = key_file.private_key()?;
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&TLS13, &TLS12])
-            .map(|builder| builder.with_no_client_auth())
-            .and_then(|builder| builder.with_single_cert(certificates, key))
-            .map_err(|error| match error {
-                rustls::Error::InvalidCertificate(_) => {
-                    cert_file.error("the first certificate is malformed")
-                }
-                rustls::Error::InconsistentKeys(_) => {
-                    key_file.error("is not the key of the first certificate in tls.cert_file")
-                }
-                other => key_file.error(other),
-            })?;
-        config.alpn_protocols = vec![ALPN.to_vec()];
-        // A session lasts longer than a ticket would, and nothing is kept for those who are gone.
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
-        Ok(config)
-    }
+/// Reads the files, and makes of them what a TLS handshake needs.
+fn server_config(files: &TlsConfig) -> Result<ServerConfig, ConfigError> {
+    let cert_file = PemFile::new("tls.cert_file", &files.cert_file);
+    let key_file = PemFile::new("tls.key_file", &files.key_file);
+    let certificates = cert_file.certificates()?;
+    let key = key_file.private_key()?;
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map(|builder| builder.with_no_client_auth())
+        .and_then(|builder| builder.with_single_cert(certificates, key))
+        .map_err(|error| match error {
+            rustls::Error::InvalidCertificate(_) => {
+                cert_file.error("the first certificate is malformed")
+            }
+            rustls::Error::InconsistentKeys(_) => {
+                key_file.error("is not the key of the first certificate in tls.cert_file")
+            }
+            other => key_file.error(other),
+        })?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    // A session lasts longer than a ticket would, and nothing is kept for those who are gone.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(config)
 }
 
 /// One of the files, and the field that names it. Errors never quote what is in it.
@@ -109,10 +79,10 @@ impl<'a> PemFile<'a> {
         let certificates = CertificateDer::pem_slice_iter(&self.read()?)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| self.error("is not PEM"))?;
-        match certificates.is_empty() {
-            true => Err(self.error("holds no certificate in PEM")),
-            false => Ok(certificates),
+        if certificates.is_empty() {
+            return Err(self.error("holds no certificate in PEM"));
         }
+        Ok(certificates)
     }
 
     fn private_key(&self) -> Result<PrivateKeyDer<'static>, ConfigError> {
@@ -131,10 +101,10 @@ impl<'a> PemFile<'a> {
         File::open(self.path)
             .and_then(|file| file.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes))
             .map_err(|error| self.error(error))?;
-        match bytes.len() as u64 > FILE_MAX_BYTES {
-            true => Err(self.error("is longer than 256 KiB")),
-            false => Ok(bytes),
+        if bytes.len() as u64 > FILE_MAX_BYTES {
+            return Err(self.error("is longer than 256 KiB"));
         }
+        Ok(bytes)
     }
 
     fn error(&self, reason: impl Display) -> ConfigError {
@@ -157,16 +127,16 @@ impl TlsAcceptor {
     /// The file that cannot be used, by its field.
     pub fn load(files: &TlsConfig) -> Result<Self, ConfigError> {
         Ok(Self {
-            current: Mutex::new(Arc::new(files.load()?)),
+            current: Mutex::new(Arc::new(server_config(files)?)),
             files: files.clone(),
             reloading: Mutex::new(()),
         })
     }
 
-    /// Loads it again, for the handshakes to come. When that fails, the old one stays.
+    /// Loads the certificate again, for the handshakes to come. When that fails, the old one stays.
     pub fn reload(&self) -> Result<(), ConfigError> {
         let _turn = lock(&self.reloading);
-        let loaded = Arc::new(self.files.load()?);
+        let loaded = Arc::new(server_config(&self.files)?);
         *lock(&self.current) = loaded;
         Ok(())
     }
@@ -205,7 +175,7 @@ mod tests {
             let files = TlsConfig::new(folder.path().join("cert"), folder.path().join("key"));
             fs::write(&files.cert_file, cert).unwrap();
             fs::write(&files.key_file, key).unwrap();
-            files.load().map(drop)
+            server_config(&files).map(drop)
         };
         assert_eq!(load(&cert, &key), Ok(()));
         assert_eq!(load(&format!("{cert}{cert}"), &key), Ok(()), "a chain");
@@ -237,8 +207,8 @@ mod tests {
         }
         let missing = TlsConfig::new(folder.path().join("cert"), folder.path().join("none"));
         fs::write(&missing.cert_file, &cert).unwrap();
-        assert_eq!(missing.load().unwrap_err().field, "tls.key_file");
+        assert_eq!(server_config(&missing).unwrap_err().field, "tls.key_file");
         let a_folder = TlsConfig::new(folder.path(), folder.path().join("key"));
-        assert_eq!(a_folder.load().unwrap_err().field, "tls.cert_file");
+        assert_eq!(server_config(&a_folder).unwrap_err().field, "tls.cert_file");
     }
 }

@@ -2,33 +2,50 @@
 
 use std::time::Duration;
 
-const FIRST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_secs(2);
+use super::jitter::jitter;
 
-/// Doubles from 50 ms to 2 s, each time by chance somewhere between the half and the whole.
-#[derive(Debug, Default)]
+/// Waits that double from a first one to a longest one, each by chance between its half and its whole.
+#[derive(Debug)]
 pub(crate) struct Backoff {
+    first: Duration,
+    longest: Duration,
+    /// In a row.
     failures: u32,
 }
 
 impl Backoff {
-    /// It went well.
+    /// Doubles from the first wait to the longest.
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self {
+            first,
+            longest,
+            failures: 0,
+        }
+    }
+
+    /// An attempt went well: the next wait is the first one again.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// It failed: the time until the next attempt.
+    /// An attempt failed: the time until the next one.
     pub fn next(&mut self) -> Duration {
-        let whole = LONGEST.min(FIRST * 2_u32.pow(self.failures.min(16)));
+        let doubled = self.first.saturating_mul(1 << self.failures.min(16));
+        let whole = doubled.min(self.longest);
         self.failures = self.failures.saturating_add(1);
-        // Without random numbers everybody waits equally long.
-        let chance = getrandom::u32().unwrap_or(u32::MAX);
-        whole.mul_f64(0.5 + 0.5 * f64::from(chance) / f64::from(u32::MAX))
+        jitter(whole / 2..=whole)
     }
 
-    /// It failed: waits until the next attempt.
+    /// An attempt failed: waits until the next one.
     pub async fn wait(&mut self) {
         tokio::time::sleep(self.next()).await;
+    }
+}
+
+impl Default for Backoff {
+    /// From 50 ms to 2 s, for what the nodes of a fleet share.
+    fn default() -> Self {
+        Self::new(Duration::from_millis(50), Duration::from_secs(2))
     }
 }
 
@@ -37,14 +54,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_grows_to_a_limit_and_starts_again() {
-        let mut backoff = Backoff::default();
-        assert!(backoff.next() <= FIRST);
-        for _ in 0..100 {
-            assert!(backoff.next() <= LONGEST);
+    fn a_wait_doubles_up_to_the_longest_and_starts_over() {
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+        for _ in 0..2 {
+            for whole in [50, 100, 200, 400, 800, 1000, 1000] {
+                let whole = Duration::from_millis(whole);
+                let wait = backoff.next();
+                assert!((whole / 2..=whole).contains(&wait), "{wait:?} of {whole:?}");
+            }
+            backoff.reset();
         }
-        assert!(backoff.next() >= LONGEST / 2);
-        backoff.reset();
-        assert!(backoff.next() <= FIRST);
+    }
+
+    #[test]
+    fn the_longest_wait_comes_again_and_again() {
+        let mut backoff = Backoff {
+            failures: u32::MAX,
+            ..Backoff::default()
+        };
+        assert!(backoff.next() <= backoff.longest);
+        assert!(backoff.next() >= backoff.longest / 2);
     }
 }

@@ -55,3 +55,21 @@ impl<T> Clone for Line<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_line_gives_back_and_wakes_once() {
+        let (waker, sleeper) = GameWaker::new();
+        let (line, end) = Line::bounded(2, &waker);
+        assert!(line.put(1).is_ok() && line.clone().put(2).is_ok());
+        assert_eq!(line.put(3), Err(TrySendError::Full(3)));
+        assert_eq!(sleeper.try_iter().count(), 1, "once for both");
+        assert_eq!(end.try_iter().collect::<Vec<_>>(), [1, 2]);
+        drop(end);
+        assert_eq!(line.put(4), Err(TrySendError::Disconnected(4)));
+        assert_eq!(sleeper.try_iter().count(), 0, "nothing came in");
+    }
+}

@@ -8,7 +8,7 @@ use std::{
 /// What is looked up by: a hash, so that a secret itself is not kept.
 pub(crate) type Digest = [u8; 32];
 
-/// See the module's documentation.
+/// A bounded map whose entries live equally long, from their insertion on.
 pub(crate) struct ShortLived<V> {
     entries: HashMap<Digest, Entry<V>>,
     /// The keys, oldest first.

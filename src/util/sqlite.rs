@@ -175,7 +175,7 @@ async fn prepare(
             .execute(&mut *connection)
             .await?;
     }
-    // Taking the lock for a moment tells now, and not at the first write, that somebody else has it.
+    // Taking the lock for a moment tells now, and not at the first write, that another process has it.
     for statement in ["BEGIN IMMEDIATE", "ROLLBACK"] {
         sqlx::query(statement).execute(&mut *connection).await?;
     }

@@ -79,7 +79,11 @@ impl Cluster {
     /// # Errors
     /// [`BackplaneError`] when the backplane does not answer.
     pub async fn online(&self, user: &UserId) -> Result<bool, BackplaneError> {
-        let sessions = self.node.ask(|backplane| backplane.sessions_of(user)).await;
+        let sessions = self
+            .node
+            .client
+            .ask(|backplane| backplane.sessions_of(user))
+            .await;
         sessions.map(|count| count > 0)
     }
 
@@ -90,7 +94,7 @@ impl Cluster {
     /// # Errors
     /// [`BackplaneError`] when the backplane does not answer.
     pub async fn players(&self) -> Result<usize, BackplaneError> {
-        self.node.ask(|backplane| backplane.players()).await
+        self.node.client.ask(|backplane| backplane.players()).await
     }
 
     /// What happened to frames between nodes since the start.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     bridge::{Arrival, Command},
-    connection::Handle,
+    connection::{Fence, Handle},
     identity::{CloseReason, DisconnectReason, User},
     util::unix_now,
 };
@@ -67,7 +67,7 @@ pub(super) fn give_up(world: &mut World, incoming: &mut Incoming) {
         incoming.absent.pop_first();
         if let Some(entry) = world.resource::<Roster>().get(id) {
             let close_reason = DisconnectReason::ConnectionLost.into();
-            registry.leave(&entry.inbound.handle, close_reason, true);
+            registry.leave(&entry.inbound.handle, close_reason, Fence::Now);
         }
     }
 }

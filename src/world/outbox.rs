@@ -30,8 +30,8 @@ pub enum SendError {
 /// Sends messages to players: a system parameter for any system or observer.
 ///
 /// Messages go out at the end of the tick (`PostUpdate`, [`BouncerSystems::Send`]) in the order in
-/// which they were sent. Each is encoded once, however many players it is for. Whoever leaves before
-/// gets nothing; whoever joins later in the tick does not get what was broadcast before.
+/// which they were sent. Each is encoded once, however many players it is for. A player who leaves before
+/// gets nothing; one who joins later in the tick does not get what was broadcast before.
 ///
 /// `Ok` says that the message is on its way, not that it arrives: a client may leave before it reads it. An error
 /// is a message that nobody gets; [`SendError`] says why.

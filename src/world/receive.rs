@@ -42,7 +42,7 @@ pub(crate) struct Incoming {
     /// Ordinary ends of which the game does not know yet: messages come first.
     ending: VecDeque<(ConnectionId, CloseReason)>,
     /// Players whose ordinary end the game saw in this tick, to despawn in the next.
-    farewelled: Vec<Entity>,
+    departed: Vec<Entity>,
     /// Ordinary ends that the game saw in this tick. The network hears of them after what the game still answers.
     pub leaving: Vec<Command>,
     /// Players whose connection is lost, by when they leave.
@@ -55,7 +55,7 @@ impl Incoming {
             end,
             limits,
             ending: VecDeque::new(),
-            farewelled: Vec::new(),
+            departed: Vec::new(),
             leaving: Vec::new(),
             absent: BTreeSet::new(),
         }
@@ -68,12 +68,12 @@ impl Incoming {
             && end.arrivals.is_empty()
             && end.ready.is_empty()
             && end.notices.is_empty());
-        let has_left_over = !(self.ending.is_empty() && self.farewelled.is_empty());
+        let has_left_over = !(self.ending.is_empty() && self.departed.is_empty());
         let gives_up = |(until, _): &(Instant, _)| *until <= Instant::now();
         !has_arrived && !has_left_over && !self.absent.first().is_some_and(gives_up)
     }
 
-    /// Drops what waits: the app is about to end. Everything in here holds a entry.
+    /// Drops what waits: the app is about to end. Everything in here holds a place.
     pub fn discard(&mut self) {
         self.end.departures.try_iter().for_each(drop);
         self.end.ready.try_iter().for_each(drop);
@@ -85,7 +85,7 @@ impl Incoming {
 pub(crate) fn receive(world: &mut World) {
     announce(world);
     world.resource_scope(|world, mut incoming: Mut<Incoming>| {
-        for entity in std::mem::take(&mut incoming.farewelled) {
+        for entity in std::mem::take(&mut incoming.departed) {
             world.try_despawn(entity).ok();
         }
         link::give_up(world, &mut incoming);
@@ -312,7 +312,7 @@ fn tell_endings(world: &mut World, incoming: &mut Incoming) {
 /// the client is still there to hear it.
 fn tell(world: &mut World, incoming: &mut Incoming, id: ConnectionId, close_reason: CloseReason) {
     if let Some(entry) = world.resource::<Roster>().get(id) {
-        incoming.farewelled.push(entry.entity);
+        incoming.departed.push(entry.entity);
         if farewell(world, id, close_reason.reason) {
             incoming.leaving.push(Command::Leave { id, close_reason });
         }

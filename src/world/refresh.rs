@@ -8,6 +8,7 @@ use super::bouncer::Bouncer;
 use crate::{
     auth::Credential,
     bridge::Notice,
+    connection::Fence,
     identity::{ConnectionId, DisconnectReason, Refusal, RefusalKind},
 };
 
@@ -92,7 +93,7 @@ impl Bouncer {
         let attempt = handle
             .may_refresh(pause)
             .map_err(|wait| too_many().retry_after(wait))?;
-        let end = |reason: DisconnectReason| registry.leave(&handle, reason.into(), true);
+        let end = |reason: DisconnectReason| registry.leave(&handle, reason.into(), Fence::Now);
         let admission = match server.authenticate(token, handle.peer).await {
             Ok(admission) => admission,
             Err(refusal) => {

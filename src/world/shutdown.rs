@@ -44,13 +44,13 @@ pub(crate) fn shut_down(world: &mut World) {
             .config
             .limits
             .shutdown_timeout;
-        let good_byes = async {
+        let everybody_left = async {
             let _ = ticks.send(last).await;
             tokio::join!(registry.emptied(), registry.journal.emptied());
         };
         let waited = runtime
             .runtime()
-            .block_on(async { tokio::time::timeout(limit, good_byes).await });
+            .block_on(async { tokio::time::timeout(limit, everybody_left).await });
         if waited.is_err() {
             tracing::warn!("not everybody left in order before the app ended");
         }

@@ -29,6 +29,9 @@ pub const TOKEN: &str = "the-operators-token";
 /// Most tickets that wait to be used.
 pub const TICKETS: usize = 8;
 
+/// How long the server waits for the answer to its Close.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Whoever names a user is that user.
 pub struct Trusting;
 
@@ -98,6 +101,7 @@ impl Server {
                 let mut config = BouncerConfig::new("127.0.0.1:0");
                 config.limits.replacements_per_minute = 1000;
                 config.limits.tickets = TICKETS;
+                config.limits.close_timeout = CLOSE_TIMEOUT;
                 let door = BouncerPlugin::bind(config, Trusting)
                     .unwrap()
                     .revocations(store)

@@ -109,6 +109,8 @@ fn check(files: &BTreeMap<String, String>) -> Vec<String> {
             }
         }
     }
+    // One list of imports may name a module several times.
+    problems.dedup();
     problems
 }
 

@@ -1,6 +1,6 @@
 //! What the fuzz targets in `fuzz/` need of this crate's inside, as plain data. Compiled for them only.
 
-use bevy_bouncer_OPS;
+use bevy_bouncer_protocol::OPS;
 
 use crate::{
     model::text,

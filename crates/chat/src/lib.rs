@@ -21,22 +21,24 @@
 //! messages, deletions, whispers, mutes and rules reach the others. Presence and the number of members are those of
 //! the own node, and a node that starts knows what its own archive has.
 //!
-//! # Messages, step by step
-//!
-//! A request goes from `dispatch` to one of `requests`, which asks the `ChatContext` whether it may be done. What
-//! happens then is a `ChatEvent`, and `ChatContext::apply` changes the state, keeps the event in the archive, relays it to
-//! the other nodes and tells the clients. What other nodes relay comes through `cluster_in` to the same place.
-//!
 //! # Who may what
 //!
 //! Each room has a [`RoomAccess`]. Users with the role `moderator` moderate everybody below them, those with
 //! the role `admin` also moderators. Nobody touches a peer, and only admins end or replace an admin's mute. Two
 //! things are left to trust: moderators may restore every user below them, and admins may decide about users of
 //! whom the server knows nothing.
+//!
+//! # Features
+//!
+//! - `sqlite`: `SqliteChat`, which keeps messages and mutes in a file.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+// A request goes from `dispatch` to one of `requests`, which asks the `ChatContext` whether it may be done. What happens
+// then is a `ChatEvent`: `ChatContext::apply` changes the state, archives the event, relays it to the other nodes and
+// tells the clients. What other nodes relay comes through `cluster_in` to the same place. `tests/floors.rs` says which
+// module may import which.
 mod archive;
 mod cluster_in;
 mod context;

@@ -78,7 +78,7 @@ pub enum ServerMessage {
         /// The content.
         d: Body,
     },
-    /// Somebody is writing.
+    /// A user is writing.
     #[serde(rename = "chat.typing")]
     Typing {
         /// The room's name.
@@ -218,7 +218,7 @@ pub struct Speaker {
     pub name: Arc<str>,
 }
 
-/// Somebody in a room.
+/// A user in a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The user's id.
@@ -267,7 +267,7 @@ pub struct MessageLimits {
 /// What holds in a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
-    /// How long somebody has to wait between two messages; 0 without slow mode.
+    /// How long a user has to wait between two messages; 0 without slow mode.
     pub slow_ms: u64,
     /// Whether only moderators may speak.
     pub frozen: bool,

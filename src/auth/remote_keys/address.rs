@@ -63,7 +63,7 @@ impl KeyUrl {
         self.url.scheme() == "https"
     }
 
-    /// The same for the HTTP client.
+    /// The URL as the HTTP client wants it.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }

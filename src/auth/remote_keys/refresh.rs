@@ -24,7 +24,7 @@ pub(super) struct Refresh {
     fetcher: Fetcher,
     options: RemoteKeyOptions,
     known: watch::Sender<Known>,
-    /// Rung by a token that names an unknown key.
+    /// Notified by a token that names an unknown key.
     demand: Notify,
     waiting: Semaphore,
 }
@@ -113,7 +113,10 @@ impl Refresh {
 
     /// Takes the set as a whole, or keeps the last one. Returns when to fetch again.
     fn publish(&self, loaded: Result<KeySet, FetchError>) -> Duration {
-        let is_good = loaded.is_ok();
+        let pause = match &loaded {
+            Ok(_) => self.options.refresh_interval,
+            Err(_) => self.options.minimum_interval,
+        };
         self.log(&loaded);
         self.known.send_modify(|known| {
             let now = Instant::now();
@@ -123,10 +126,7 @@ impl Refresh {
             known.fetches += 1;
             known.resting_until = now + self.options.minimum_interval;
         });
-        match is_good {
-            true => self.options.refresh_interval,
-            false => self.options.minimum_interval,
-        }
+        pause
     }
 
     fn log(&self, loaded: &Result<KeySet, FetchError>) {

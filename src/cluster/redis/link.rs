@@ -25,7 +25,7 @@ impl From<RedisError> for BackplaneError {
 pub(super) struct Link {
     client: Client,
     state: Mutex<State>,
-    /// Held by whoever connects.
+    /// Held by the caller that connects.
     connecting: Semaphore,
 }
 
@@ -48,7 +48,7 @@ impl Link {
         }
     }
 
-    /// Has somebody use the connection. When that fails or is given up, others get a new one.
+    /// Has `work` use the connection. When that fails or is given up, others get a new one.
     pub async fn with<T, F>(
         &self,
         work: impl FnOnce(MultiplexedConnection) -> F,
@@ -114,7 +114,7 @@ impl fmt::Debug for Link {
     }
 }
 
-/// Somebody who uses the connection; also when a timeout drops it in the middle.
+/// One use of the connection; it also ends when a timeout drops it in the middle.
 struct Usage<'a> {
     link: &'a Link,
     generation: u64,
@@ -132,7 +132,7 @@ impl Drop for Usage<'_> {
 
 /// A connection of one's own.
 pub(super) async fn connect(client: &Client) -> Result<MultiplexedConnection, BackplaneError> {
-    // Whoever asks has a time limit of its own.
+    // Every question has a time limit of its own.
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(None);

@@ -51,7 +51,7 @@ impl RedisBackplane {
             }
         }
         Err(BackplaneError(
-            "too many change the same entries".to_owned(),
+            "too many nodes change these entries at once".to_owned(),
         ))
     }
 

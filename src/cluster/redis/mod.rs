@@ -11,9 +11,12 @@
 //! | `<prefix>ticket:<hash>` | a ticket |
 //! | `<prefix>frames` | channel: frames between nodes |
 
+mod keys;
 mod link;
 mod log;
+mod players;
 mod scripts;
+mod seats;
 
 use std::{fmt, time::Duration};
 
@@ -29,9 +32,10 @@ use super::backplane::{
 use crate::{
     identity::UserId,
     revocation::{Revocation, Subject},
-    util::{Digest, Mutex, unix_now},
+    util::{Digest, Mutex},
 };
 
+use keys::Keys;
 use link::Link;
 use scripts::Scripts;
 
@@ -79,14 +83,14 @@ impl RedisBackplane {
         })
     }
 
-    /// The same with this at the start of all keys, which all nodes of a fleet have in common. Default
+    /// Sets what all keys begin with, which all nodes of a fleet have in common. Default
     /// `bevy_bouncer:`.
     pub fn key_prefix(mut self, prefix: &str) -> Self {
         self.keys = Keys::new(prefix);
         self
     }
 
-    /// The same with about so many entries kept in the log. A node that was behind by more reads the
+    /// Keeps about so many entries in the log. A node that was behind by more reads the
     /// whole list again. Default 100 000, at least 1000.
     pub fn log_length(mut self, entries: usize) -> Self {
         self.log_length = entries.max(1000);
@@ -101,52 +105,6 @@ impl fmt::Debug for RedisBackplane {
             .field("prefix", &self.keys.prefix)
             .finish_non_exhaustive()
     }
-}
-
-/// The names of keys.
-struct Keys {
-    prefix: String,
-    list: String,
-    log: String,
-    nodes: String,
-    frames: String,
-}
-
-impl Keys {
-    fn new(prefix: &str) -> Self {
-        Self {
-            prefix: prefix.to_owned(),
-            list: format!("{prefix}list"),
-            log: format!("{prefix}log"),
-            nodes: format!("{prefix}nodes"),
-            frames: format!("{prefix}frames"),
-        }
-    }
-
-    fn note(&self, issue: &Issue) -> String {
-        format!("{}note:{}:{}", self.prefix, issue.node, issue.number)
-    }
-
-    fn seats(&self, user: &UserId) -> String {
-        format!("{}seats:{user}", self.prefix)
-    }
-
-    fn replaced(&self, user: &UserId) -> String {
-        format!("{}replaced:{user}", self.prefix)
-    }
-
-    fn players(&self, node: &str) -> String {
-        format!("{}players:{node}", self.prefix)
-    }
-
-    fn ticket(&self, hash: &Digest) -> String {
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}ticket:{hash}", self.prefix)
-    }
-}
-
-fn member(seat: &Seat) -> String {
-    format!("{}:{}", seat.node, seat.connection)
 }
 
 fn millis(time: Duration) -> u64 {
@@ -171,6 +129,7 @@ impl RedisBackplane {
             .await
     }
 
+    /// One script.
     async fn run<T: redis::FromRedisValue>(
         &self,
         call: &redis::ScriptInvocation<'_>,
@@ -180,42 +139,7 @@ impl RedisBackplane {
             .await
     }
 
-    async fn take_seat(&self, claim: &Claim) -> Result<Claimed, BackplaneError> {
-        let user = &claim.seat.user;
-        let mut call = self.scripts.claim.prepare_invoke();
-        call.key(self.keys.seats(user));
-        call.key(self.keys.replaced(user)).key(&self.keys.log);
-        call.arg(claim.seat.node.as_str());
-        call.arg(claim.seat.connection.as_u64());
-        call.arg(match (claim.policy.replaces(), claim.entered) {
-            (true, false) => "ask",
-            (true, true) => "replace",
-            (false, _) => "limit",
-        });
-        call.arg(claim.sessions).arg(claim.held_here);
-        call.arg(claim.replacements_per_minute);
-        call.arg(millis(claim.lifetime)).arg(self.log_length);
-        let answer: String = self.run(&call).await?;
-        match (answer.as_str(), answer.parse()) {
-            ("yes", _) => Ok(Claimed::Yes),
-            ("full", _) => Ok(Claimed::Full),
-            (_, Ok(wait)) => Ok(Claimed::TooOften(Duration::from_millis(wait))),
-            _ => Err(BackplaneError("an answer cannot be read".to_owned())),
-        }
-    }
-
-    async fn count_players(&self) -> Result<usize, BackplaneError> {
-        let nodes: Vec<String> = self
-            .ask(cmd("ZRANGE").arg(&self.keys.nodes).arg(0).arg(-1))
-            .await?;
-        if nodes.is_empty() {
-            return Ok(0);
-        }
-        let keys: Vec<String> = nodes.iter().map(|node| self.keys.players(node)).collect();
-        let counts: Vec<Option<usize>> = self.ask(cmd("MGET").arg(keys)).await?;
-        Ok(counts.into_iter().flatten().sum())
-    }
-
+    /// Hears frames on a connection of its own.
     async fn hear(&self, hear: &(dyn Fn(Bytes) + Send + Sync)) -> Result<(), BackplaneError> {
         let subscribed = async {
             let mut subscription = self.client.get_async_pubsub().await?;
@@ -259,25 +183,11 @@ impl Backplane for RedisBackplane {
     }
 
     fn renew<'a>(&'a self, seats: &'a [Seat], lifetime: Duration) -> BackplaneFuture<'a, ()> {
-        Box::pin(async move {
-            let mut call = self.scripts.renew.prepare_invoke();
-            call.arg(millis(lifetime));
-            for seat in seats {
-                call.key(self.keys.seats(&seat.user)).arg(member(seat));
-            }
-            self.run(&call).await
-        })
+        Box::pin(self.renew_seats(seats, lifetime))
     }
 
     fn release<'a>(&'a self, seats: &'a [Seat]) -> BackplaneFuture<'a, ()> {
-        Box::pin(async move {
-            let mut commands = pipe();
-            for seat in seats {
-                let remove = commands.cmd("ZREM").arg(self.keys.seats(&seat.user));
-                remove.arg(member(seat)).ignore();
-            }
-            self.tell(&commands).await
-        })
+        Box::pin(self.release_seats(seats))
     }
 
     fn report<'a>(
@@ -286,27 +196,11 @@ impl Backplane for RedisBackplane {
         players: usize,
         lifetime: Duration,
     ) -> BackplaneFuture<'a, ()> {
-        Box::pin(async move {
-            let (now, nodes) = (unix_now(), &self.keys.nodes);
-            // Only to forget the names of old nodes: twice as long is long enough.
-            let until = now + lifetime.as_secs().saturating_mul(2) + 60;
-            let mut commands = pipe();
-            let set = commands.cmd("SET").arg(self.keys.players(node.as_str()));
-            set.arg(players).arg("PX").arg(millis(lifetime)).ignore();
-            let add = commands.cmd("ZADD").arg(nodes).arg(until);
-            add.arg(node.as_str()).ignore();
-            let forget = commands.cmd("ZREMRANGEBYSCORE").arg(nodes);
-            forget.arg("-inf").arg(now).ignore();
-            self.tell(&commands).await
-        })
+        Box::pin(self.report_players(node, players, lifetime))
     }
 
     fn sessions_of<'a>(&'a self, user: &'a UserId) -> BackplaneFuture<'a, usize> {
-        Box::pin(async move {
-            let mut call = self.scripts.sessions.prepare_invoke();
-            call.key(self.keys.seats(user));
-            self.run(&call).await
-        })
+        Box::pin(self.count_sessions(user))
     }
 
     fn players(&self) -> BackplaneFuture<'_, usize> {

@@ -51,9 +51,10 @@ for i = 1, #ARGV, 2 do
 end
 ";
 
-/// Takes a seat. Seats of the same node are that node's own affair. Keys: the user's seats, the user's replacements, log. Arguments: node, connection,
-/// policy (`ask`, `replace` or `limit`), sessions, sessions of this node, replacements per minute,
-/// milliseconds to keep the seat, length of the log. Answers `yes`, `full`, or milliseconds to wait.
+/// Takes a seat, as `registry/duplicate_login.rs` judges. Other seats of the claim's own node are that node's own
+/// affair. Keys: the user's seats, the user's replacements, log. Arguments: node, connection, policy (`ask`,
+/// `replace` or `limit`), sessions, sessions of this node, replacements per minute, milliseconds to keep the
+/// seat, length of the log. Answers `yes`, `full`, or milliseconds to wait.
 const CLAIM: &str = r#"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::http::{
     header::{FORWARDED, GetAll},
 };
 
-use super::authority::parse_port;
-use crate::{config::is_token_byte, identity::Refusal};
+use super::{authority::parse_port, token::is_token_byte};
+use crate::identity::Refusal;
 
 pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -25,6 +25,9 @@ const HOPS_MAX: usize = 16;
 const PARAMETERS_MAX: usize = 8;
 
 /// The hops in order, from the client on; none without a header. The port is 0 where none is told.
+///
+/// `X-Forwarded-For: 6.6.6.6, 192.0.2.1` and `Forwarded: for=6.6.6.6, for="192.0.2.1"` both give
+/// `[6.6.6.6:0, 192.0.2.1:0]`: the client says that it is `6.6.6.6`, the proxy saw `192.0.2.1`.
 ///
 /// # Errors
 /// 400 when a header is malformed, has more than 16 hops, or both headers are there: which of the two

@@ -191,9 +191,10 @@ fn hop() -> impl Strategy<Value = (String, String, SocketAddr)> {
             0 => bracketed,
             port => format!("{bracketed}:{port}"),
         };
-        let old = match port == 0 && bare {
-            true => address.to_string(),
-            false => node.clone(),
+        let old = if port == 0 && bare {
+            address.to_string()
+        } else {
+            node.clone()
         };
         let read = SocketAddr::new(address.to_canonical(), port);
         (old, format!("for=\"{node}\";proto=https"), read)

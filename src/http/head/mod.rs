@@ -1,6 +1,6 @@
 //! Bytes to a request head, strictly.
 //!
-//! A lenient reader is how one request becomes two for somebody in between, so whatever is not
+//! A lenient reader is how one request becomes two for a proxy in between, so everything that is not
 //! exactly as RFC 9112 writes it is refused. `httparse` does the splitting; [`LineEnds`] has looked
 //! at the raw bytes before, because `httparse` also takes bare line feeds and skips empty lines.
 
@@ -21,10 +21,16 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderName};
 
-use crate::{
-    config::Limits,
-    identity::{Refusal, RefusalKind},
-};
+use crate::identity::{Refusal, RefusalKind};
+
+/// How long a head may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadLimits {
+    /// Most bytes of a head, its empty line included.
+    pub bytes: usize,
+    /// Most header fields.
+    pub fields: usize,
+}
 
 /// The methods that the door understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,19 +78,19 @@ pub(crate) enum HeadError {
     Gone,
 }
 
-/// What is read at once, onto the stack: most heads, with a token. Whoever says nothing costs no buffer.
+/// What is read at once, onto the stack: most heads, with a token. A client that says nothing costs no buffer.
 const READ_BYTES: usize = 1024;
 
-/// Reads one head and nothing else. It never holds more than `limits.head_bytes` and one byte, and
+/// Reads one head and nothing else. It never holds more than `limits.bytes` and one byte, and
 /// looks at each byte once, however small the pieces are. The caller sets the deadline.
-pub(crate) async fn read_head<S>(stream: &mut S, limits: &Limits) -> Result<Head, HeadError>
+pub(crate) async fn read_head<S>(stream: &mut S, limits: HeadLimits) -> Result<Head, HeadError>
 where
     S: AsyncRead + Unpin,
 {
     read_rest(stream, Vec::new(), limits).await
 }
 
-/// Reads as far as the bytes are these and no further. `None` as soon as one is another.
+/// Reads as far as the client sends exactly `start`, and no further. `None` as soon as one byte is another.
 pub(crate) async fn read_start<S>(
     stream: &mut S,
     start: &[u8],
@@ -104,24 +110,24 @@ where
     Ok(Some(buffer))
 }
 
-/// The same as [`read_head`] for a head whose start, shorter than any head, has been read.
+/// Reads what is left of a head whose start, shorter than any head, has been read into `buffer`.
 pub(crate) async fn read_rest<S>(
     stream: &mut S,
     mut buffer: Vec<u8>,
-    limits: &Limits,
+    limits: HeadLimits,
 ) -> Result<Head, HeadError>
 where
     S: AsyncRead + Unpin,
 {
     let mut line_ends = LineEnds::default();
     loop {
-        let room = (limits.head_bytes + 1).saturating_sub(buffer.len());
+        let room = (limits.bytes + 1).saturating_sub(buffer.len());
         match read_some(stream, &mut buffer, room).await {
             Ok(0) | Err(_) => return Err(HeadError::Gone),
             Ok(_) => {}
         }
-        if let Some(end) = line_ends.find_end(&buffer, limits.head_bytes)? {
-            let head = parse::parse(&buffer[..end], limits.head_fields)?;
+        if let Some(end) = line_ends.find_end(&buffer, limits.bytes)? {
+            let head = parse::parse(&buffer[..end], limits.fields)?;
             if buffer.len() > end {
                 return Err(Refusal::bad_request("there are bytes after the request head").into());
             }
@@ -145,24 +151,26 @@ where
     .await
 }
 
-/// The same for bytes that are already there: the head and its length, or `None` when it is not
+/// Reads a head from bytes that are already there: the head and its length, or `None` when it is not
 /// complete yet.
 #[cfg(any(test, fuzzing))]
-pub(crate) fn parse(buffer: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Refusal> {
-    let Some(end) = LineEnds::default().find_end(buffer, limits.head_bytes)? else {
+pub(crate) fn parse(buffer: &[u8], limits: HeadLimits) -> Result<Option<(Head, usize)>, Refusal> {
+    let Some(end) = LineEnds::default().find_end(buffer, limits.bytes)? else {
         return Ok(None);
     };
-    let head = parse::parse(&buffer[..end], limits.head_fields)?;
+    let head = parse::parse(&buffer[..end], limits.fields)?;
     Ok(Some((head, end)))
 }
 
 /// Looks for the empty line that ends a head. Lines end with CR LF; a CR or LF anywhere else, an
 /// empty first line and control characters are refused as soon as they are seen.
+///
+/// `GET / HTTP/1.1␍␊Host: a␍␊␍␊` drives `matched` through 0 … 0 1 2 0 … 0 1 2 3 4: the head is complete.
 #[derive(Debug, Default)]
 struct LineEnds {
     /// Bytes that have been looked at.
     seen: usize,
-    /// How much of CR LF CR LF they end with.
+    /// How many bytes of CR LF CR LF the bytes seen so far end with.
     matched: usize,
 }
 

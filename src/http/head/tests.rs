@@ -11,6 +11,12 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 use super::*;
 
+/// The defaults of the configuration.
+const LIMITS: HeadLimits = HeadLimits {
+    bytes: 8 * 1024,
+    fields: 48,
+};
+
 impl Head {
     /// A `GET` with these fields, as the other modules' tests need it.
     pub(crate) fn get(path: &str, fields: &[(&'static str, &str)]) -> Self {
@@ -57,12 +63,12 @@ impl AsyncRead for Pieces {
 }
 
 fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Head, HeadError> {
-    read_within(pieces, &Limits::default())
+    read_within(pieces, LIMITS)
 }
 
 fn read_within<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
-    limits: &Limits,
+    limits: HeadLimits,
 ) -> Result<Head, HeadError> {
     tokio::runtime::Builder::new_current_thread()
         .build()
@@ -102,10 +108,7 @@ fn a_good_head_is_split_into_its_parts() {
     assert_eq!(value("x-empty"), Some(""));
     assert_eq!(value("x-latin"), None);
     assert_eq!(head.headers.get_all("x-many").iter().count(), 2);
-    assert_eq!(
-        parse(GOOD, &Limits::default()),
-        Ok(Some((head, GOOD.len())))
-    );
+    assert_eq!(parse(GOOD, LIMITS), Ok(Some((head, GOOD.len()))));
 
     let options = read([&b"OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n"[..]]).unwrap();
     assert_eq!(options.method, Method::Options);
@@ -125,7 +128,7 @@ fn a_head_split_at_every_byte_is_the_same_head() {
     for at in 1..GOOD.len() {
         let (first, second) = GOOD.split_at(at);
         assert_eq!(read([first, second]).unwrap(), whole, "split at {at}");
-        assert_eq!(parse(first, &Limits::default()), Ok(None), "first {at}");
+        assert_eq!(parse(first, LIMITS), Ok(None), "first {at}");
     }
     assert_eq!(read(GOOD.chunks(1)).unwrap(), whole);
 }
@@ -234,7 +237,7 @@ fn bad_heads_are_refused() {
         assert_eq!(status(read([*bytes])), *expected, "{text}");
         // A piece may end the head before the bytes after it have come, so only what is refused
         // for its own sake is refused in any pieces.
-        if !matches!(parse(bytes, &Limits::default()), Ok(Some(_))) {
+        if !matches!(parse(bytes, LIMITS), Ok(Some(_))) {
             assert_eq!(status(read(bytes.chunks(1))), *expected, "bytewise {text}");
         }
     }
@@ -247,42 +250,40 @@ fn a_bare_line_feed_is_refused_before_the_head_is_complete() {
 
 #[test]
 fn a_head_may_be_as_long_as_the_limit_and_no_longer() {
-    let limits = Limits {
-        head_bytes: 600,
-        ..Limits::default()
+    let limits = HeadLimits {
+        bytes: 600,
+        ..LIMITS
     };
     let head = |length: usize| {
         let start = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
         format!("{start}{}\r\n\r\n", "x".repeat(length - start.len() - 4)).into_bytes()
     };
-    assert!(read_within([&*head(600)], &limits).is_ok());
-    assert!(read_within(head(600).chunks(1), &limits).is_ok());
-    assert_eq!(status(read_within([&*head(601)], &limits)), 431);
-    assert_eq!(status(read_within(head(601).chunks(1), &limits)), 431);
-    assert_eq!(status(read_within([&*vec![b'x'; 601]], &limits)), 431);
-    assert_eq!(status(read_within([&*vec![b'x'; 1 << 20]], &limits)), 431);
+    assert!(read_within([&*head(600)], limits).is_ok());
+    assert!(read_within(head(600).chunks(1), limits).is_ok());
+    assert_eq!(status(read_within([&*head(601)], limits)), 431);
+    assert_eq!(status(read_within(head(601).chunks(1), limits)), 431);
+    assert_eq!(status(read_within([&*vec![b'x'; 601]], limits)), 431);
+    assert_eq!(status(read_within([&*vec![b'x'; 1 << 20]], limits)), 431);
     let mut early = head(600);
     early.push(b'x');
-    assert_eq!(status(read_within([&*early], &limits)), 400);
+    assert_eq!(status(read_within([&*early], limits)), 400);
 }
 
 #[test]
 fn a_head_may_have_as_many_fields_as_the_limit_and_no_more() {
-    let limits = Limits::default();
     let head = |fields: usize| {
         let more = "X: y\r\n".repeat(fields - 1);
         format!("GET / HTTP/1.1\r\nHost: a\r\n{more}\r\n").into_bytes()
     };
-    assert!(read([&*head(limits.head_fields)]).is_ok());
-    assert_eq!(status(read([&*head(limits.head_fields + 1)])), 431);
+    assert!(read([&*head(LIMITS.fields)]).is_ok());
+    assert_eq!(status(read([&*head(LIMITS.fields + 1)])), 431);
 }
 
 #[tokio::test]
 async fn a_refused_head_leaves_the_rest_unread() {
     let mut long = Pieces::new([&*vec![b'x'; 1 << 20]]);
-    let limits = Limits::default();
-    assert!(read_head(&mut long, &limits).await.is_err());
-    assert_eq!(long.0[0].len(), (1 << 20) - limits.head_bytes - 1);
+    assert!(read_head(&mut long, LIMITS).await.is_err());
+    assert_eq!(long.0[0].len(), (1 << 20) - LIMITS.bytes - 1);
 }
 
 proptest! {
@@ -298,8 +299,7 @@ proptest! {
         ],
         size in 1..50_usize,
     ) {
-        let limits = Limits::default();
-        let whole = match parse(&bytes, &limits) {
+        let whole = match parse(&bytes, LIMITS) {
             Ok(Some((head, length))) if length == bytes.len() => Ok(head),
             // Whether the bytes after a head are seen depends on the pieces.
             Ok(Some(_)) => return Ok(()),

@@ -42,7 +42,7 @@ pub(crate) enum Author<'a> {
 
 /// What an event has changed.
 struct Change {
-    /// Members of a room whose rules change are told at the end of the tick, whoever changed them.
+    /// `None` for rules: members are told at the end of the tick, also when the game has changed them.
     told: Option<(Hearers, ServerMessage)>,
     ack: Ack,
 }
@@ -253,5 +253,124 @@ impl ChatContext<'_> {
             told: None,
             ack: Ack::default(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bevy_bouncer::Players;
+
+    use super::*;
+    use crate::{
+        model::{
+            closed_rooms::ClosedRooms,
+            room::{self, RoomIndex},
+            users::Users,
+        },
+        options::SharedOptions,
+    };
+
+    /// A world with the room "a".
+    fn world() -> (World, Entity) {
+        let mut world = World::new();
+        world.insert_resource(SharedOptions(Arc::default()));
+        world.insert_resource(IdGenerator::new().unwrap());
+        world.init_resource::<ClosedRooms>();
+        world.init_resource::<Players>();
+        world.init_resource::<RoomIndex>();
+        world.init_resource::<Users>();
+        world.add_observer(room::open);
+        let room = world.spawn(Room::open("a")).id();
+        (world, room)
+    }
+
+    fn said(room: &str, id: &str) -> ChatEvent {
+        ChatEvent::Said(StoredMessage {
+            room: room.into(),
+            seq: 0,
+            mid: format!("m-{id}").into(),
+            at: 0,
+            user: UserId::new("ann").ok(),
+            name: Some("Ann".into()),
+            rank: 2,
+            text: Some("hi".into()),
+            client_id: Some(id.into()),
+        })
+    }
+
+    fn mute(until: u64) -> ChatEvent {
+        ChatEvent::Muted(StoredMute {
+            user: UserId::new("ann").unwrap(),
+            name: "Ann".into(),
+            rank: None,
+            room: None,
+            by_rank: 1,
+            until,
+            reason: None,
+        })
+    }
+
+    #[test]
+    fn what_another_node_says_gets_the_rooms_own_number_and_its_author_is_known() {
+        let (mut world, room) = world();
+        let mut context = ChatContext::new(&mut world);
+        for (id, seq) in [("c1", 1), ("c2", 2)] {
+            let ack = context.apply(said("a", id), Origin::OtherNode).unwrap();
+            assert_eq!(ack.unwrap().seq, Some(seq));
+        }
+        assert_eq!(context.apply(said("b", "c3"), Origin::OtherNode), Ok(None));
+        let ann = UserId::new("ann").unwrap();
+        assert_eq!(context.rank(&ann), Some(2));
+        let record = context.world.resource::<Users>().get(&ann).unwrap();
+        assert_eq!(record.answered("c2").unwrap().seq, Some(2));
+        let history = context.world.get::<RoomHistory>(room).unwrap();
+        assert_eq!(history.last_seq(), 2);
+    }
+
+    #[test]
+    fn what_has_happened_already_is_no_event() {
+        let (mut world, _) = world();
+        let mut context = ChatContext::new(&mut world);
+        let mut happens = |event| context.apply(event, Origin::OtherNode).unwrap().is_some();
+        let delete = ChatEvent::Deleted {
+            room: "a".into(),
+            mid: "m-c1".into(),
+        };
+        let unmute = ChatEvent::Unmuted(UserId::new("ann").unwrap(), None);
+        assert!(!happens(delete.clone()));
+        assert!(happens(said("a", "c1")));
+        assert!(happens(delete.clone()));
+        assert!(!happens(delete));
+        assert!(!happens(mute(1)));
+        assert!(!happens(unmute.clone()));
+        assert!(happens(mute(u64::MAX)));
+        assert!(happens(unmute.clone()));
+        assert!(!happens(unmute));
+    }
+
+    #[test]
+    fn a_rule_that_is_not_changed_stays_as_exact_as_the_game_has_set_it() {
+        let (mut world, room) = world();
+        let pause = Some(Duration::from_micros(1500));
+        let rules = |world: &World| world.get::<RoomRules>(room).unwrap().clone();
+        world.entity_mut(room).insert(RoomRules {
+            slow_mode: pause,
+            is_frozen: false,
+        });
+        let mut context = ChatContext::new(&mut world);
+        let mut change = |slow_ms, frozen| {
+            let room = "a".to_owned();
+            let event = ChatEvent::Rules {
+                room,
+                slow_ms,
+                frozen,
+            };
+            context.apply(event, Origin::ThisNode).unwrap();
+            rules(context.world)
+        };
+        let frozen = change(2, true);
+        assert_eq!((frozen.slow_mode, frozen.is_frozen), (pause, true));
+        assert_eq!(change(3, true).slow_mode, Some(Duration::from_millis(3)));
+        assert_eq!(change(0, true).slow_mode, None);
     }
 }

@@ -1,14 +1,17 @@
 //! Two servers that are one, over Redis.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::{
     config::config,
     http_client::request,
-    process::{ADMIN_TOKEN, Bouncer, Folder, close_code, text},
+    process::{ADMIN_TOKEN, Bouncer, Folder, Socket, close_code, text},
 };
 
 #[expect(dead_code, reason = "other tests stop and kill it")]
@@ -29,6 +32,24 @@ fn node(name: &str, url: &str) -> (Folder, Bouncer) {
     (folder, running)
 }
 
+/// Says it again and again. Returns the first message that the other one hears.
+fn say_until_heard(speaker: &mut Socket, words: &str, listener: &mut Socket) -> String {
+    let pause = Some(Duration::from_millis(100));
+    listener.get_ref().set_read_timeout(pause).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        assert!(Instant::now() < deadline, "{words:?} is never heard");
+        speaker.send(Message::text(words)).unwrap();
+        match listener.read() {
+            Ok(Message::Text(text)) => return text.as_str().to_owned(),
+            Ok(_) => {}
+            Err(tungstenite::Error::Io(error))
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 #[test]
 fn two_servers_share_chat_and_decisions() {
     let Some(redis) = server::Server::start() else {
@@ -39,10 +60,9 @@ fn two_servers_share_chat_and_decisions() {
     let mut ann = one.join(&folder.token("player-1")).unwrap();
     let mut ben = two.join(&folder.token("player-2")).unwrap();
     // Until the other one listens, chat is lost.
-    std::thread::sleep(Duration::from_millis(500));
-    ann.send(Message::text("hello")).unwrap();
-    for socket in [&mut ann, &mut ben] {
-        let message: Value = serde_json::from_str(&text(socket)).unwrap();
+    let heard = say_until_heard(&mut ann, "hello", &mut ben);
+    for message in [text(&mut ann), heard] {
+        let message: Value = serde_json::from_str(&message).unwrap();
         let expected = json!({"from": {"id": "player-1", "name": "Ann"}, "text": "hello"});
         assert_eq!(message, expected);
     }

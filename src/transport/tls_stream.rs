@@ -1,7 +1,7 @@
 //! TLS over TCP, once its handshake is over.
 //!
 //! Each record depends on those before it, so only the task that owns the connection can write: the
-//! fan-out leaves its frames in the [`Outbound`](super::Outbound) and wakes the task.
+//! fan-out leaves its frames in the queue of the connection and wakes the task.
 //!
 //! A tick's frames are sealed together, as many as fit into one record of [`SEALED_BYTES`], and written
 //! at once. A sealed record cannot be taken back, because the next one, which may be the Close, could not
@@ -25,7 +25,7 @@ use tokio::{
 };
 use tokio_rustls::{rustls::ServerConnection, server::TlsStream};
 
-use super::{DirectWrite, Transport, reset_on_close, write_when_ready};
+use super::{DirectWrite, Transport, direct_write::write_when_ready, reset_on_close};
 
 /// Most bytes that are sealed and not written: one record. What arrives is bounded by rustls, with one
 /// record that is not whole and one that is not read, 16 KiB each.
@@ -58,8 +58,8 @@ impl Tls {
         }
         match self.connection.reader().fill_buf() {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                // A record that is not whole, or one without content. Not again at once: whoever
-                // sends only such ones pays for them first.
+                // A record that is not whole, or one without content. Not again at once: a client
+                // that sends only such ones pays for them first.
                 context.waker().wake_by_ref();
                 Poll::Pending
             }

@@ -1,0 +1,201 @@
+//! A backplane within one process, with faults to order: for tests and examples.
+
+mod faults;
+mod seats;
+mod state;
+
+pub use faults::Faults;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, mpsc};
+
+use super::backplane::{
+    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
+    LogPosition, NodeId, Seat,
+};
+use crate::{
+    identity::UserId,
+    revocation::{Revocation, Subject},
+    util::{Digest, Mutex, lock},
+};
+
+use state::State;
+
+/// Frames that wait for a listener; one more is lost.
+const FRAMES_WAITING: usize = 4096;
+
+/// A [`Backplane`] within one process, for tests and examples. Clones are the same backplane. It keeps
+/// its log for as long as it lives.
+///
+/// ```
+/// use bevy_bouncer::{Faults, InProcessBackplane};
+///
+/// let backplane = InProcessBackplane::new();
+/// backplane.set_faults(Faults { frames_lost: 0.1, ..Faults::default() });
+/// ```
+#[derive(Clone, Default)]
+pub struct InProcessBackplane(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    state: Mutex<State>,
+    faults: Mutex<Faults>,
+    changed: Notify,
+}
+
+impl InProcessBackplane {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on this goes wrong, and nothing else.
+    pub fn set_faults(&self, faults: Faults) {
+        *lock(&self.0.faults) = faults;
+        self.0.changed.notify_waiters();
+    }
+
+    async fn reach(&self) -> Result<Faults, BackplaneError> {
+        loop {
+            let changed = self.0.changed.notified();
+            let faults = lock(&self.0.faults).clone();
+            if faults.unreachable {
+                return Err(BackplaneError("told to fail".to_owned()));
+            }
+            if !faults.silent {
+                return Ok(faults);
+            }
+            changed.await;
+        }
+    }
+
+    /// Answers from the state, unless the faults are against it.
+    fn answer<'a, T: Send + 'a>(
+        &'a self,
+        answer: impl FnOnce(&mut State) -> T + Send + 'a,
+    ) -> BackplaneFuture<'a, T> {
+        Box::pin(async {
+            self.reach().await?;
+            let answer = answer(&mut lock(&self.0.state));
+            self.0.changed.notify_waiters();
+            Ok(answer)
+        })
+    }
+}
+
+impl Backplane for InProcessBackplane {
+    fn issue<'a>(&'a self, issue: &'a Issue) -> BackplaneFuture<'a, LogPosition> {
+        Box::pin(async move { self.answer(|state| state.issue(issue)).await? })
+    }
+
+    fn tail(&self) -> BackplaneFuture<'_, LogPosition> {
+        self.answer(|state| state.tail())
+    }
+
+    fn list(&self, _: Option<u64>) -> BackplaneFuture<'_, ListPage> {
+        self.answer(|state| ListPage {
+            subjects: state.list(),
+            next: None,
+        })
+    }
+
+    fn barred<'a>(&'a self, subjects: &'a [Subject]) -> BackplaneFuture<'a, Vec<Revocation>> {
+        self.answer(move |state| state.barred(subjects))
+    }
+
+    fn read(&self, after: LogPosition, wait: Duration) -> BackplaneFuture<'_, LogBatch> {
+        Box::pin(async move {
+            let until = tokio::time::Instant::now() + wait;
+            loop {
+                let changed = self.0.changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                let faults = self.reach().await?;
+                let (batch, more) = lock(&self.0.state).read(after, &faults);
+                if batch.gap || !batch.entries.is_empty() {
+                    return Ok(batch);
+                }
+                let until = match more {
+                    Some(due) => due.into(),
+                    None if tokio::time::Instant::now() >= until => return Ok(batch),
+                    None => until,
+                };
+                let _ = tokio::time::timeout_at(until, changed).await;
+            }
+        })
+    }
+
+    fn claim<'a>(&'a self, claim: &'a Claim) -> BackplaneFuture<'a, Claimed> {
+        self.answer(|state| state.claim(claim))
+    }
+
+    fn renew<'a>(&'a self, seats: &'a [Seat], lifetime: Duration) -> BackplaneFuture<'a, ()> {
+        self.answer(move |state| state.seats.renew(seats, lifetime))
+    }
+
+    fn release<'a>(&'a self, seats: &'a [Seat]) -> BackplaneFuture<'a, ()> {
+        self.answer(move |state| state.seats.release(seats))
+    }
+
+    fn report<'a>(
+        &'a self,
+        node: &'a NodeId,
+        players: usize,
+        lifetime: Duration,
+    ) -> BackplaneFuture<'a, ()> {
+        self.answer(move |state| state.report(node, players, lifetime))
+    }
+
+    fn sessions_of<'a>(&'a self, user: &'a UserId) -> BackplaneFuture<'a, usize> {
+        self.answer(move |state| state.seats.of(user))
+    }
+
+    fn players(&self) -> BackplaneFuture<'_, usize> {
+        self.answer(|state| state.players())
+    }
+
+    fn put_ticket<'a>(
+        &'a self,
+        hash: &'a Digest,
+        ticket: Bytes,
+        lifetime: Duration,
+    ) -> BackplaneFuture<'a, ()> {
+        self.answer(move |state| state.put_ticket(hash, ticket, lifetime))
+    }
+
+    fn take_ticket<'a>(&'a self, hash: &'a Digest) -> BackplaneFuture<'a, Option<Bytes>> {
+        self.answer(move |state| state.take_ticket(hash))
+    }
+
+    fn look_at_ticket<'a>(&'a self, hash: &'a Digest) -> BackplaneFuture<'a, Option<Bytes>> {
+        self.answer(move |state| state.ticket(hash))
+    }
+
+    fn publish<'a>(&'a self, frames: &'a [Bytes]) -> BackplaneFuture<'a, ()> {
+        Box::pin(async move {
+            let faults = self.reach().await?;
+            let mut state = lock(&self.0.state);
+            state.listeners.retain(|listener| !listener.is_closed());
+            for frame in frames {
+                for listener in &state.listeners {
+                    faults.deliver(listener, frame);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn listen<'a>(&'a self, hear: &'a (dyn Fn(Bytes) + Send + Sync)) -> BackplaneFuture<'a, ()> {
+        Box::pin(async move {
+            self.reach().await?;
+            let (listener, mut frames) = mpsc::channel(FRAMES_WAITING);
+            lock(&self.0.state).listeners.push(listener);
+            while let Some(frame) = frames.recv().await {
+                hear(frame);
+            }
+            Ok(())
+        })
+    }
+}

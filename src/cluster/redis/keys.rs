@@ -1,0 +1,55 @@
+//! The names of the keys.
+
+use crate::{
+    cluster::backplane::{Issue, Seat},
+    identity::UserId,
+    util::Digest,
+};
+
+/// The names of the keys: those of one key are made once, the others on demand.
+pub(super) struct Keys {
+    pub prefix: String,
+    pub list: String,
+    pub log: String,
+    pub nodes: String,
+    pub frames: String,
+}
+
+impl Keys {
+    /// With this at the start of all keys.
+    pub fn new(prefix: &str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            list: format!("{prefix}list"),
+            log: format!("{prefix}log"),
+            nodes: format!("{prefix}nodes"),
+            frames: format!("{prefix}frames"),
+        }
+    }
+
+    pub fn note(&self, issue: &Issue) -> String {
+        format!("{}note:{}:{}", self.prefix, issue.node, issue.number)
+    }
+
+    pub fn seats(&self, user: &UserId) -> String {
+        format!("{}seats:{user}", self.prefix)
+    }
+
+    pub fn replaced(&self, user: &UserId) -> String {
+        format!("{}replaced:{user}", self.prefix)
+    }
+
+    pub fn players(&self, node: &str) -> String {
+        format!("{}players:{node}", self.prefix)
+    }
+
+    pub fn ticket(&self, hash: &Digest) -> String {
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}ticket:{hash}", self.prefix)
+    }
+}
+
+/// How a seat is called among the seats of its user.
+pub(super) fn member(seat: &Seat) -> String {
+    format!("{}:{}", seat.node, seat.connection)
+}

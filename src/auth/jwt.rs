@@ -107,20 +107,20 @@ impl JwtAuthenticator {
     }
 
     /// Tokens signed for the JSON Web Key Set at this URL, which is fetched again and again: see
-    /// [`RemoteKeys`](crate::RemoteKeys).
+    /// [`RemoteKeys`].
     ///
     /// # Errors
-    /// [`ConfigError`](crate::ConfigError) about `jwks_url`.
+    /// [`ConfigError`] about `jwks_url`.
     #[cfg(feature = "jwks-url")]
     pub fn jwks_url(url: &str) -> Result<Self, ConfigError> {
         RemoteKeys::jwks_url(url, Default::default()).map(Self::remote)
     }
 
     /// Tokens of this OpenID provider, whose keys are found by OpenID Connect Discovery and fetched again
-    /// and again: see [`RemoteKeys`](crate::RemoteKeys). Requires `iss` to be this issuer.
+    /// and again: see [`RemoteKeys`]. Requires `iss` to be this issuer.
     ///
     /// # Errors
-    /// [`ConfigError`](crate::ConfigError) about `issuer`.
+    /// [`ConfigError`] about `issuer`.
     #[cfg(feature = "jwks-url")]
     pub fn discover(issuer: &str) -> Result<Self, ConfigError> {
         RemoteKeys::discover(issuer, Default::default()).map(Self::remote)

@@ -1,4 +1,4 @@
-//! Who are you? From a request to an [`Admission`] or a [`Refusal`](crate::Refusal).
+//! Who are you? From a request to an [`Admission`] or a [`Refusal`].
 
 mod directory;
 mod issuer;
@@ -42,7 +42,7 @@ use crate::{
 /// The algorithms of RFC 7518 §3 and RFC 8037 that tokens can be signed with.
 pub use jsonwebtoken::Algorithm;
 
-/// Decides who comes in. [`JwtAuthenticator`](crate::JwtAuthenticator) is the ready-made one.
+/// Decides who comes in. [`JwtAuthenticator`] is the ready-made one.
 ///
 /// Runs on the network's threads, never on the game's; it may wait for a database. The door gives it
 /// [`Limits::lookup_timeout`] and answers 503 when that is over, and has no more than

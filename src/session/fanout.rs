@@ -218,7 +218,7 @@ impl Plan {
 
     /// The common frames and those of the sets, in the order of the tick. A frame of both is *not* for a
     /// member. Example: frame 0 goes to everybody, 1 to everybody but Ann, 2 to Ann alone. Common are [0, 1];
-    /// Ann is in the sets [1] and [2]. Together, sorted: [0, 1, 1, 2]. The 1 is there twice, so Ann gets 0
+    /// Ann is in the sets `[1]` and `[2]`. Together, sorted: `[0, 1, 1, 2]`. The 1 is there twice, so Ann gets 0
     /// and 2. Ben is in no set and gets [0, 1].
     fn join(&self, sets: &[usize], sends: &[(Recipients, FrameBatch)]) -> Vec<FrameBatch> {
         let own = sets.iter().flat_map(|set| &self.sets[*set].places);

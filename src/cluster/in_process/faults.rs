@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::util::{jitter, random_share};
 
-/// What goes wrong in an [`InProcessBackplane`]. By default nothing.
+/// What goes wrong in an [`InProcessBackplane`](crate::InProcessBackplane). By default nothing.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Faults {
     /// The share of frames that are lost, 0 to 1.

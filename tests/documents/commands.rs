@@ -1,6 +1,6 @@
 //! Every command of the documents does what they say, in a fresh directory.
 
-use std::{net::TcpListener, process::Command};
+use std::{net::TcpListener, path::Path, process::Command};
 
 use crate::{
     markdown::{self, blocks, documents},
@@ -130,6 +130,7 @@ fn nodes() {
         return;
     }
     let directory = fresh_directory("nodes");
+    build_what_is_run(&directory);
     let mut nodes = Walk::through("docs/nodes.md", &[6390, 9005, 9105]);
     nodes.skip("apt-get install redis-server", "it changes the machine");
     let [mut redis, mut one, mut two, mut ann, mut ben] =
@@ -154,6 +155,7 @@ fn nodes() {
 #[test]
 fn server() {
     let directory = fresh_directory("server");
+    build_what_is_run(&directory);
     let mut guide = Walk::through("docs/server.md", &[9005, 9006]);
     let [mut server, mut ann, mut ben, mut operator] =
         std::array::from_fn(|_| Terminal::open(&directory, "clone"));
@@ -194,6 +196,13 @@ fn server() {
         .run(&guide.next(r#"operator http://127.0.0.1:9006/v1/restore -d '{"user":"player-1"}'"#));
     ann.start(&guide.next(connect), "\nconnected\n");
     guide.end();
+}
+
+/// Before ports are chosen: a port that is free now may not be when the compiler is done.
+fn build_what_is_run(directory: &Path) {
+    let mut terminal = Terminal::open(directory, "clone");
+    terminal.run("cargo build -p bevy_bouncer_server");
+    terminal.run("cargo build --example client");
 }
 
 fn free_address() -> String {

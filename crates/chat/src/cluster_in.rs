@@ -23,11 +23,15 @@ pub(crate) fn receive(
     }
     let mut context = ChatContext::new(world);
     for event in events {
-        if let Err(denied) = context.apply(event, Origin::OtherNode) {
-            tracing::debug!(
-                code = denied.code.as_str(),
-                "what another node told has no place here"
-            );
+        let is_mute = matches!(event, ChatEvent::Muted(_));
+        let Err(denied) = context.apply(event, Origin::OtherNode) else {
+            continue;
+        };
+        let code = denied.code.as_str();
+        if is_mute {
+            tracing::error!(code, "a mute of another node is lost here");
+        } else {
+            tracing::debug!(code, "what another node told has no place here");
         }
     }
     context.finish(outbox);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy_app::prelude::*;
 use bevy_bouncer::{BouncerSystems, ClientFrame, Cluster, ClusterFrame, ConfigError};
-use bevy_ecs::prelude::*;
+use bevy_ecs::{message::Messages, prelude::*};
 use bevy_tokio_tasks::TokioTasksRuntime;
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
         users::Users,
     },
     options::{ChatOptions, SharedOptions},
-    presence,
+    presence::{self, ChangedRules},
     requests::typed::KnownMessages,
 };
 
@@ -119,21 +119,12 @@ impl Plugin for ChatPlugin {
         add_types(app);
         add_observers(app);
         add_systems(app);
-    }
-
-    /// Begins to keep what is said. Every plugin is finished by now, so the runtime is there.
-    fn cleanup(&self, app: &mut App) {
-        let Some(archive) = &self.archive else {
-            return;
-        };
-        let Some(runtime) = app.world().get_resource::<TokioTasksRuntime>() else {
-            tracing::error!("the ChatPlugin needs the BouncerPlugin");
-            app.world_mut().write_message(AppExit::error());
-            return;
-        };
-        let queue = self.options.0.archive_queue;
-        let writer = writer::start(runtime.runtime(), archive.clone(), queue);
-        app.insert_resource(writer);
+        if let Some(archive) = &self.archive {
+            let (archive, queue) = (archive.clone(), self.options.0.archive_queue);
+            // In the first update, since then the runtime is there, whatever the order of the plugins.
+            let start = move |world: &mut World| start_archive(world, archive.clone(), queue);
+            app.add_systems(PreStartup, start);
+        }
     }
 }
 
@@ -148,11 +139,23 @@ impl ChatPlugin {
             .insert_resource(users)
             .insert_resource(closed_rooms)
             .init_resource::<ChangedRooms>()
+            .init_resource::<ChangedRules>()
             .init_resource::<DeferredReplies>()
             .init_resource::<KnownMessages>()
             .init_resource::<PendingFilter>()
             .init_resource::<RoomIndex>();
     }
+}
+
+/// Begins to keep what is said.
+fn start_archive(world: &mut World, archive: Arc<dyn ChatArchive>, queue: usize) {
+    let Some(runtime) = world.get_resource::<TokioTasksRuntime>() else {
+        tracing::error!("the ChatPlugin needs the BouncerPlugin");
+        world.write_message(AppExit::error());
+        return;
+    };
+    let writer = writer::start(runtime.runtime(), archive, queue);
+    world.insert_resource(writer);
 }
 
 /// Messages, and what can be reflected.
@@ -190,8 +193,8 @@ fn add_systems(app: &mut App) {
         PreUpdate,
         (
             cluster_in::receive
-                .run_if(resource_exists::<Cluster>.and_then(on_message::<ClusterFrame>)),
-            dispatch::receive.run_if(on_message::<ClientFrame>.or_else(has_deferred_replies)),
+                .run_if(resource_exists::<Cluster>.and_then(has_messages::<ClusterFrame>)),
+            dispatch::receive.run_if(has_messages::<ClientFrame>.or_else(has_deferred_replies)),
         )
             .chain()
             .in_set(ChatSystems::Receive),
@@ -199,7 +202,11 @@ fn add_systems(app: &mut App) {
     .add_systems(
         PostUpdate,
         (
-            presence::tell.run_if(on_message::<Announcement>.or_else(presence::has_changes)),
+            (
+                presence::note_changed_rules,
+                presence::tell.run_if(has_messages::<Announcement>.or_else(presence::has_changes)),
+            )
+                .chain(),
             greeting::beat,
         )
             .in_set(ChatSystems::Tell),
@@ -207,7 +214,13 @@ fn add_systems(app: &mut App) {
     .add_systems(
         Last,
         writer::flush
-            .run_if(on_message::<AppExit>)
+            .run_if(has_messages::<AppExit>)
             .after(BouncerSystems::Shutdown),
     );
+}
+
+/// Whether messages may wait. It notes nothing: a condition that did would use up what a system does not get to see
+/// when the game holds its set back.
+fn has_messages<M: Message>(messages: Option<Res<Messages<M>>>) -> bool {
+    messages.is_some_and(|messages| !messages.is_empty())
 }

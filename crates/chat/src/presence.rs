@@ -18,34 +18,44 @@ use crate::{
 /// Rooms whose rules have changed.
 type HasOtherRules = (Changed<RoomRules>, With<Room>);
 
+/// The rooms whose rules have changed since their members were told.
+#[derive(Resource, Default)]
+pub(crate) struct ChangedRules(Vec<Entity>);
+
+/// Notes the rooms whose rules have changed.
+pub(crate) fn note_changed_rules(
+    rules: Query<Entity, HasOtherRules>,
+    mut changed: ResMut<ChangedRules>,
+) {
+    for room in rules {
+        changed.0.push(room);
+    }
+}
+
 /// Whether rooms have something to hear besides announcements.
 pub(crate) fn has_changes(
     changed_rooms: Res<ChangedRooms>,
-    rules: Query<(), HasOtherRules>,
+    changed_rules: Res<ChangedRules>,
 ) -> bool {
-    !changed_rooms.0.is_empty() || !rules.is_empty()
+    !changed_rooms.0.is_empty() || !changed_rules.0.is_empty()
 }
 
 /// Everything that the end of a tick tells the rooms.
 pub(crate) fn tell(
     world: &mut World,
     announcements: &mut SystemState<MessageReader<Announcement>>,
-    rules: &mut SystemState<Query<Entity, HasOtherRules>>,
     outbox: &mut SystemState<Outbox>,
 ) {
     let announced: Vec<_> = match announcements.get_mut(world) {
         Ok(mut reader) => reader.read().cloned().collect(),
         Err(_) => Vec::new(),
     };
-    let changed: Vec<_> = match rules.get_mut(world) {
-        Ok(query) => query.iter().collect(),
-        Err(_) => Vec::new(),
-    };
+    let changed = std::mem::take(&mut world.resource_mut::<ChangedRules>().0);
     let mut context = ChatContext::new(world);
     for Announcement { room, name, text } in announced {
         let author = name.map_or(Author::Game, Author::Character);
         if context.say(room, author, text).is_err() {
-            tracing::warn!(%room, "nothing can be announced there: it is no room that can be joined");
+            tracing::error!(%room, "nothing can be announced there: it is no room that can be joined");
         }
     }
     for room in changed {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::server::Body;
+use crate::{server::Body, token::Token};
 
 /// Longest id that a client gives to a request, in bytes. The shortest has one.
 pub const REQUEST_ID_MAX_BYTES: usize = 64;
@@ -66,7 +66,7 @@ client_messages! {
     /// The user is writing.
     "chat.typing" ChatTyping { room: String }
     /// Lets the session last on a new token.
-    "auth.refresh" AuthRefresh { token: String }
+    "auth.refresh" AuthRefresh { token: Token }
     /// A user may not speak for some seconds.
     "mod.mute" ModMute {
         user: Id,

@@ -25,6 +25,7 @@ mod error_code;
 mod refusal;
 mod server;
 mod subprotocol;
+mod token;
 
 pub use advice::Advice;
 pub use client::{ClientMessage, OPS, REASON_MAX_BYTES, REQUEST_ID_MAX_BYTES, ROOM_NAME_MAX_BYTES};
@@ -37,3 +38,4 @@ pub use server::{
     Rules, ServerMessage, Speaker,
 };
 pub use subprotocol::{BEARER_PREFIX, BOUNCER_V1};
+pub use token::Token;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bevy_bouncer::{Bouncer, Connection, Credential, Refusal, RefusalKind};
-use bevy_bouncer_protocol::{Ack, ErrorCode};
+use bevy_bouncer_protocol::{Ack, ErrorCode, Token};
 
 use crate::{
     context::{Answer, Asker, ChatContext, Reply},
@@ -15,11 +15,11 @@ use crate::{
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// `auth.refresh`
-pub(crate) fn refresh(context: &mut ChatContext, asker: &Asker, token: String) -> Answer {
+pub(crate) fn refresh(context: &mut ChatContext, asker: &Asker, token: Token) -> Answer {
     let connection = context.world.get::<Connection>(asker.player);
     let connection = connection.ok_or(ErrorCode::BadToken)?.id();
     let bouncer = context.world.resource::<Bouncer>().clone();
-    let token = Credential::new(token);
+    let token = Credential::new(token.expose());
     let (player, id) = (asker.player, asker.id.clone());
     let refreshed = async move { bouncer.refresh(connection, &token).await };
     defer(context.world, refreshed, move |context, refreshed| {

@@ -19,7 +19,7 @@ use super::{
     key_source::KeySource,
     keys::{KeyError, KeySet, VerifyingKey},
     refused_tokens::RefusedTokens,
-    rules::{Rejected, TokenRules, Unverified},
+    token_rules::{Rejected, TokenRules, Unverified},
 };
 #[cfg(feature = "jwks-url")]
 use crate::config::ConfigError;

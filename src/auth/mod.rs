@@ -11,11 +11,11 @@ mod refused_tokens;
 #[cfg(feature = "jwks-url")]
 mod remote_keys;
 mod request;
-mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod strict_json;
 mod ticket;
+mod token_rules;
 
 pub use directory::{Claims, DirectoryError, MapDirectory, Standing, UserDirectory};
 pub use issuer::{IssueError, TokenIssuer};

@@ -25,6 +25,7 @@
 //! Each step is a small function that answers with a [`Refusal`] when it is not content; [`response`]
 //! writes it.
 
+mod address_key;
 mod authenticate;
 mod caller;
 pub(crate) mod credential;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::throttle::AddressKey;
+use super::address_key::AddressKey;
 use crate::{
     config::Limits,
     util::{Mutex, lock},

@@ -2,31 +2,14 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
     time::{Duration, Instant},
 };
 
+use super::address_key::AddressKey;
 use crate::{
     identity::{Refusal, RefusalKind},
     util::{Mutex, Rate, TokenBucket, lock},
 };
-
-/// Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, which one customer has
-/// to itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct AddressKey(IpAddr);
-
-impl From<IpAddr> for AddressKey {
-    fn from(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(address),
-            IpAddr::V6(address) => {
-                let network = address.to_bits() & (u128::MAX << 64);
-                IpAddr::V6(Ipv6Addr::from_bits(network))
-            }
-        })
-    }
-}
 
 /// A token bucket for each address, which holds the tokens of a minute and refills evenly.
 pub(crate) struct Throttle {
@@ -117,6 +100,8 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);

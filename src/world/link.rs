@@ -8,9 +8,10 @@ use std::{
 use bevy_ecs::{message::Messages, name::Name, prelude::*};
 
 use super::{
+    arrivals::insert_all,
     components::Connection,
     events::{ClientFrame, LinkLost, LinkRestored},
-    receive::{Incoming, insert_all},
+    receive::Incoming,
     roster::{RegistryRef, Roster},
     tick_output::TickOutput,
 };

@@ -8,13 +8,16 @@
 //! - requests are commands: [`BouncerCommands`] of the server, [`PlayerCommands`] of one player. Outside of the
 //!   ECS, [`Bouncer`] has them as methods.
 
+mod arrivals;
 mod bouncer;
 mod cluster;
 mod commands;
 mod components;
+mod departures;
 mod drain;
 mod events;
 mod group;
+mod inbox;
 mod link;
 mod outbox;
 mod receive;

@@ -1,0 +1,133 @@
+//! Players who ask to come in: the game's veto first, then whom they replace or go on as, then their entity.
+
+use bevy_ecs::{name::Name, prelude::*};
+
+use super::{
+    components::{Connection, Players},
+    departures::{leaves_at_once, tell_earlier_ends},
+    events::Arriving,
+    link,
+    receive::Incoming,
+    roster::{RegistryRef, Roster, dismiss},
+    tick_output::TickOutput,
+};
+use crate::{
+    bridge::{Arrival, Command},
+    config::DuplicateLogin,
+    identity::{DisconnectReason, Extra},
+    registry::Entered,
+};
+
+pub(super) fn take_arrivals(world: &mut World, incoming: &mut Incoming) {
+    for _ in 0..incoming.limits.arrivals_per_tick {
+        let Ok(arrival) = incoming.end.arrivals.try_recv() else {
+            return;
+        };
+        let_in(world, incoming, arrival);
+    }
+}
+
+fn let_in(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
+    if !arrival.handle.is_pending() {
+        return;
+    }
+    let registry = world.resource::<RegistryRef>().0.clone();
+    // A player who passes this look was admitted before the drain began, and the drain finds the handle.
+    if let Some(refusal) = registry.drain.refusal() {
+        registry.abandon(&arrival.handle, refusal.clone());
+        let _ = arrival.answer.send(Err(refusal));
+        return;
+    }
+    let replaced = registry.would_replace(arrival.handle.user.id());
+    let roster = world.resource::<Roster>();
+    let entities = replaced
+        .iter()
+        .filter_map(|handle| Some(roster.get(handle.id)?.entity));
+    let resumes = registry.would_resume(arrival.handle.user.id());
+    let resumes = resumes.and_then(|handle| roster.get(handle.id));
+    let mut arriving = Arriving {
+        resumes: resumes.map(|entry| entry.entity),
+        user: arrival.handle.user.clone(),
+        replaces: entities.collect(),
+        refusal: None,
+    };
+    world.trigger_ref(&mut arriving);
+    world.flush();
+    if let Some(refusal) = arriving.refusal {
+        registry.abandon(&arrival.handle, refusal.clone());
+        let _ = arrival.answer.send(Err(refusal));
+        return;
+    }
+    let Some(Entered { replaced, resumed }) = registry.enter(&arrival.handle) else {
+        return;
+    };
+    let takes_over = incoming.limits.duplicate_login == DuplicateLogin::TakeOver;
+    let mut replaced = replaced.into_iter();
+    let before = if takes_over && resumed.is_none() {
+        replaced.next()
+    } else {
+        resumed
+    };
+    for old in replaced {
+        dismiss(world, old.id, DisconnectReason::Replaced.into());
+    }
+    tell_earlier_ends(world, incoming, arrival.handle.user.id());
+    let handle = arrival.handle.clone();
+    match before.and_then(|before| link::take_over(world, incoming, &before)) {
+        Some(entity) => link::restore(world, arrival, entity),
+        None => spawn(world, arrival),
+    }
+    // Who was cut since entering: the departure may have been taken when there was no entity yet.
+    if let Some(close_reason) = handle.leaving()
+        && leaves_at_once(close_reason.reason)
+    {
+        dismiss(world, handle.id, close_reason);
+    }
+}
+
+fn spawn(world: &mut World, arrival: Arrival) {
+    let Arrival {
+        handle,
+        admission,
+        since,
+        inbound,
+        outbound,
+        answer,
+    } = arrival;
+    let entity = world.spawn_empty().id();
+    world.resource_mut::<Roster>().insert(entity, inbound);
+    world
+        .resource_mut::<Players>()
+        .insert(handle.user.id().clone(), entity);
+    world.resource_mut::<TickOutput>().push(Command::Join {
+        id: handle.id,
+        outbound,
+    });
+    let about = (
+        Name::new(handle.user.name().to_owned()),
+        Connection::new(handle.id, handle.peer, since),
+    );
+    let mut player = world.entity_mut(entity);
+    if admission.extras.is_empty() {
+        player.insert((about, admission.user));
+    } else {
+        player.insert(about);
+        insert_all(&mut player, admission.extras);
+        if !player.is_despawned() {
+            player.insert(admission.user);
+        }
+    }
+    tracing::debug!(user = %handle.user.id(), connection = %handle.id, "a player joined");
+    // The handshake may have been dropped: then its departure follows.
+    let _ = answer.send(Ok(()));
+}
+
+/// The authenticator's components. An observer of one may despawn the player.
+pub(super) fn insert_all(player: &mut EntityWorldMut<'_>, extras: Vec<Extra>) {
+    for insert in extras {
+        if player.is_despawned() {
+            return;
+        }
+        insert(player);
+    }
+}

@@ -1,5 +1,11 @@
 //! The small examples do what they say: each is started, and talked to by the example `client`.
 
+#[path = "../lobby_browser/browser.rs"]
+#[expect(dead_code, reason = "one page needs little")]
+mod browser;
+#[path = "../http_client/mod.rs"]
+#[expect(dead_code, reason = "the browser is driven by requests")]
+mod http_client;
 mod program;
 
 use std::{
@@ -8,6 +14,7 @@ use std::{
 };
 
 use bevy_bouncer::{TokenIssuer, UserId};
+use browser::Driver;
 use program::{PATIENCE, Server, connect, free_address, try_to_connect};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
@@ -41,6 +48,39 @@ fn minimal_prints_what_connects_from_the_console_of_a_browser() {
     let (mut socket, answer) = tokio_tungstenite::tungstenite::connect(request).unwrap();
     assert_eq!(answer.headers()["Sec-WebSocket-Protocol"], subprotocol);
     assert_eq!(socket.read().unwrap(), Message::text("Ann joined"));
+}
+
+/// The same in a browser, where there is one.
+#[test]
+fn minimal_is_talked_to_from_the_console_of_a_browser() {
+    let Some(driver) = Driver::start() else {
+        let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+        assert!(!in_ci, "chromium and chromedriver must be installed");
+        eprintln!("skipped: chromium and chromedriver are not installed");
+        return;
+    };
+    let address = free_address();
+    let server = Server::start_on("minimal", &[&address]);
+    let lines = [
+        format!(
+            "ws = new WebSocket({}",
+            server.rest_of("ws = new WebSocket(")
+        ),
+        format!("ws.onmessage = {}", server.rest_of("ws.onmessage = ")),
+    ];
+    let ben = server.next_command();
+
+    let browser = driver.browser();
+    browser.open(&format!("http://{address}/healthz"));
+    browser.evaluate_later("logged = []; console.log = text => logged.push(text); 0");
+    for line in lines {
+        browser.evaluate_later(&format!("{line}; 0"));
+    }
+    browser.expect_value("logged[0] ?? null", "Ann joined");
+    let ben = connect(&ben);
+    ben.prints("Ben joined");
+    browser.evaluate_later("ws.send('hi'); 0");
+    ben.prints("hi");
 }
 
 /// What stands between single quotes.

@@ -317,7 +317,7 @@ impl<D: UserDirectory> JwtAuthenticator<D> {
             }
             Standing::Missing => {
                 return Err(Refusal::unauthorized("there is no such user")
-                    .close_reason(DisconnectReason::UserGone));
+                    .disconnect_with(DisconnectReason::UserGone));
             }
             Standing::Barred => return Err(Refusal::banned("this account is disabled")),
         };

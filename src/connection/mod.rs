@@ -12,17 +12,20 @@
 //! | lock | what is taken under it |
 //! |---|---|
 //! | `Registry::index`, `Outbound::side` | all below |
-//! | `Handle::phase` | `DrainState::ended`; a non-blocking write of at most 64 KiB to the socket |
-//! | `Handle::token`, `Journal::waiting`, `DrainState::ended` | nothing |
+//! | `Handle::phase` | `DrainState::players`; a non-blocking write of at most 64 KiB to the socket |
+//! | `Handle::token`, `Journal::waiting`, `DrainState::players` | nothing |
 //! | `Handle::kept` | the state of the cluster's seats |
 //! | the state of the cluster's seats | nothing |
+//! | `TlsAcceptor::reloading` | `TlsAcceptor::current`; the files of the certificate are read |
 //!
 //! Worked example: a revocation holds `Registry::index` while it notes the entry and appends it to
 //! `Journal::waiting`, lets go, and only then takes the `Handle::phase` of each session. The fan-out holds
-//! `Outbound::side` and takes `Handle::phase` for its write. So the fence waits for one write, and for nothing else.
+//! `Outbound::side` and takes `Handle::phase` for its write. So the fence of one session
+//! waits for one write of that session at most.
 //!
-//! Every other lock (`Inbound::queue`, the tables of the door, tickets, refused tokens, the frames between nodes) is
-//! taken alone and held for a few map operations. No lock is held across an `.await`.
+//! Every other lock (`Inbound::queue`, the tables of the door, tickets, refused tokens) is taken alone and held for a
+//! few map operations; the receiver of frames between nodes alone also decodes one frame under its own. No lock is
+//! held across an `.await`.
 
 mod backlog;
 pub(crate) mod frame;

@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct DrainState {
     stage: watch::Sender<Stage>,
-    ended: Mutex<SessionsEnded>,
+    players: Mutex<DrainedPlayers>,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ pub(crate) struct Order {
 
 /// Players who were told to leave.
 #[derive(Debug, Default)]
-struct SessionsEnded {
+struct DrainedPlayers {
     report: DrainReport,
     /// Those whose connection has not ended yet.
     staying: HashSet<ConnectionId>,
@@ -161,31 +161,31 @@ impl DrainState {
 
     /// Notes that the drain has ended this session. To be called before anybody can find it ended.
     pub fn tell(&self, id: ConnectionId) {
-        let mut ended = lock(&self.ended);
-        ended.report.told += 1;
-        ended.staying.insert(id);
+        let mut players = lock(&self.players);
+        players.report.told += 1;
+        players.staying.insert(id);
     }
 
     /// A connection has ended; only those are counted who were told.
     pub fn left(&self, id: ConnectionId, in_order: bool) {
-        let mut ended = lock(&self.ended);
-        if ended.staying.remove(&id) {
+        let mut players = lock(&self.players);
+        if players.staying.remove(&id) {
             if in_order {
-                ended.report.in_order += 1;
+                players.report.in_order += 1;
             } else {
-                ended.report.aborted += 1;
+                players.report.aborted += 1;
             }
         }
     }
 
     /// How many of those who were told are still connected.
     pub fn staying(&self) -> usize {
-        lock(&self.ended).staying.len()
+        lock(&self.players).staying.len()
     }
 
     /// So far.
     pub fn report(&self) -> DrainReport {
-        lock(&self.ended).report
+        lock(&self.players).report
     }
 
     /// Lets no session wait for its client any more.
@@ -201,9 +201,9 @@ impl DrainState {
     /// The end: a connection that is still there counts as aborted.
     pub fn finish(&self) -> DrainReport {
         let report = {
-            let mut ended = lock(&self.ended);
-            ended.report.aborted += std::mem::take(&mut ended.staying).len();
-            ended.report
+            let mut players = lock(&self.players);
+            players.report.aborted += std::mem::take(&mut players.staying).len();
+            players.report
         };
         self.stage.send_modify(|stage| stage.over = true);
         report

@@ -27,7 +27,7 @@ pub struct Refusal {
     message: Cow<'static, str>,
     retry_after: Option<Duration>,
     cause: Option<Cow<'static, str>>,
-    close_reason: Option<DisconnectReason>,
+    ends_with: Option<DisconnectReason>,
 }
 
 impl From<RefusalKind> for Refusal {
@@ -37,7 +37,7 @@ impl From<RefusalKind> for Refusal {
             message: Cow::Borrowed(kind.message()),
             retry_after: None,
             cause: None,
-            close_reason: None,
+            ends_with: None,
         }
     }
 }
@@ -99,20 +99,20 @@ impl Refusal {
     /// How a session ends whose player is refused when it is checked again. Without this word: a 401 is
     /// 4101 `token_revoked`, so that the client tries another token; a banned user 4403 `banned`; anything
     /// else 4004 `kicked`.
-    pub fn close_reason(mut self, reason: DisconnectReason) -> Self {
-        self.close_reason = Some(reason);
+    pub fn disconnect_with(mut self, reason: DisconnectReason) -> Self {
+        self.ends_with = Some(reason);
         self
     }
 
     /// Whether a session ends whose new token is refused like this: when it says so, or the user is barred.
     pub(crate) fn ends_a_session(&self) -> Option<DisconnectReason> {
         let is_banned = self.kind == RefusalKind::Banned;
-        (is_banned || self.close_reason.is_some()).then(|| self.disconnect_reason())
+        (is_banned || self.ends_with.is_some()).then(|| self.disconnect_reason())
     }
 
     /// How a session ends for this.
     pub(crate) fn disconnect_reason(&self) -> DisconnectReason {
-        self.close_reason.unwrap_or(match self.kind {
+        self.ends_with.unwrap_or(match self.kind {
             RefusalKind::Unauthorized => DisconnectReason::Revoked,
             RefusalKind::Banned => DisconnectReason::Banned,
             _ => DisconnectReason::Kicked,

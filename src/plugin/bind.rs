@@ -60,6 +60,7 @@ impl BouncerPlugin {
             #[cfg(feature = "tls")]
             tls,
             closing: watch::Sender::new(false),
+            runtime: OnceLock::new(),
         };
         Ok(Self {
             server: Arc::new(server),
@@ -98,7 +99,7 @@ impl BouncerPlugin {
 
     /// Makes this process one of many, which share this backplane: what one node decides holds on all of
     /// them. It takes the place of [`revocations`](Self::revocations). New players get 503 until the
-    /// node has read the server list, and whenever it falls behind; see [`Cluster`](crate::Cluster) and
+    /// node has read the shared list, and whenever it falls behind; see [`Cluster`](crate::Cluster) and
     /// [`ClusterOutbox`](crate::ClusterOutbox) for what the game can do.
     ///
     /// ```no_run

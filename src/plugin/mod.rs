@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bevy_app::{App, AppExit, Last, Plugin, PostUpdate, PreUpdate};
+use bevy_app::{App, AppExit, Last, Plugin, PostUpdate, PreStartup, PreUpdate};
 use bevy_ecs::prelude::*;
 use tokio::sync::mpsc;
 
@@ -25,10 +25,11 @@ use crate::{
     revocation::JournalWriter,
     server::{self, Server},
     world::{
-        Arrived, Arriving, ClientFrame, Cluster, Connection, Disconnected, DrainStarted, Group,
-        Incoming, LinkLost, LinkRestored, Players, Refreshed, RegistryRef, RevocationNotStored,
-        Roster, TickOutput, TokenExpiring, cut, exit_when_over, has_cluster_frames, has_departures,
-        has_incoming, is_exiting, on_remove, receive, receive_cluster_frames, send, shut_down,
+        Arrived, Arriving, Bouncer, ClientFrame, Cluster, Connection, Disconnected, DrainStarted,
+        Group, Incoming, LinkLost, LinkRestored, Players, Refreshed, RegistryRef,
+        RevocationNotStored, Roster, TickOutput, TokenExpiring, cut, exit_when_over,
+        has_cluster_frames, has_departures, has_incoming, is_exiting, on_remove, receive,
+        receive_cluster_frames, send, shut_down,
     },
 };
 
@@ -92,6 +93,7 @@ impl Plugin for BouncerPlugin {
             .insert_resource(TickOutput::new(limits, server.counts.clone()))
             .insert_resource(Incoming::new(game, limits.clone()))
             .add_observer(on_remove)
+            .add_systems(PreStartup, warn_when_closed)
             .add_systems(
                 PreUpdate,
                 receive.run_if(has_incoming).in_set(BouncerSystems::Receive),
@@ -147,6 +149,7 @@ impl Plugin for BouncerPlugin {
         let door = Door::new(server.clone(), network, checked);
         server::start(server, self.writer.clone(), ticks);
         tokio::spawn(door.open(listener));
+        server.runtime.get_or_init(|| runtime.clone());
     }
 }
 
@@ -164,6 +167,13 @@ fn register_types(app: &mut App) {
         .register_type::<RevocationNotStored>()
         .register_type::<TokenExpiring>()
         .register_type::<User>();
+}
+
+/// An app that is updated by hand may have forgotten to open the door.
+fn warn_when_closed(bouncer: Res<Bouncer>) {
+    if !bouncer.is_open() {
+        tracing::error!("the door is not open: call App::finish before the first update");
+    }
 }
 
 fn take<T>(once: &Mutex<Option<T>>) -> Option<T> {

@@ -228,18 +228,27 @@ impl Registry {
             };
             (found, storing)
         };
-        if let Some(error) = storing.failure() {
-            self.notices.put(Notice::NotStored(error.clone()));
-        }
+        self.tell_failure(&storing);
         let cut = self.cut(&found, &close_reason, Fence::Now);
         Receipt::new(cut, storing)
     }
 
+    /// Tells the game at once of a decision that nobody will store.
+    fn tell_failure(&self, storing: &Storing) {
+        if let Some(error) = storing.failure() {
+            self.notices.put(Notice::NotStored(error.clone()));
+        }
+    }
+
     /// Lets a subject come in again.
     pub fn restore(&self, subject: Subject) -> Receipt {
-        let mut index = lock(&self.index);
-        index.restore(&subject);
-        Receipt::new(0, self.journal.append(Decision::Restore(subject)))
+        let storing = {
+            let mut index = lock(&self.index);
+            index.restore(&subject);
+            self.journal.append(Decision::Restore(subject))
+        };
+        self.tell_failure(&storing);
+        Receipt::new(0, storing)
     }
 
     /// Sends a subject's sessions away politely. Nothing is barred.

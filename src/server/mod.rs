@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use tokio::sync::watch;
+use tokio::{runtime::Handle, sync::watch};
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 
 use crate::{
@@ -44,6 +44,8 @@ pub(crate) struct Server {
     pub tls: Option<Arc<crate::transport::TlsAcceptor>>,
     /// True once no connection is accepted any more.
     pub closing: watch::Sender<bool>,
+    /// The network's runtime, once the door is open.
+    pub runtime: OnceLock<Handle>,
 }
 
 impl Server {

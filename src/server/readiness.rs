@@ -9,11 +9,12 @@ use crate::identity::{Refusal, RefusalKind};
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 impl Server {
-    /// Whether players can come in: not once the server drains or the app is about to end, and on one of many
-    /// nodes not while it does not know what the others decided.
+    /// Whether players can come in: not before the door is open, not once the server drains or the app is about to
+    /// end, and on one of many nodes not while it does not know what the others decided.
     pub fn is_ready(&self) -> bool {
+        let is_open = self.runtime.get().is_some();
         let is_going = self.registry.drain.is_ordered() || *self.stopping.borrow();
-        !is_going && self.node().is_none_or(|node| node.is_current())
+        is_open && !is_going && self.node().is_none_or(|node| node.is_current())
     }
 
     /// Whether everything that has to be known before anybody comes in was read once.

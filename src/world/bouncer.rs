@@ -243,7 +243,12 @@ impl Bouncer {
         self.0.local_addr
     }
 
-    /// Whether players can come in: false once the server drains or the app is about to end, and on one of
+    /// Whether the door was opened.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.runtime.get().is_some()
+    }
+
+    /// Whether players can come in: false before the app has opened the door, once the server drains or the app is about to end, and on one of
     /// many nodes while it does not know what the others decided.
     pub fn is_ready(&self) -> bool {
         self.0.is_ready()

@@ -10,12 +10,16 @@ use crate::{
     drain::Drain,
     identity::{CloseReason, DisconnectReason, User, UserId},
     revocation::{Revocation, Subject},
+    server::AUDIT,
 };
+
+/// The one command whose loss is no small matter.
+const REVOKE: &str = "revoke";
 
 /// [`Bouncer`] as commands.
 ///
-/// A command has no answer. When a decision cannot be stored, the log has it, the game reads
-/// [`RevocationNotStored`](crate::RevocationNotStored), and storing is tried again. To await the store, call
+/// A command has no answer. When a decision cannot be stored, the log has it, and the game reads
+/// [`RevocationNotStored`](crate::RevocationNotStored), which says what becomes of it. To await the store, call
 /// [`Bouncer`] and keep the [`Receipt`](crate::Receipt).
 pub trait BouncerCommands {
     /// See [`Bouncer::revoke`].
@@ -95,8 +99,10 @@ pub trait PlayerCommands {
     /// Bars the player's user and cuts all sessions at once: see [`Bouncer::revoke`]. The function gets
     /// `Revocation::user(…)` and makes of it what it shall be, for instance a ban.
     ///
-    /// When the entry cannot be stored, the log has it, the game reads
-    /// [`RevocationNotStored`](crate::RevocationNotStored), and storing is tried again.
+    /// When the entry cannot be stored, the log has it, and the game reads
+    /// [`RevocationNotStored`](crate::RevocationNotStored). A player who has left has no entity any more, and then
+    /// no one is barred, which the audit log says: for a decision that comes later, keep the
+    /// [`UserId`] and call [`BouncerCommands::revoke`].
     fn revoke(
         &mut self,
         entry: impl FnOnce(Revocation) -> Revocation + Send + 'static,
@@ -130,7 +136,7 @@ impl PlayerCommands for EntityCommands<'_> {
         &mut self,
         entry: impl FnOnce(Revocation) -> Revocation + Send + 'static,
     ) -> &mut Self {
-        queue(self, "revoke", |world, user: &User| {
+        queue(self, REVOKE, |world, user: &User| {
             let entry = entry(Revocation::user(user.id().clone()));
             // A failed store is in the log, and the game hears of it: see the trait.
             drop(world.resource::<Bouncer>().revoke(entry));
@@ -156,6 +162,8 @@ fn queue<'c, 'w, C: Component + Clone>(
             act(world, &component);
         } else if world.get_entity(entity).is_ok() {
             tracing::warn!(%entity, what, "a command has no effect: the entity is not a player");
+        } else if what == REVOKE {
+            tracing::warn!(target: AUDIT, %entity, "no one is revoked: the entity is gone");
         } else {
             // Not worth a warning: players leave at any time.
             tracing::debug!(%entity, what, "a command has no effect: the entity is gone");

@@ -152,7 +152,11 @@ pub struct DrainStarted {
     pub deadline: Instant,
 }
 
-/// A revocation could not be stored yet. It counts in memory, and storing it is tried again.
+/// A revocation or a restoration is not stored.
+///
+/// After [`StoreError::Failed`] it counts in memory, and storing it is tried again. After
+/// [`StoreError::Backlog`] it counts in memory until the process ends, and is not tried again. After
+/// [`StoreError::Full`] a revocation has only cut: it bars no one.
 #[derive(Message, Debug, Clone, Reflect)]
 #[reflect(Debug, Clone)]
 pub struct RevocationNotStored {

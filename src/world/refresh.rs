@@ -2,7 +2,6 @@
 
 use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
-use bevy_tokio_tasks::TokioTasksRuntime;
 
 use super::bouncer::Bouncer;
 use crate::{
@@ -123,12 +122,12 @@ impl Bouncer {
 
 /// Checks another token for a session, beside the game. What comes of it is a [`Refreshed`].
 pub(super) fn start(world: &World, connection: ConnectionId, token: Credential) {
-    let Some(runtime) = world.get_resource::<TokioTasksRuntime>() else {
-        tracing::warn!(%connection, "a token is not checked: the app has no runtime");
+    let bouncer = world.resource::<Bouncer>().clone();
+    // Where there is a session, there is a runtime.
+    let Some(runtime) = bouncer.server().runtime.get().cloned() else {
         return;
     };
-    let bouncer = world.resource::<Bouncer>().clone();
-    runtime.runtime().spawn(async move {
+    runtime.spawn(async move {
         let result = bouncer.refresh(connection, &token).await;
         let notice = Notice::Refreshed {
             id: connection,

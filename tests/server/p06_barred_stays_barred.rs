@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
+use bevy_app::prelude::*;
 use bevy_bouncer::*;
+use bevy_ecs::prelude::*;
 
 use crate::support::*;
 
@@ -244,4 +246,48 @@ fn p06_a_shorter_ban_does_not_shorten_a_longer_one() {
     drop(game.bouncer.revoke(ban.clone()));
     drop(game.bouncer.revoke(ban.until(unix_now() - 1)));
     assert_eq!(game.connect(&token("player-1")).err().unwrap().status, 403);
+}
+
+/// A store that answers nothing for as long as the test lasts.
+struct Stuck;
+
+impl RevocationStore for Stuck {
+    fn load(&self) -> StoreFuture<'_, Vec<Revocation>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn put<'a>(&'a self, _: &'a Revocation) -> StoreFuture<'a, ()> {
+        Box::pin(std::future::pending())
+    }
+
+    fn remove<'a>(&'a self, _: &'a Subject) -> StoreFuture<'a, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[test]
+fn p06_the_game_hears_of_a_restoration_that_will_not_be_stored() {
+    #[derive(Resource, Default)]
+    struct NotStored(Vec<StoreError>);
+
+    let mut config = config();
+    config.limits.unsaved_revocations = 1;
+    let door = BouncerPlugin::bind(config, authenticator()).unwrap();
+    let door = door.revocations(Stuck).unwrap();
+    let mut game = Game::open(door);
+    game.app.init_resource::<NotStored>().add_systems(
+        Update,
+        |mut errors: MessageReader<RevocationNotStored>, mut heard: ResMut<NotStored>| {
+            heard
+                .0
+                .extend(errors.read().map(|message| message.error.clone()));
+        },
+    );
+    drop(game.bouncer.revoke(Revocation::user(user("player-1"))));
+    drop(game.bouncer.restore(user("player-1")));
+    game.until("the game hears of it", |game| {
+        !game.app.world().resource::<NotStored>().0.is_empty()
+    });
+    let heard = &game.app.world().resource::<NotStored>().0;
+    assert_eq!(*heard, [StoreError::Backlog]);
 }

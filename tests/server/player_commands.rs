@@ -74,7 +74,7 @@ fn revoke_bars_the_players_user_without_a_query() {
 
 #[test]
 fn commands_about_no_player_harm_nobody() {
-    let (mut game, [mut client, ..], player) = three_sessions();
+    let (mut game, [mut client, _second, _third], player) = three_sessions();
     let stranger = game.world().spawn_empty().id();
     let gone = game.world().spawn_empty().id();
     game.world().despawn(gone);

@@ -178,3 +178,14 @@ fn run_conditions_follow_the_server() {
     game.tick();
     assert_eq!(ran(&game), (ready + 1, 1));
 }
+
+#[test]
+fn the_server_is_ready_once_its_door_is_open() {
+    let door = door();
+    let bouncer = door.bouncer();
+    let mut app = App::new();
+    app.add_plugins(door);
+    assert!(!bouncer.is_ready(), "clients would wait for nothing");
+    app.finish();
+    assert!(bouncer.is_ready());
+}

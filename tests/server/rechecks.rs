@@ -139,7 +139,7 @@ fn an_authenticator_of_ones_own_says_how_a_session_ends() {
         (Refusal::banned("be nice"), 4403),
         (Refusal::forbidden("not in this match"), 4004),
         (
-            Refusal::forbidden("no").close_reason(DisconnectReason::BadProtocol),
+            Refusal::forbidden("no").disconnect_with(DisconnectReason::BadProtocol),
             4400,
         ),
     ] {

@@ -24,12 +24,28 @@ impl Advice {
 
     /// What to do after the upgrade, or its preflight, was answered with this HTTP status.
     ///
-    /// 409 is worth another attempt: the server may not know yet that the connection before is lost.
+    /// 409 is worth another attempt: the server may not know yet that the connection before is lost. So is a
+    /// preflight that passed (204) after an upgrade that failed.
     pub const fn for_http_status(status: u16) -> Self {
         match status {
             401 => Self::NewToken,
-            408 | 409 | 429 | 500..=599 => Self::Reconnect,
+            // The preflight has nothing against the client, so the upgrade failed for another reason.
+            0..=399 | 408 | 409 | 429 | 500..=599 => Self::Reconnect,
             _ => Self::Stop,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preflight_that_passed_after_a_failed_upgrade_is_worth_another_attempt() {
+        assert_eq!(Advice::for_http_status(204), Advice::Reconnect);
+        assert_eq!(Advice::for_http_status(401), Advice::NewToken);
+        assert_eq!(Advice::for_http_status(403), Advice::Stop);
+        assert_eq!(Advice::for_http_status(409), Advice::Reconnect);
+        assert_eq!(Advice::for_http_status(503), Advice::Reconnect);
     }
 }

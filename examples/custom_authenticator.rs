@@ -1,5 +1,5 @@
-//! An [`Authenticator`] of one's own, for games without a log-in service: whoever has an invitation comes
-//! in, and the invitation says for which side.
+//! An [`Authenticator`] of one's own, for games without a log-in service: a player with an invitation
+//! comes in, and the invitation says for which side.
 //!
 //! ```sh
 //! cargo run --example custom_authenticator

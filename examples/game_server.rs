@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Players walk on a board of 10 by 10 fields: type `up`, `down`, `left` or `right`. The server decides
-//! where that leads, and after each tick in which somebody moved everybody gets the board.
+//! where that leads, and after each tick in which a player moved everybody gets the board.
 
 use std::{collections::BTreeMap, error::Error, time::Duration};
 

@@ -1,7 +1,7 @@
 //! Authenticated WebSockets for Bevy game servers.
 //!
 //! A bouncer checks every player's identity at the door, lets nobody wait inside without it, and throws
-//! out at once whoever is barred. Here the door is the HTTP upgrade: a request that does not prove who
+//! out at once every player who is barred. Here the door is the HTTP upgrade: a request that does not prove who
 //! it is gets an HTTP error and never becomes a WebSocket, let alone an entity.
 //!
 //! # The first server
@@ -37,8 +37,8 @@
 //!
 //! # Tokens, and how clients bring them
 //!
-//! A token is a JSON Web Token whose `sub` is the id of the user. Whoever logs players in issues it: your
-//! own service with [`TokenIssuer`] or any library and the same secret, or an OpenID provider whose public
+//! A token is a JSON Web Token whose `sub` is the id of the user. The service that logs players in issues it:
+//! your own with [`TokenIssuer`] or any library and the same secret, or an OpenID provider whose public
 //! keys the server has (`RemoteKeys`, or a [`KeySet`] in a file). [`JwtAuthenticator`] lists what a token
 //! must say. For players without tokens, such as guests with an invitation, write an [`Authenticator`].
 //!
@@ -69,22 +69,22 @@
 //! # Players are entities
 //!
 //! A player who was let in is an entity with [`User`] (who it is), [`Connection`] (where it comes from)
-//! and a `Name`. `On<Add<User>>` tells that somebody joined, [`Disconnected`] that somebody left, once
-//! for each. An observer of [`Arriving`] can keep somebody out, and the client reads why.
+//! and a `Name`. `On<Add<User>>` tells that a player joined, [`Disconnected`] that a player left, once
+//! for each. An observer of [`Arriving`] can refuse a player, and the client reads why.
 //!
 //! ```
 //! use bevy_bouncer::prelude::*;
 //! use bevy_ecs::prelude::*;
 //!
-//! fn greet(joined: On<Add<User>>, users: Query<&User>, mut outbox: Outbox) -> Result {
-//!     let user = users.get(joined.entity)?;
-//!     outbox.broadcast(format!("{} joined", user.name()))?;
-//!     Ok(())
+//! fn greet(joined: On<Add<User>>, users: Query<&User>, mut outbox: Outbox) {
+//!     if let Ok(user) = users.get(joined.entity) {
+//!         outbox.broadcast(format!("{} joined", user.name())).ok();
+//!     }
 //! }
 //!
-//! fn farewell(left: On<Disconnected>, mut outbox: Outbox) -> Result {
-//!     outbox.broadcast(format!("{} left: {}", left.user.name(), left.reason))?;
-//!     Ok(())
+//! fn farewell(left: On<Disconnected>, mut outbox: Outbox) {
+//!     let words = format!("{} left: {}", left.user.name(), left.reason);
+//!     outbox.broadcast(words).ok();
 //! }
 //! ```
 //!
@@ -98,20 +98,22 @@
 //! use bevy_bouncer::prelude::*;
 //! use bevy_ecs::prelude::*;
 //!
-//! fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) -> Result {
+//! fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
 //!     for frame in frames.read() {
 //!         if frame.payload.as_text() == Some("ping") {
-//!             outbox.send(frame.entity, "pong")?;
+//!             outbox.send(frame.entity, "pong").ok();
 //!         } else {
-//!             outbox.broadcast_except(frame.entity, frame.payload.clone())?;
+//!             let payload = frame.payload.clone();
+//!             outbox.broadcast_except(frame.entity, payload).ok();
 //!         }
 //!     }
-//!     Ok(())
 //! }
 //! ```
 //!
-//! What cannot be sent is a [`SendError`]. A server should not end for one: Bevy's error handler panics, so
-//! give the app another one, `app.set_error_handler(bevy_ecs::error::error)`.
+//! What cannot be sent is a [`SendError`]. A message that is too long, or that finds the queue full, is logged
+//! and counted, so `.ok()` is enough. A loop over the messages of all clients must not end with `?`: one
+//! message that is not taken would delay or lose the others'. Where a system does return the error, give the
+//! app an error handler that goes on, `app.set_error_handler(bevy_ecs::error::error)`: Bevy's own panics.
 //!
 //! For a room or a team, collect a [`Group`] once and send to it many times: it costs nothing for each
 //! message. A server that only reacts to its players can sleep in between, with [`WakingRunnerPlugin`].
@@ -168,9 +170,9 @@
 //!     bouncer.drain(Drain::within(Duration::from_secs(60)).then_exit());
 //! }
 //!
-//! fn last_call(_: On<DrainStarted>, mut outbox: Outbox) -> Result {
-//!     outbox.broadcast("the server restarts, see you in a moment")?;
-//!     Ok(())
+//! fn last_call(_: On<DrainStarted>, mut outbox: Outbox) {
+//!     let words = "the server restarts, see you in a moment";
+//!     outbox.broadcast(words).ok();
 //! }
 //! ```
 //!

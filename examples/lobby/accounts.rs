@@ -20,7 +20,7 @@ const ACCOUNTS: i64 = 100_000;
 /// Why an account could not be made or read.
 #[derive(Debug, Error)]
 pub enum AccountError {
-    /// Somebody else has this name, perhaps with other capitals.
+    /// Another account has this name, perhaps with other capitals.
     #[error("this name is taken")]
     NameTaken,
     /// There are as many accounts as there may be.
@@ -40,7 +40,7 @@ pub enum AccountError {
     Random(#[from] std::io::Error),
 }
 
-/// What somebody who knows the name has to prove.
+/// What a player who logs in with this name has to prove.
 pub struct Login {
     /// Whose name it is.
     pub user: UserId,

@@ -1,6 +1,6 @@
 //! The log-in service: accounts, tokens, and who is kept out.
 //!
-//! Every request that acts for somebody carries that user's token, so no cookie is needed and no
+//! Every request that acts for a user carries that user's token, so no cookie is needed and no
 //! other web page can act in a player's name.
 
 use std::{
@@ -80,7 +80,7 @@ impl Service {
             .with_state(Arc::new(self))
     }
 
-    /// Slows down whoever tries out names or passwords.
+    /// Slows down an address that tries out names or passwords.
     fn count_attempt(&self, address: SocketAddr) -> Result<(), Problem> {
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         attempts
@@ -105,7 +105,7 @@ impl Service {
         }
     }
 
-    /// What the page keeps for as long as somebody is logged in.
+    /// What the page keeps for as long as a user is logged in.
     fn session(&self, user: &User) -> Answer {
         Ok(Json(json!({
             "token": self.tokens.issue(user.id())?,
@@ -177,7 +177,7 @@ fn wrong_credentials() -> Problem {
     )
 }
 
-/// A new token for whoever has a valid one.
+/// A new token for a user who has a valid one.
 async fn renew(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {
     let user = service.bearer(&headers).await?;
     service.session(&user)

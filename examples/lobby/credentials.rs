@@ -1,4 +1,4 @@
-//! What a name and a password look like. The rules are told to whoever breaks them.
+//! What a name and a password look like. The rules are told to a player who breaks them.
 
 /// Shortest and longest name in characters.
 const NAME_CHARACTERS: std::ops::RangeInclusive<usize> = 3..=24;

@@ -95,7 +95,7 @@ impl Passwords {
             .acquire_owned()
             .await
             .map_err(|_| PasswordError::Busy)?;
-        // They are held until the work is done, also when whoever asked has hung up.
+        // They are held until the work is done, also when the client that asked has hung up.
         let work = move || {
             let _held = (place, turn);
             work()

@@ -1,4 +1,4 @@
-//! How often somebody may do something: the log-in counts addresses.
+//! How often each key may do something: the log-in counts addresses.
 
 use std::{
     collections::HashMap,

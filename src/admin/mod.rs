@@ -63,7 +63,7 @@ pub enum AdminError {
 /// |---|---|---|
 /// | `GET /healthz` | | 200 while the process runs |
 /// | `GET /readyz` | | 200 while players can come in, else 503 `not_ready`, or `draining` |
-/// | `GET /v1/players` | | `{"players":[{"session","user","name","roles","peer"}]}` |
+/// | `GET /v1/players` | | `{"players":[{"session","user","name","roles","peer","connected"}]}` |
 /// | `POST /v1/revoke` | one subject, and what modifies it | `{"ok":true,"cut":N}` |
 /// | `POST /v1/restore` | one subject | `{"ok":true,"cut":0}` |
 /// | `POST /v1/kick` | `user`, and perhaps a `reason` | `{"ok":true,"cut":N}` |

@@ -24,7 +24,7 @@ pub(crate) enum Carrier {
     Header,
     /// `Sec-WebSocket-Protocol: …, bearer.…`: browsers.
     Subprotocol,
-    /// `?ticket=…`, with a ticket in the token's stead.
+    /// `?ticket=…`, with a ticket in place of the token.
     Ticket,
 }
 

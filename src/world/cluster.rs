@@ -123,11 +123,11 @@ impl Cluster {
 /// use bevy_bouncer::{ClientFrame, ClusterOutbox};
 /// use bevy_ecs::prelude::*;
 ///
-/// fn shout(mut frames: MessageReader<ClientFrame>, mut outbox: ClusterOutbox) -> Result {
+/// fn shout(mut frames: MessageReader<ClientFrame>, mut outbox: ClusterOutbox) {
 ///     for frame in frames.read() {
-///         outbox.broadcast_everywhere(frame.payload.clone())?;
+///         // A message that is not taken is counted. With `?` it would hold up the others'.
+///         outbox.broadcast_everywhere(frame.payload.clone()).ok();
 ///     }
-///     Ok(())
 /// }
 /// ```
 #[derive(SystemParam)]

@@ -44,11 +44,11 @@ pub enum SendError {
 /// use bevy_bouncer::{ClientFrame, Outbox};
 /// use bevy_ecs::prelude::*;
 ///
-/// fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) -> Result {
+/// fn relay(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
 ///     for frame in frames.read() {
-///         outbox.broadcast_except(frame.entity, frame.payload.clone())?;
+///         // A message that is not taken is logged and counted. With `?` it would hold up the others'.
+///         outbox.broadcast_except(frame.entity, frame.payload.clone()).ok();
 ///     }
-///     Ok(())
 /// }
 /// ```
 ///

@@ -11,7 +11,7 @@
 //! What a player writes goes to everybody as `{"from":{"id","name"},"text"}`, or back to the player
 //! with `echo = true`. SIGTERM drains the server as `[drain]` says: nobody new comes in, players are told
 //! batch by batch when to come back, and it exits with 0 when they have left, at once when nobody is in.
-//! SIGINT (Ctrl-C) says good-bye to everybody at once and exits with 0. A second signal exits at once. With TLS,
+//! SIGINT (Ctrl-C) closes everybody at once with 1001 and exits with 0. A second signal exits at once. With TLS,
 //! SIGHUP loads the certificate anew. Exit code 2 means that the configuration or the command line cannot be
 //! used, 1 that the machine did not go along.
 

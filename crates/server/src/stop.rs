@@ -1,4 +1,4 @@
-//! SIGTERM: the server drains, then exits. SIGINT: a good-bye to everybody at once. After a second signal,
+//! SIGTERM: the server drains, then exits. SIGINT: the server closes everybody at once. After a second signal,
 //! whichever it is, the process is gone.
 
 use std::sync::{

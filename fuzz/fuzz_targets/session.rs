@@ -153,7 +153,6 @@ fn check(steps: &[Step], outcome: &Outcome) {
     if by_client && !broke {
         assert_eq!(outcome.delivered, client.messages, "something was lost");
     }
-    if std::env::var("SHOW").is_ok() { eprintln!("{reason:?} {:?} pings {} written {:?}", client.fate, client.pings.len(), reference::server(&outcome.written).0.iter().map(|(at, f)| (at.clone(), format!("{f:?}").len(), match f { Frame::Pong(_) => 'p', Frame::Close(_) => 'c', _ => 'm' })).collect::<Vec<_>>()); for s in steps { eprintln!("{}", format!("{s:?}").chars().take(150).collect::<String>()); } }
     check_written(steps, outcome, reason, &client);
 }
 

@@ -1,5 +1,5 @@
 //! The lock that the registry is built on, named in one place so that a model checker can put its own
-//! in its stead.
+//! in its place.
 
 pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
 

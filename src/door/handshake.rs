@@ -18,10 +18,10 @@ use super::{
     pending::PendingHandshake,
     preflight, reservation,
     response::{self, Answer},
+    stopped::Stopped,
     upgrade,
 };
 use crate::{
-    http::HeadError,
     identity::{Admission, Refusal, RefusalKind},
     session::Session,
     transport::{Acceptor, Transport},
@@ -34,29 +34,6 @@ enum Granted {
     Answer(Answer),
     /// A verified player, and the 101 that waits.
     Player(Box<(Answer, Admission)>),
-}
-
-/// Why a handshake goes no further.
-pub(super) enum Stopped {
-    /// The client gets this answer.
-    Refused(Refusal),
-    /// The client is gone: nobody is there to be answered.
-    Gone,
-}
-
-impl From<Refusal> for Stopped {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<HeadError> for Stopped {
-    fn from(error: HeadError) -> Self {
-        match error {
-            HeadError::Refused(refusal) => Self::Refused(refusal),
-            HeadError::Gone => Self::Gone,
-        }
-    }
 }
 
 fn timed_out<T>(_: Elapsed) -> Result<T, Stopped> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::{io::AsyncRead, time::timeout};
 
-use super::{Door, caller::Caller, handshake::Stopped, response::Answer};
+use super::{Door, caller::Caller, response::Answer, stopped::Stopped};
 use crate::{
     http::{Head, Method, head},
     identity::Refusal,

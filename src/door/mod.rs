@@ -38,6 +38,7 @@ mod pending;
 mod preflight;
 mod reservation;
 mod response;
+mod stopped;
 mod subprotocol;
 mod throttle;
 mod upgrade;

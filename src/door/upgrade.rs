@@ -9,8 +9,8 @@ use tokio_tungstenite::tungstenite::http::header::{
 };
 
 use super::{
-    Door, authenticate::authenticate, caller::Caller, handshake::Stopped, reservation::Reservation,
-    response::Answer,
+    Door, authenticate::authenticate, caller::Caller, reservation::Reservation, response::Answer,
+    stopped::Stopped,
 };
 use crate::{
     auth::TicketUse,

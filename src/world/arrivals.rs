@@ -3,18 +3,18 @@
 use bevy_ecs::{name::Name, prelude::*};
 
 use super::{
-    components::{Connection, Players},
+    components::{Connection, Players, insert_all},
     departures::{leaves_at_once, tell_earlier_ends},
     events::Arriving,
+    incoming::Incoming,
     link,
-    receive::Incoming,
     roster::{RegistryRef, Roster, dismiss},
     tick_output::TickOutput,
 };
 use crate::{
     bridge::{Arrival, Command},
     config::DuplicateLogin,
-    identity::{DisconnectReason, Extra},
+    identity::DisconnectReason,
     registry::Entered,
 };
 
@@ -120,14 +120,4 @@ fn spawn(world: &mut World, arrival: Arrival) {
     tracing::debug!(user = %handle.user.id(), connection = %handle.id, "a player joined");
     // The handshake may have been dropped: then its departure follows.
     let _ = answer.send(Ok(()));
-}
-
-/// The authenticator's components. An observer of one may despawn the player.
-pub(super) fn insert_all(player: &mut EntityWorldMut<'_>, extras: Vec<Extra>) {
-    for insert in extras {
-        if player.is_despawned() {
-            return;
-        }
-        insert(player);
-    }
 }

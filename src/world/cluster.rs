@@ -5,11 +5,7 @@ use std::sync::Arc;
 use bevy_ecs::{prelude::*, system::SystemParam};
 use crossbeam_channel::Receiver;
 
-use super::{
-    bouncer::Bouncer,
-    components::Players,
-    outbox::{Outbox, SendError},
-};
+use super::{bouncer::Bouncer, components::Players, outbox::Outbox, send_error::SendError};
 use crate::{
     cluster::{Audience, BackplaneError, ClusterCounters, ClusterFrame, Node, NodeId},
     identity::{Payload, UserId},

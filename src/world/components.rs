@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::SocketAddr, time::SystemTime};
 use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
 
-use crate::identity::{ConnectionId, UserId};
+use crate::identity::{ConnectionId, Extra, UserId};
 
 /// The connection behind a player entity. Immutable; removing it ends the session.
 ///
@@ -101,5 +101,15 @@ impl Players {
         if entities.is_empty() {
             self.entities.remove(user);
         }
+    }
+}
+
+/// The authenticator's components. An observer of one may despawn the player.
+pub(super) fn insert_all(player: &mut EntityWorldMut<'_>, extras: Vec<Extra>) {
+    for insert in extras {
+        if player.is_despawned() {
+            return;
+        }
+        insert(player);
     }
 }

@@ -7,8 +7,8 @@ use bevy_ecs::prelude::*;
 use super::{
     components::Players,
     drain::announce,
+    incoming::Incoming,
     link,
-    receive::Incoming,
     roster::{Roster, dismiss, farewell},
 };
 use crate::{

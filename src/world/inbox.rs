@@ -2,7 +2,7 @@
 
 use bevy_ecs::{message::Messages, prelude::*};
 
-use super::{events::ClientFrame, receive::Incoming, roster::Roster};
+use super::{events::ClientFrame, incoming::Incoming, roster::Roster};
 
 /// Messages that one connection may pass before it is the next one's turn.
 const TURN_MESSAGES: usize = 16;

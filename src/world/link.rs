@@ -8,10 +8,9 @@ use std::{
 use bevy_ecs::{message::Messages, name::Name, prelude::*};
 
 use super::{
-    arrivals::insert_all,
-    components::Connection,
+    components::{Connection, insert_all},
     events::{ClientFrame, LinkLost, LinkRestored},
-    receive::Incoming,
+    incoming::Incoming,
     roster::{RegistryRef, Roster},
     tick_output::TickOutput,
 };

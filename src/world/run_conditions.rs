@@ -3,7 +3,7 @@
 use bevy_app::AppExit;
 use bevy_ecs::{message::Messages, prelude::*};
 
-use super::{bouncer::Bouncer, receive::Incoming, roster::RegistryRef};
+use super::{bouncer::Bouncer, incoming::Incoming, roster::RegistryRef};
 
 /// The run condition for systems that matter only while players can come in: see [`Bouncer::is_ready`].
 ///

@@ -3,7 +3,7 @@
 use bevy_ecs::prelude::*;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::{bouncer::Bouncer, receive::Incoming, tick_output::TickOutput};
+use super::{bouncer::Bouncer, incoming::Incoming, tick_output::TickOutput};
 use crate::util::Counts;
 
 /// Hands the tick over. When the network is behind, the tick waits and goes with the next one.

@@ -5,7 +5,7 @@ use bevy_tokio_tasks::TokioTasksRuntime;
 
 use super::{
     bouncer::Bouncer,
-    receive::Incoming,
+    incoming::Incoming,
     roster::{RegistryRef, Roster, dismiss},
     tick_output::TickOutput,
 };

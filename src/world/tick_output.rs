@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use bytes::Bytes;
 
-use super::outbox::SendError;
+use super::send_error::SendError;
 use crate::{
     bridge::{Command, Recipients},
     config::Limits,

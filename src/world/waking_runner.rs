@@ -8,7 +8,7 @@ use std::{
 use bevy_app::{App, AppExit, Plugin, PluginsState};
 use crossbeam_channel::Receiver;
 
-use super::receive::Incoming;
+use super::incoming::Incoming;
 
 /// Runs the app whenever something arrives from the network, instead of at a fixed rate.
 ///

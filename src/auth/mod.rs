@@ -83,7 +83,7 @@ pub trait Authenticator: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`authenticate`](Self::authenticate). A live session ends as
-    /// [`Refusal::close_reason`] says; a failure of the check itself
+    /// [`Refusal::disconnect_with`] says; a failure of the check itself
     /// ([`Refusal::unavailable`]) does not end it, it is checked again soon.
     fn readmit(
         &self,

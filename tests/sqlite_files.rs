@@ -426,9 +426,10 @@ fn decided(number: usize) -> (UserId, bool) {
 fn outcome_of(decisions: usize) -> Vec<Revocation> {
     let mut barred = Vec::new();
     for (user, bar) in (0..decisions).map(decided) {
-        match bar {
-            true => barred.push(Revocation::user(user)),
-            false => barred.retain(|entry| entry.subject != Subject::User(user.clone())),
+        if bar {
+            barred.push(Revocation::user(user))
+        } else {
+            barred.retain(|entry| entry.subject != Subject::User(user.clone()))
         }
     }
     sorted(barred)

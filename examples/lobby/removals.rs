@@ -49,9 +49,10 @@ impl Removals {
 impl Removal {
     /// What the player reads.
     pub fn words(&self) -> String {
-        let what = match self.is_ban {
-            true => "You are banned from the lobby",
-            false => "A moderator removed you from the lobby",
+        let what = if self.is_ban {
+            "You are banned from the lobby"
+        } else {
+            "A moderator removed you from the lobby"
         };
         match &self.reason {
             Some(reason) => format!("{what}: {reason}"),

@@ -76,9 +76,10 @@ const WRONG: &[(&str, usize, &[u8])] = &[
 /// One message, and the same message in frames of one byte.
 fn both_ways(content: &[u8]) -> [Vec<Frame>; 2] {
     let parts: Vec<_> = content.chunks(1).collect();
-    let cut = match parts.is_empty() {
-        true => fragments(TEXT, &["", "", ""]),
-        false => fragments(TEXT, &parts),
+    let cut = if parts.is_empty() {
+        fragments(TEXT, &["", "", ""])
+    } else {
+        fragments(TEXT, &parts)
     };
     [vec![text(content)], cut]
 }

@@ -77,9 +77,10 @@ fn a_directory_that_fails_ends_no_session_and_is_asked_again() {
                 failures.fetch_add(1, Ordering::SeqCst);
                 return Err(DirectoryError::Failed("no answer".into()));
             }
-            Ok(match missing.load(Ordering::SeqCst) {
-                true => Standing::Missing,
-                false => active(claims.subject()),
+            Ok(if missing.load(Ordering::SeqCst) {
+                Standing::Missing
+            } else {
+                active(claims.subject())
             })
         }
     };

@@ -194,9 +194,10 @@ fn the_game_may_despawn_or_disconnect_somebody_who_is_away() {
         let mut game = game(|_| ());
         let (client, entity) = joined_as(&mut game, "player-1");
         lose(&mut game, client);
-        match despawn {
-            true => _ = game.world().despawn(entity),
-            false => game.disconnect(entity, DisconnectReason::Kicked),
+        if despawn {
+            _ = game.world().despawn(entity)
+        } else {
+            game.disconnect(entity, DisconnectReason::Kicked)
         }
         game.until("the end", |game| game.entities() == 0);
         assert_eq!(game.seen().left, [(entity, DisconnectReason::Kicked)]);

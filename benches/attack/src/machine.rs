@@ -39,9 +39,10 @@ pub fn command_for_server(program: &std::path::Path) -> Command {
 pub fn give_way() -> io::Result<()> {
     let this = fs::read_link("/proc/thread-self")?;
     let thread = this.file_name().unwrap_or_default();
-    match quietly(Command::new("renice").args(["-n", "19", "-p"]).arg(thread)) {
-        true => Ok(()),
-        false => Err(io::Error::other("renice failed")),
+    if quietly(Command::new("renice").args(["-n", "19", "-p"]).arg(thread)) {
+        Ok(())
+    } else {
+        Err(io::Error::other("renice failed"))
     }
 }
 

@@ -45,9 +45,10 @@ fn main() -> Outcome<()> {
     }
     println!(
         "{}\n",
-        match machine::share() {
-            true => "The server has core 0, its players and attackers core 1 of two.",
-            false => "The server shares all cores with its players and attackers.",
+        if machine::share() {
+            "The server has core 0, its players and attackers core 1 of two."
+        } else {
+            "The server shares all cores with its players and attackers."
         }
     );
     for part in only.split(',') {

@@ -119,8 +119,9 @@ fn hold(server: &Server, number: usize, sent: &str, answer: &str) -> io::Result<
     stream.write_all(sent.as_bytes())?;
     let mut got = vec![0; answer.len()];
     stream.read_exact(&mut got)?;
-    match got == answer.as_bytes() {
-        true => Ok(stream),
-        false => Err(io::Error::other("another answer")),
+    if got == answer.as_bytes() {
+        Ok(stream)
+    } else {
+        Err(io::Error::other("another answer"))
     }
 }

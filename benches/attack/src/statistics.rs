@@ -29,16 +29,14 @@ pub fn counts<T: std::fmt::Display>(counts: &BTreeMap<T, usize>) -> String {
         .iter()
         .map(|(what, count)| format!("{what}: {count}"))
         .collect();
-    match counts.is_empty() {
-        true => "–".into(),
-        false => counts.join(", "),
+    if counts.is_empty() {
+        "–".into()
+    } else {
+        counts.join(", ")
     }
 }
 
 /// Whether a value is within its goal, as a word for the table.
 pub fn verdict(met: bool) -> &'static str {
-    match met {
-        true => "met",
-        false => "**missed**",
-    }
+    if met { "met" } else { "**missed**" }
 }

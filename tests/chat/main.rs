@@ -6,6 +6,7 @@ mod support;
 mod archive;
 mod filter;
 mod game;
+mod held_back;
 mod messages;
 mod moderation;
 mod nodes;

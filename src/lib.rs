@@ -179,7 +179,7 @@
 //! # When systems run
 //!
 //! [`BouncerSystems::Receive`] runs in `PreUpdate`, [`BouncerSystems::Send`] in `PostUpdate`, and
-//! [`BouncerSystems::Shutdown`] in `Last`, where an `AppExit` closes everybody with 1001.
+//! [`BouncerSystems::Shutdown`] in [`AfterLast`], where an `AppExit` of any system closes everybody with 1001.
 //!
 //! # Limits
 //!
@@ -250,10 +250,11 @@ pub use config::TlsConfig;
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use drain::{Drain, DrainReport, Draining};
 pub use identity::{
-    Admission, ConnectionId, DisconnectReason, InvalidIdentity, Payload, Refusal, RefusalKind,
-    USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES, USER_ROLE_MAX_BYTES, USER_ROLES_MAX, User, UserId,
+    Admission, ConnectionId, DisconnectReason, GameCode, InvalidIdentity, Payload, Refusal,
+    RefusalKind, USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES, USER_ROLE_MAX_BYTES, USER_ROLES_MAX, User,
+    UserId,
 };
-pub use plugin::{BouncerError, BouncerPlugin, BouncerSystems};
+pub use plugin::{AfterLast, BouncerError, BouncerPlugin, BouncerSystems};
 #[cfg(feature = "sqlite")]
 pub use revocation::SqliteRevocations;
 pub use revocation::{
@@ -264,9 +265,9 @@ pub use revocation::{
 pub use util::{SqliteError, SqliteFile};
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Cluster, ClusterOutbox, Connection, Counters,
-    Disconnected, DrainStarted, Group, LinkLost, LinkRestored, Outbox, PlayerCommands, PlayerInfo,
-    Players, Refreshed, RevocationNotStored, SendError, TokenExpiring, WakingRunnerPlugin,
-    is_draining, is_ready,
+    Disconnected, DrainStarted, Group, Leaving, LinkLost, LinkRestored, Outbox, PlayerCommands,
+    PlayerInfo, Players, Refreshed, RevocationNotStored, SendError, TokenExpiring,
+    WakingRunnerPlugin, is_draining, is_ready,
 };
 
 /// What most servers need.
@@ -274,9 +275,10 @@ pub mod prelude {
     pub use crate::{
         Admission, Arriving, Authenticator, Bouncer, BouncerCommands, BouncerConfig, BouncerPlugin,
         BouncerSystems, ClientFrame, Connection, Credential, DisconnectReason, Disconnected, Drain,
-        DrainStarted, DuplicateLogin, Group, JwtAuthenticator, Limits, LinkLost, LinkRestored,
-        MapDirectory, Outbox, Payload, PlayerCommands, Players, Refreshed, Refusal, Revocation,
-        SendError, Subject, TokenExpiring, TokenIssuer, User, UserId, is_draining, is_ready,
+        DrainStarted, DuplicateLogin, GameCode, Group, JwtAuthenticator, Leaving, Limits, LinkLost,
+        LinkRestored, MapDirectory, Outbox, Payload, PlayerCommands, Players, Refreshed, Refusal,
+        Revocation, SendError, Subject, TokenExpiring, TokenIssuer, User, UserId, is_draining,
+        is_ready,
     };
     #[cfg(feature = "sqlite")]
     pub use crate::{SqliteDirectory, SqliteRevocations};

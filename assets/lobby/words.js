@@ -20,6 +20,7 @@ const ENDS = {
   4404: "This account does not exist any more.",
   4409: "You opened the lobby somewhere else, so this page stepped aside.",
   4410: "The new log-in belongs to somebody else.",
+  4411: "That was it for now.",
 };
 
 const DOORS = {

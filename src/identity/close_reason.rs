@@ -2,7 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
-use bevy_bouncer_protocol::CloseCode;
+pub use bevy_bouncer_protocol::GameCode;
+use bevy_bouncer_protocol::{Advice, CloseCode};
 use bevy_reflect::prelude::*;
 
 use super::{Refusal, RefusalKind};
@@ -10,8 +11,16 @@ use super::{Refusal, RefusalKind};
 /// Why a player left. Each reason has one close code (RFC 6455 §7.4).
 ///
 /// 4000–4099 ask the client to back off and reconnect, 4100–4199 to get a new token first, 4400–4499
-/// to stop until the user acts.
+/// to stop until the user acts. [`Game`](Self::Game) is for a game's own codes.
+///
+/// ```
+/// use bevy_bouncer::{DisconnectReason, GameCode};
+///
+/// const MAP_CHANGES: DisconnectReason = DisconnectReason::Game(GameCode::new(4050).unwrap());
+/// assert_eq!(MAP_CHANGES.close_code(), 4050);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Reflect)]
+#[reflect(opaque)]
 #[reflect(Debug, Clone, PartialEq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -55,12 +64,20 @@ pub enum DisconnectReason {
     Replaced,
     /// 4410: a refresh token of another user.
     RefreshUserMismatch,
+    /// 4411: it is over, and nobody is accused: the match has ended, the trial time is up. The client stops
+    /// until the user acts.
+    Finished,
+    /// A code of the game's own: 4050–4099 to come back, 4450–4499 to stop until the user acts.
+    Game(GameCode),
 }
 
 impl DisconnectReason {
     /// The close code that the client gets.
     pub const fn close_code(self) -> u16 {
-        self.shared().number()
+        match self.shared() {
+            Ok(code) => code.number(),
+            Err(code) => code.number(),
+        }
     }
 
     /// The word at the start of the close frame's reason, and in logs.
@@ -68,13 +85,16 @@ impl DisconnectReason {
         match self {
             // No client reads it: the connection is gone.
             Self::ConnectionLost => "connection_lost",
-            _ => self.shared().as_str(),
+            _ => match self.shared() {
+                Ok(code) => code.as_str(),
+                Err(_) => GameCode::WORD,
+            },
         }
     }
 
-    /// What both ends call it.
-    const fn shared(self) -> CloseCode {
-        match self {
+    /// What both ends call it, unless it is the game's own.
+    const fn shared(self) -> Result<CloseCode, GameCode> {
+        Ok(match self {
             Self::ClientClosed => CloseCode::ClientClosed,
             Self::Shutdown => CloseCode::Shutdown,
             Self::ProtocolError => CloseCode::ProtocolError,
@@ -94,7 +114,9 @@ impl DisconnectReason {
             Self::UserGone => CloseCode::UserGone,
             Self::Replaced => CloseCode::Replaced,
             Self::RefreshUserMismatch => CloseCode::RefreshUserMismatch,
-        }
+            Self::Finished => CloseCode::Finished,
+            Self::Game(code) => return Err(code),
+        })
     }
 }
 
@@ -126,6 +148,18 @@ impl CloseReason {
         text
     }
 
+    /// The game's own words, and a status after which a client does what it does after the close code.
+    fn refusal_of_the_game(&self) -> Refusal {
+        let refusal = match Advice::for_close_code(self.reason.close_code()) {
+            Advice::Stop => Refusal::from(RefusalKind::Forbidden),
+            Advice::Reconnect | Advice::NewToken => Refusal::from(RefusalKind::Capacity),
+        };
+        match &self.message {
+            Some(words) => refusal.saying(words.to_string()),
+            None => refusal,
+        }
+    }
+
     /// The answer to a handshake that is ended for this before its player is in.
     pub fn refusal(&self) -> Refusal {
         match self.reason {
@@ -137,6 +171,7 @@ impl CloseReason {
                 }
             }
             DisconnectReason::Shutdown | DisconnectReason::Draining => RefusalKind::Draining.into(),
+            DisconnectReason::Finished | DisconnectReason::Game(_) => self.refusal_of_the_game(),
             reason => Refusal::unauthorized(reason.code()),
         }
     }
@@ -164,5 +199,21 @@ mod tests {
         let text = close_reason.close_text();
         assert!(text.starts_with("banned: ü"));
         assert!(text.len() <= CLOSE_REASON_MAX_BYTES);
+    }
+
+    #[test]
+    fn a_handshake_that_the_game_ends_is_refused_with_the_advice_of_the_close_code() {
+        let come_back = DisconnectReason::Game(GameCode::new(4050).unwrap());
+        let stop = DisconnectReason::Game(GameCode::new(4450).unwrap());
+        for reason in [come_back, stop, DisconnectReason::Finished] {
+            let close_reason = CloseReason {
+                reason,
+                message: Some("the map changes".into()),
+            };
+            let refusal = close_reason.refusal();
+            let advice = Advice::for_close_code(reason.close_code());
+            assert_eq!(refusal.kind().advice(), advice, "{reason:?}");
+            assert_eq!(refusal.message(), "the map changes");
+        }
     }
 }

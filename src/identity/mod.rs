@@ -14,7 +14,7 @@ mod user;
 pub use admission::Admission;
 pub(crate) use admission::Extra;
 pub(crate) use close_reason::CloseReason;
-pub use close_reason::DisconnectReason;
+pub use close_reason::{DisconnectReason, GameCode};
 pub use connection_id::ConnectionId;
 pub use payload::Payload;
 pub use refusal::{Refusal, RefusalKind};

@@ -9,14 +9,17 @@ use thiserror::Error;
 
 use super::close_reason::DisconnectReason;
 
+/// When to ask again for a place.
+const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
+
 /// An answer other than `101`: an HTTP status with a JSON body for the client, and a cause for the
 /// operator's log.
 ///
 /// ```
 /// use bevy_bouncer::{Refusal, RefusalKind};
 ///
-/// let full = Refusal::forbidden("this match is full");
-/// assert_eq!(full.kind(), RefusalKind::Forbidden);
+/// let full = Refusal::full("this match is full");
+/// assert_eq!(full.kind(), RefusalKind::Capacity);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error, Reflect)]
 #[reflect(opaque)]
@@ -54,7 +57,15 @@ impl Refusal {
         Self::from(RefusalKind::BadRequest).saying(rule)
     }
 
-    /// 403 with the game's own words for the player.
+    /// 503 with the game's own words for the player, for whom there is no place now: the client comes back
+    /// after five seconds, or after what [`retry_after`](Self::retry_after) says.
+    pub fn full(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(RefusalKind::Capacity)
+            .saying(message)
+            .retry_after(FULL_RETRY_AFTER)
+    }
+
+    /// 403 with the game's own words for the player, who stays out: the client stops until the user acts.
     pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
         Self::from(RefusalKind::Forbidden).saying(message)
     }

@@ -5,14 +5,14 @@ mod error;
 mod systems;
 
 pub use error::BouncerError;
-pub use systems::BouncerSystems;
+pub use systems::{AfterLast, BouncerSystems};
 
 use std::{
     net::TcpListener,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bevy_app::{App, AppExit, Last, Plugin, PostUpdate, PreStartup, PreUpdate};
+use bevy_app::{App, AppExit, Last, MainScheduleOrder, Plugin, PostUpdate, PreStartup, PreUpdate};
 use bevy_ecs::prelude::*;
 use tokio::sync::mpsc;
 
@@ -26,7 +26,7 @@ use crate::{
     server::{self, Server},
     world::{
         Arrived, Arriving, Bouncer, ClientFrame, Cluster, Connection, Disconnected, DrainStarted,
-        Group, Incoming, LinkLost, LinkRestored, Players, Refreshed, RegistryRef,
+        Group, Incoming, Leaving, LinkLost, LinkRestored, Players, Refreshed, RegistryRef,
         RevocationNotStored, Roster, TickOutput, TokenExpiring, cut, exit_when_over,
         has_cluster_frames, has_departures, has_incoming, is_exiting, on_remove, receive,
         receive_cluster_frames, send, shut_down,
@@ -104,12 +104,16 @@ impl Plugin for BouncerPlugin {
                     .chain()
                     .in_set(BouncerSystems::Send),
             )
+            .init_schedule(AfterLast)
             .add_systems(
-                Last,
+                AfterLast,
                 shut_down
                     .run_if(is_exiting)
                     .in_set(BouncerSystems::Shutdown),
             );
+        if let Some(mut order) = app.world_mut().get_resource_mut::<MainScheduleOrder>() {
+            order.insert_after(Last, AfterLast);
+        }
         if let Some(node) = server.node() {
             app.register_type::<ClusterFrame>()
                 .add_message::<ClusterFrame>()
@@ -161,6 +165,7 @@ fn register_types(app: &mut App) {
         .register_type::<Disconnected>()
         .register_type::<DrainStarted>()
         .register_type::<Group>()
+        .register_type::<Leaving>()
         .register_type::<LinkLost>()
         .register_type::<LinkRestored>()
         .register_type::<Refreshed>()

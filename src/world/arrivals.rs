@@ -48,6 +48,7 @@ fn let_in(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
     let mut arriving = Arriving {
         resumes: resumes.map(|entry| entry.entity),
         user: arrival.handle.user.clone(),
+        peer: arrival.handle.peer,
         replaces: entities.collect(),
         refusal: None,
     };

@@ -10,6 +10,7 @@ use bevy_ecs::prelude::*;
 
 use crate::{
     auth::{Credential, Ticket},
+    config::Limits,
     connection::Handle,
     drain::{Drain, Draining},
     identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, User, UserId},
@@ -236,6 +237,11 @@ impl Bouncer {
             Err(error) => tracing::error!(%error, "the old certificate stays"),
         }
         reloaded
+    }
+
+    /// What the server allows, as it was configured.
+    pub fn limits(&self) -> &Limits {
+        &self.0.config.limits
     }
 
     /// The address of the listener, with the port that the system chose for port 0.

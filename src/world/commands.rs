@@ -83,7 +83,7 @@ impl BouncerCommands for Commands<'_, '_> {
 /// fn end_match(players: Query<Entity, With<bevy_bouncer::User>>, mut commands: Commands) {
 ///     for player in players {
 ///         let mut player = commands.entity(player);
-///         player.disconnect(DisconnectReason::Kicked, Some("the match is over"));
+///         player.disconnect(DisconnectReason::Finished, Some("the match is over"));
 ///     }
 /// }
 /// ```

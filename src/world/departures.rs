@@ -41,7 +41,7 @@ pub(super) fn leaves_at_once(reason: DisconnectReason) -> bool {
     use DisconnectReason::*;
     matches!(
         reason,
-        Revoked | Banned | UserGone | Kicked | Replaced | Shutdown | Draining
+        Revoked | Banned | UserGone | Kicked | Replaced | Shutdown | Draining | Finished | Game(_)
     )
 }
 

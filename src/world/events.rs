@@ -1,6 +1,6 @@
 //! What the game hears: of players, of what they say, and of the server.
 
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
 
 use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
@@ -19,7 +19,7 @@ use crate::{
 ///
 /// fn keep_places(mut arriving: On<Arriving>, players: Res<Players>) {
 ///     if players.len() >= 8 && arriving.replaces().is_empty() {
-///         arriving.refuse(Refusal::forbidden("this match is full"));
+///         arriving.refuse(Refusal::full("this match is full"));
 ///     }
 /// }
 /// ```
@@ -27,6 +27,7 @@ use crate::{
 #[reflect(Debug)]
 pub struct Arriving {
     pub(crate) user: User,
+    pub(crate) peer: SocketAddr,
     pub(crate) replaces: Vec<Entity>,
     pub(crate) resumes: Option<Entity>,
     pub(crate) refusal: Option<Refusal>,
@@ -36,6 +37,11 @@ impl Arriving {
     /// Who wants to join.
     pub fn user(&self) -> &User {
         &self.user
+    }
+
+    /// The address of the client, as [`Connection::peer`](crate::Connection::peer) will have it.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
     /// The entities of the sessions that end if this one joins.
@@ -71,9 +77,13 @@ pub struct ClientFrame {
     pub payload: Payload,
 }
 
-/// A player left. Triggered exactly once for each player entity, while it still has its components;
-/// the entity is despawned at once or in the next tick. When the game itself despawned the entity, it
-/// is gone already.
+/// A player left. Triggered exactly once for each player entity, while it still has its components.
+///
+/// From here on the player is not in [`Players`](crate::Players) any more, and its entity has [`Leaving`]. After an
+/// ordinary end (the client closed, the connection broke or was too slow, the token expired, …) the entity
+/// stays for this tick, so that what the client said before can still be read; the next tick begins with its despawn. Who was cut (revoked,
+/// banned, kicked, replaced, sent away by the game, drained, shut down) is despawned as soon as all observers have
+/// run. When the game itself despawned the entity, it is gone already.
 #[derive(EntityEvent, Debug, Clone, PartialEq, Eq, Reflect)]
 #[reflect(Debug, Clone, PartialEq)]
 pub struct Disconnected {
@@ -84,6 +94,24 @@ pub struct Disconnected {
     /// Why.
     pub reason: DisconnectReason,
 }
+
+/// On a player entity from [`Disconnected`] to its despawn. `Query<Entity, (With<User>, Without<Leaving>)>` finds
+/// exactly the entities of [`Players`](crate::Players).
+///
+/// ```
+/// use bevy_bouncer::{Leaving, User};
+/// use bevy_ecs::prelude::*;
+///
+/// fn next_round(players: Query<Entity, (With<User>, Without<Leaving>)>) {
+///     for player in players {
+///         // Who has just left gets no place in it.
+/// #       let _ = player;
+///     }
+/// }
+/// ```
+#[derive(Component, Debug, Clone, Copy, PartialEq, Eq, Default, Reflect)]
+#[reflect(Component, Debug, Clone, PartialEq, Default)]
+pub struct Leaving;
 
 /// A player's connection is lost, and the player stays for a while: either [`LinkRestored`] follows, or
 /// [`Disconnected`]. Only with [`Limits::resume_window`](crate::Limits::resume_window).

@@ -40,7 +40,8 @@ pub use commands::{BouncerCommands, PlayerCommands};
 pub use components::{Connection, Players};
 pub(crate) use drain::exit_when_over;
 pub use events::{
-    Arriving, ClientFrame, Disconnected, DrainStarted, LinkLost, LinkRestored, RevocationNotStored,
+    Arriving, ClientFrame, Disconnected, DrainStarted, Leaving, LinkLost, LinkRestored,
+    RevocationNotStored,
 };
 pub use group::Group;
 pub(crate) use incoming::Incoming;

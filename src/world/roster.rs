@@ -6,7 +6,7 @@ use bevy_ecs::{lifecycle::Remove, prelude::*};
 
 use super::{
     components::{Connection, Players},
-    events::Disconnected,
+    events::{Disconnected, Leaving},
     tick_output::TickOutput,
 };
 use crate::{
@@ -86,6 +86,9 @@ pub(crate) fn farewell(world: &mut World, id: ConnectionId, reason: DisconnectRe
     let (entity, handle) = (entry.entity, entry.inbound.handle.clone());
     let user = handle.user.clone();
     world.resource_mut::<Players>().remove(user.id(), entity);
+    if let Ok(mut player) = world.get_entity_mut(entity) {
+        player.insert(Leaving);
+    }
     tracing::debug!(user = %user.id(), connection = %id, %reason, "a player left");
     world.trigger(Disconnected {
         entity,

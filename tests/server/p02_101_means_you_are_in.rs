@@ -43,6 +43,25 @@ fn p02_a_veto_becomes_a_status_and_no_entity() {
 }
 
 #[test]
+fn p02_a_full_match_asks_to_come_back() {
+    let mut game = Game::start();
+    game.app
+        .add_observer(|mut arriving: On<Arriving>, players: Res<Players>| {
+            assert!(arriving.peer().ip().is_loopback());
+            if !players.is_empty() {
+                arriving.refuse(Refusal::full("this match is full"));
+            }
+        });
+    let _first = game.join("player-1");
+    let answer = game.connect(&token("player-2")).err().unwrap();
+    assert_eq!(answer.status, 503);
+    let body = answer.json();
+    assert_eq!(body["error"], "capacity");
+    assert_eq!(body["message"], "this match is full");
+    assert!(body["retry_after_ms"].as_u64().unwrap() >= 1000);
+}
+
+#[test]
 fn p02_without_a_tick_nobody_gets_a_101_and_a_late_tick_admits_nobody() {
     let mut game = Game::limited(|limits| {
         limits.handshake_timeout = std::time::Duration::from_secs(2);

@@ -250,6 +250,62 @@ fn p04_by_the_app_exiting() {
     );
 }
 
+/// Closes everybody in the update in which `schedule` writes `AppExit`.
+fn exits_in(schedule: impl bevy_ecs::schedule::ScheduleLabel + Clone) {
+    leaves_once(
+        |_| (),
+        DisconnectReason::Shutdown,
+        |game, client, _| {
+            game.app
+                .add_systems(schedule.clone(), |mut exits: MessageWriter<AppExit>| {
+                    exits.write(AppExit::Success);
+                });
+            game.tick();
+            assert_eq!(client.close_code(), 1001, "{schedule:?}");
+        },
+    );
+}
+
+#[test]
+fn p04_by_an_app_exit_of_any_schedule() {
+    exits_in(bevy_app::First);
+    exits_in(bevy_app::PostUpdate);
+    exits_in(bevy_app::Last);
+}
+
+type Stays<'w, 's> = Query<'w, 's, Entity, (With<User>, Without<Leaving>)>;
+
+#[test]
+fn p04_a_player_who_leaves_is_marked_until_the_despawn() {
+    #[derive(Resource, Default)]
+    struct Marked(Vec<bool>);
+    let check = |players: Res<Players>, stays: Stays| {
+        let known: usize = players.iter().map(|(_, entities)| entities.len()).sum();
+        assert_eq!(stays.iter().count(), known);
+        for (_, entities) in players.iter() {
+            assert!(entities.iter().all(|entity| stays.contains(*entity)));
+        }
+    };
+    let mut game = Game::start();
+    game.app
+        .init_resource::<Marked>()
+        .add_systems(bevy_app::Update, check)
+        .add_observer(
+            move |left: On<Disconnected>, stays: Stays, mut marked: ResMut<Marked>| {
+                marked.0.push(!stays.contains(left.entity));
+            },
+        );
+    let mut ann = game.join("player-1");
+    let _ben = game.join("player-2");
+    ann.socket.close(None).unwrap();
+    assert_ne!(ann.hear(), Heard::Nothing);
+    game.tick();
+    assert_eq!(game.entities(), 2, "it stays for one tick");
+    drop(game.bouncer.revoke(user("player-2")));
+    game.until("the despawns", |game| game.entities() == 0);
+    assert_eq!(game.world().resource::<Marked>().0, [true, true]);
+}
+
 /// A stand-in for a client that was moved to another thread.
 fn game_free_client() -> Client {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

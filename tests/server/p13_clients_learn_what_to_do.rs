@@ -64,8 +64,34 @@ fn p13_close_codes_fall_into_their_ranges() {
     for reason in [TokenExpired, Revoked] {
         assert!((4100..=4199).contains(&reason.close_code()), "{reason}");
     }
-    for reason in [BadProtocol, Banned, UserGone, Replaced, RefreshUserMismatch] {
+    for reason in [
+        BadProtocol,
+        Banned,
+        UserGone,
+        Replaced,
+        RefreshUserMismatch,
+        Finished,
+    ] {
         assert!((4400..=4499).contains(&reason.close_code()), "{reason}");
+    }
+}
+
+#[test]
+fn p13_a_game_ends_sessions_with_words_and_codes_of_its_own() {
+    let mut game = Game::start();
+    let map_changes = DisconnectReason::Game(GameCode::new(4050).unwrap());
+    for (reason, code, text) in [
+        (DisconnectReason::Finished, 4411, "finished: see you"),
+        (map_changes, 4050, "game: see you"),
+    ] {
+        let mut client = game.join("player-1");
+        let entity = game.entity_of("player-1");
+        let mut commands = game.world().commands();
+        commands.entity(entity).disconnect(reason, Some("see you"));
+        game.tick();
+        assert_eq!(client.hear(), Heard::Closed(code, text.into()));
+        assert_eq!(game.seen().left.last(), Some(&(entity, reason)));
+        game.until("the despawn", |game| game.entities() == 0);
     }
 }
 

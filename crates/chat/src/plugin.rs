@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy_app::prelude::*;
-use bevy_bouncer::{BouncerSystems, ClientFrame, Cluster, ClusterFrame, ConfigError};
+use bevy_bouncer::{AfterLast, BouncerSystems, ClientFrame, Cluster, ClusterFrame, ConfigError};
 use bevy_ecs::{message::Messages, prelude::*};
 use bevy_tokio_tasks::TokioTasksRuntime;
 
@@ -212,7 +212,7 @@ fn add_systems(app: &mut App) {
             .in_set(ChatSystems::Tell),
     )
     .add_systems(
-        Last,
+        AfterLast,
         writer::flush
             .run_if(has_messages::<AppExit>)
             .after(BouncerSystems::Shutdown),

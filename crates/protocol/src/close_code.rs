@@ -81,12 +81,53 @@ close_codes! {
     Replaced = 4409 "replaced",
     /// 4410: a refresh token of another user.
     RefreshUserMismatch = 4410 "refresh_user_mismatch",
+    /// 4411: it is over, and nobody is accused: the match has ended, the trial time is up.
+    Finished = 4411 "finished",
 }
 
 impl CloseCode {
     /// What a client does about it.
     pub const fn advice(self) -> Advice {
         Advice::for_close_code(self.number())
+    }
+}
+
+/// A close code of the game's own. The word in the close frame's reason is `game`; the words for the player follow.
+///
+/// ```
+/// use bevy_bouncer_protocol::{Advice, GameCode};
+///
+/// const MAP_CHANGES: GameCode = GameCode::new(4050).unwrap();
+/// const LEVEL_TOO_LOW: GameCode = GameCode::new(4450).unwrap();
+///
+/// assert_eq!(MAP_CHANGES.advice(), Advice::Reconnect);
+/// assert_eq!(LEVEL_TOO_LOW.advice(), Advice::Stop);
+/// assert_eq!(GameCode::new(4403), None);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct GameCode(u16);
+
+impl GameCode {
+    /// The word at the start of the close frame's reason.
+    pub const WORD: &str = "game";
+
+    /// A code that asks the client to come back, 4050–4099, or to stop until the user acts, 4450–4499. `None` for any
+    /// other number.
+    pub const fn new(number: u16) -> Option<Self> {
+        match number {
+            4050..=4099 | 4450..=4499 => Some(Self(number)),
+            _ => None,
+        }
+    }
+
+    /// The number in the close frame.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// What a client does about it.
+    pub const fn advice(self) -> Advice {
+        Advice::for_close_code(self.0)
     }
 }
 
@@ -105,5 +146,22 @@ mod tests {
         assert_eq!(CloseCode::Kicked.advice(), Advice::Reconnect);
         assert_eq!(CloseCode::Revoked.advice(), Advice::NewToken);
         assert_eq!(CloseCode::Replaced.advice(), Advice::Stop);
+        assert_eq!(CloseCode::Finished.advice(), Advice::Stop);
+    }
+
+    #[test]
+    fn a_game_has_numbers_of_its_own_in_two_ranges() {
+        for number in 0..=u16::MAX {
+            let advice = GameCode::new(number).map(GameCode::advice);
+            let expected = match number {
+                4050..=4099 => Some(Advice::Reconnect),
+                4450..=4499 => Some(Advice::Stop),
+                _ => None,
+            };
+            assert_eq!(advice, expected, "{number}");
+            if advice.is_some() {
+                assert_eq!(CloseCode::from_number(number), None, "{number}");
+            }
+        }
     }
 }

@@ -29,7 +29,7 @@ mod token;
 
 pub use advice::Advice;
 pub use client::{ClientMessage, OPS, REASON_MAX_BYTES, REQUEST_ID_MAX_BYTES, ROOM_NAME_MAX_BYTES};
-pub use close_code::CloseCode;
+pub use close_code::{CloseCode, GameCode};
 pub use envelope::Envelope;
 pub use error_code::ErrorCode;
 pub use refusal::{RefusalBody, RefusalKind};

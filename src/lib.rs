@@ -224,6 +224,8 @@ mod registry;
 mod revocation;
 mod server;
 mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transport;
 mod util;
 mod world;
@@ -242,7 +244,7 @@ pub use auth::{RemoteKeyOptions, RemoteKeys};
 pub use cluster::RedisBackplane;
 pub use cluster::{
     Audience, Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, ClusterCounters,
-    ClusterFrame, ClusterOptions, Faults, InProcessBackplane, Issue, ListPage, LogBatch,
+    ClusterFrame, ClusterOptions, Faults, InProcessBackplane, Issue, ListPage, LogBatch, LogEntry,
     LogPosition, NodeId, Seat,
 };
 #[cfg(feature = "tls")]

@@ -84,11 +84,22 @@ pub struct Issue {
     pub decision: Decision,
 }
 
+/// An entry of the control log.
+#[derive(Debug, Clone)]
+pub struct LogEntry {
+    /// Where it stands.
+    pub position: LogPosition,
+    /// How long it had stood there when it was read, by the backplane's clock.
+    pub age: Duration,
+    /// What was decided. `None` stands for something that cannot be understood.
+    pub issue: Option<Issue>,
+}
+
 /// What [`Backplane::read`] found.
 #[derive(Debug, Clone, Default)]
 pub struct LogBatch {
-    /// The entries in their order. `None` stands for one that cannot be understood.
-    pub entries: Vec<(LogPosition, Option<Issue>)>,
+    /// The entries in their order.
+    pub entries: Vec<LogEntry>,
     /// Whether there was nothing more when it was asked.
     pub complete: bool,
     /// Whether entries before these are lost, so that the list has to be read as a whole.

@@ -1,15 +1,12 @@
 //! The writer of the control log: issues the decisions of the journal.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use tokio::time::timeout;
 
 use super::{backplane::Issue, node::Node};
 use crate::{
-    revocation::{Decision, JournalWriter, StoreFuture},
+    revocation::{Change, Decision, JournalWriter, StoreError, StoreFuture},
     util::{Mutex, lock},
 };
 
@@ -17,7 +14,6 @@ use crate::{
 /// written although the answer was lost.
 pub(crate) struct ControlLogWriter {
     node: Arc<Node>,
-    next: AtomicU64,
     failed: Mutex<Option<Issue>>,
 }
 
@@ -25,7 +21,6 @@ impl ControlLogWriter {
     pub fn new(node: Arc<Node>) -> Self {
         Self {
             node,
-            next: AtomicU64::new(1),
             failed: Mutex::new(None),
         }
     }
@@ -33,37 +28,43 @@ impl ControlLogWriter {
     fn issue(&self, decision: &Decision) -> Issue {
         match lock(&self.failed).take() {
             Some(again) if again.decision == *decision => again,
-            _ => Issue {
-                number: self.next.fetch_add(1, Ordering::Relaxed),
-                node: self.node.id.clone(),
-                decision: decision.clone(),
-            },
+            _ => self.node.issue(decision.clone()),
         }
     }
 }
 
 impl JournalWriter for ControlLogWriter {
-    fn write<'a>(&'a self, decision: &'a Decision) -> StoreFuture<'a, ()> {
+    fn write<'a>(&'a self, change: &'a Change) -> StoreFuture<'a, usize> {
         Box::pin(async {
-            let issue = self.issue(decision);
-            let issued = self
-                .node
-                .client
-                .ask(|backplane| backplane.issue(&issue))
-                .await;
-            let position = match issued {
-                Ok(position) => position,
-                Err(error) => {
-                    *lock(&self.failed) = Some(issue);
-                    return Err(error.into());
-                }
+            let Some(decision) = change.decisions.first() else {
+                return Ok(0);
             };
-            if matches!(decision, Decision::Restore(_)) {
-                // Until earlier revocations of this node have come back from the log, and gone.
-                let patience = self.node.options.command_timeout;
-                let _ = timeout(patience, self.node.has_applied(position)).await;
-            }
-            Ok(())
+            self.write_one(decision).await?;
+            Ok(1)
         })
+    }
+}
+
+impl ControlLogWriter {
+    async fn write_one(&self, decision: &Decision) -> Result<(), StoreError> {
+        let issue = self.issue(decision);
+        let issued = self
+            .node
+            .client
+            .ask(|backplane| backplane.issue(&issue))
+            .await;
+        let position = match issued {
+            Ok(position) => position,
+            Err(error) => {
+                *lock(&self.failed) = Some(issue);
+                return Err(error.into());
+            }
+        };
+        if matches!(decision, Decision::Restore(_)) {
+            // Until earlier revocations of this node have come back from the log, and gone.
+            let patience = self.node.options.command_timeout;
+            let _ = timeout(patience, self.node.has_applied(position)).await;
+        }
+        Ok(())
     }
 }

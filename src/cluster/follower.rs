@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::{
-    backplane::{BackplaneError, LogPosition},
+    backplane::{BackplaneError, LogEntry, LogPosition},
     node::Node,
 };
 use crate::{
@@ -112,7 +112,12 @@ impl Follower {
             return Ok(false);
         }
         let mut last = after;
-        for (position, issue) in batch.entries {
+        for LogEntry {
+            position,
+            age,
+            issue,
+        } in batch.entries
+        {
             // What came before may come again.
             if position <= last {
                 continue;
@@ -120,7 +125,7 @@ impl Follower {
             last = position;
             self.position = Some(position);
             match issue {
-                Some(issue) => self.apply(&issue.decision, issue.node == self.node.id),
+                Some(issue) => self.apply(&issue.decision, issue.node == self.node.id, age),
                 None => {
                     tracing::error!("an entry of the control log is not understood");
                     self.compared = None;
@@ -134,7 +139,7 @@ impl Follower {
         Ok(batch.complete)
     }
 
-    fn apply(&mut self, decision: &Decision, here: bool) {
+    fn apply(&mut self, decision: &Decision, here: bool, age: Duration) {
         // A replacement is often decided on the node whose session it ends, which ends it only now.
         let mut here = here;
         match decision {
@@ -146,6 +151,10 @@ impl Follower {
             }
             Decision::Replace { node, .. } if **node != *self.node.id.as_str() => return,
             Decision::Replace { .. } => here = false,
+            Decision::Kick { user, .. } if age > self.node.options.kick_lifetime => {
+                tracing::info!(%user, ?age, "a kick of another node is too old");
+                return;
+            }
             Decision::Kick { .. } => {}
         }
         let cut = self.registry.hear(decision, here);

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - [`backplane`] is what the nodes share; [`in_process`] and `redis` are two of them. [`client`] asks it.
+//! - [`kicks`] have a line of their own, because they are about now.
 //! - [`control_log`] writes to the control log, [`follower`] reads it and compares the lists.
 //! - [`node`] answers the door: is this node current, is a user barred; [`seats`] has the logins of the
 //!   fleet, [`ticket`] its tickets.
@@ -21,6 +22,7 @@ mod control_log;
 mod follower;
 mod frames;
 mod in_process;
+mod kicks;
 mod node;
 mod options;
 #[cfg(feature = "redis")]
@@ -30,7 +32,7 @@ mod ticket;
 
 pub use backplane::{
     Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
-    LogPosition, NodeId, Seat,
+    LogEntry, LogPosition, NodeId, Seat,
 };
 pub(crate) use control_log::ControlLogWriter;
 pub use frames::{Audience, ClusterCounters, ClusterFrame};
@@ -54,6 +56,7 @@ const SHAPES: usize = 4;
 /// Starts what a node does beside its players. To be called within the runtime.
 pub(crate) fn start(node: &Arc<Node>, registry: Arc<Registry>, game: Line<ClusterFrame>) {
     tokio::spawn(follower::run(node.clone(), registry));
+    tokio::spawn(kicks::run(node.clone()));
     tokio::spawn(seats::run(node.clone()));
     tokio::spawn(frames::send(node.clone()));
     tokio::spawn(frames::receive(node.clone(), game));

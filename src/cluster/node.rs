@@ -2,23 +2,27 @@
 
 use std::{
     borrow::Cow,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
 
 use super::{
-    backplane::{Backplane, BackplaneError, LogPosition, NodeId},
+    backplane::{Backplane, BackplaneError, Issue, LogPosition, NodeId},
     client::Client,
     frames::Frames,
+    kicks::Kicks,
     options::ClusterOptions,
     seats::Seats,
 };
 use crate::{
     config::Limits,
     identity::{Refusal, RefusalKind, TokenFacts, UserId},
-    revocation::{BarredList, Subject},
+    revocation::{BarredList, Decision, Subject},
     util::{Mutex, lock, unix_now},
 };
 
@@ -38,6 +42,8 @@ pub(crate) struct Node {
     /// When it was last known that nothing in the log was unread, and up to where it was read.
     confirmed: Mutex<Option<Instant>>,
     position: watch::Sender<LogPosition>,
+    pub kicks: Kicks,
+    next_issue: AtomicU64,
 }
 
 impl Node {
@@ -52,10 +58,21 @@ impl Node {
             frames: Frames::new(&options),
             limits: Arc::new(limits.clone()),
             client: Client::new(backplane, options.command_timeout),
+            kicks: Kicks::new(options.waiting_kicks),
+            next_issue: AtomicU64::new(1),
             options,
             confirmed: Mutex::new(None),
             position: watch::Sender::new(LogPosition::default()),
         })
+    }
+
+    /// A decision of this node, with a number of its own.
+    pub fn issue(&self, decision: Decision) -> Issue {
+        Issue {
+            number: self.next_issue.fetch_add(1, Ordering::Relaxed),
+            node: self.id.clone(),
+            decision,
+        }
     }
 
     /// Whether the list has been read once.

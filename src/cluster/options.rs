@@ -33,6 +33,11 @@ pub struct ClusterOptions {
     /// Ended sessions that wait to be told to the backplane; past that, their seats end with
     /// `seat_lifetime`. Default 65 536.
     pub waiting_releases: usize,
+    /// Kicks that wait to be told to the other nodes; one more ends the sessions of this node only. Default 1024.
+    pub waiting_kicks: usize,
+    /// How long after its decision a kick is still told to the other nodes, and carried out there. Default 10 s,
+    /// 100 ms to a minute.
+    pub kick_lifetime: Duration,
     /// Frames for other nodes that may wait to be sent; one more is dropped and counted. Default 4096.
     pub outgoing_frames: usize,
     /// Frames from other nodes that may wait for the game; one more is dropped and counted. Default 4096.
@@ -53,6 +58,8 @@ impl Default for ClusterOptions {
             command_timeout: Duration::from_secs(2),
             seat_lifetime: Duration::from_secs(30),
             waiting_releases: 65_536,
+            waiting_kicks: 1024,
+            kick_lifetime: Duration::from_secs(10),
             outgoing_frames: 4096,
             incoming_frames: 4096,
             frame_bytes: 64 * 1024,
@@ -98,12 +105,19 @@ impl ClusterOptions {
                 second * 60,
             ),
             ("seat_lifetime", self.seat_lifetime, second * 3 / 10, hour),
+            (
+                "kick_lifetime",
+                self.kick_lifetime,
+                second / 10,
+                second * 60,
+            ),
         ];
         for (field, value, least, most) in times {
             check(field, &value, &least, &most)?;
         }
         let counts = [
             ("waiting_releases", self.waiting_releases, 10_000_000),
+            ("waiting_kicks", self.waiting_kicks, 1_000_000),
             ("outgoing_frames", self.outgoing_frames, 10_000_000),
             ("incoming_frames", self.incoming_frames, 10_000_000),
             ("frame_bytes", self.frame_bytes, 16 * 1024 * 1024),

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
-use tokio::{runtime::Builder, sync::watch};
+use tokio::sync::watch;
 
 use super::{BouncerError, BouncerPlugin, Opening};
 #[cfg(feature = "tls")]
@@ -13,12 +13,12 @@ use crate::transport::TlsAcceptor;
 use crate::{
     auth::{AuthLimiter, Authenticator, Tickets},
     bridge::bridge,
-    cluster::{Backplane, ClusterOptions, ControlLogWriter, Node},
+    cluster::{Backplane, ClusterOptions, Node},
     config::{BouncerConfig, ConfigError},
     door::listener,
     registry::Registry,
     revocation::{MemoryRevocations, RevocationStore},
-    server::Server,
+    server::{Decisions, Server},
     world::Bouncer,
 };
 
@@ -64,7 +64,7 @@ impl BouncerPlugin {
         };
         Ok(Self {
             server: Arc::new(server),
-            writer: Arc::new(MemoryRevocations),
+            decisions: Decisions::Store(Arc::new(MemoryRevocations)),
             game: Mutex::new(Some(game)),
             opening: Mutex::new(Some(Opening {
                 checked,
@@ -76,24 +76,18 @@ impl BouncerPlugin {
     }
 
     /// Loads the revocations of this store, and keeps new ones in it. Without a store they last as
-    /// long as the process. Blocks until they are loaded; not to be called in async code.
+    /// long as the process. They are loaded on the app's runtime, in [`Plugin::finish`](bevy_app::Plugin::finish), before the
+    /// door opens. When that fails, or when there are more than [`Limits::revocations`](crate::Limits::revocations), the door
+    /// stays shut, the log says why, and the app ends with an error.
     ///
     /// # Errors
-    /// [`BouncerError::Revocations`] when the store cannot be read or holds more than
-    /// [`Limits::revocations`](crate::Limits::revocations).
+    /// [`BouncerError::Config`] when the process is one of many, which share their revocations.
     pub fn revocations(mut self, store: impl RevocationStore) -> Result<Self, BouncerError> {
         if self.server.node().is_some() {
             let reason = "the nodes of a cluster share theirs";
             return Err(ConfigError::new("revocations", reason).into());
         }
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(BouncerError::Runtime)?;
-        self.server
-            .registry
-            .preload(runtime.block_on(store.load())?)?;
-        self.writer = Arc::new(store);
+        self.decisions = Decisions::Store(Arc::new(store));
         Ok(self)
     }
 
@@ -125,7 +119,7 @@ impl BouncerPlugin {
         if self.server.cluster.set(node.clone()).is_err() {
             return Err(ConfigError::new("cluster", "can be given once").into());
         }
-        self.writer = Arc::new(ControlLogWriter::new(node));
+        self.decisions = Decisions::Fleet(node);
         Ok(self)
     }
 

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use thiserror::Error;
 
-use crate::{cluster::BackplaneError, config::ConfigError, revocation::StoreError};
+use crate::{cluster::BackplaneError, config::ConfigError};
 
 /// Why the door cannot open.
 #[derive(Debug, Error)]
@@ -21,13 +21,7 @@ pub enum BouncerError {
         /// What the system said.
         source: io::Error,
     },
-    /// The revocations could not be loaded.
-    #[error("revocations: {0}")]
-    Revocations(#[from] StoreError),
     /// The node of a fleet could not be made.
     #[error("cluster: {0}")]
     Cluster(#[from] BackplaneError),
-    /// The runtime to load the revocations could not be made.
-    #[error("cannot start a runtime: {0}")]
-    Runtime(io::Error),
 }

@@ -22,8 +22,7 @@ use crate::{
     config::Checked,
     door::Door,
     identity::User,
-    revocation::JournalWriter,
-    server::{self, Server},
+    server::{self, Decisions, Server},
     world::{
         Arrived, Arriving, Bouncer, ClientFrame, Cluster, Connection, Disconnected, DrainStarted,
         Group, Incoming, Leaving, LinkLost, LinkRestored, Players, Refreshed, RegistryRef,
@@ -59,7 +58,7 @@ const ROOM_MAX: usize = 65_536;
 /// ```
 pub struct BouncerPlugin {
     server: Arc<Server>,
-    writer: Arc<dyn JournalWriter>,
+    decisions: Decisions,
     /// Taken by the one call of `build`.
     game: Mutex<Option<GameEnd>>,
     /// Taken by the one call of `finish`.
@@ -150,8 +149,12 @@ impl Plugin for BouncerPlugin {
             Ok(listener) => listener,
             Err(error) => return fail(app, error),
         };
+        let writer = match runtime.block_on(self.decisions.load(server)) {
+            Ok(writer) => writer,
+            Err(error) => return fail(app, error),
+        };
         let door = Door::new(server.clone(), network, checked);
-        server::start(server, self.writer.clone(), ticks);
+        server::start(server, writer, ticks);
         tokio::spawn(door.open(listener));
         server.runtime.get_or_init(|| runtime.clone());
     }

@@ -22,7 +22,7 @@ use crate::{
     connection::{Fence, Handle, Left},
     drain::DrainState,
     identity::{CloseReason, ConnectionId, Refusal, RefusalKind, TokenFacts, User, UserId},
-    revocation::{Decision, Journal, Receipt, Revocation, StoreError, Storing, Subject},
+    revocation::{Journal, Receipt, Revocation, StoreError, Storing, Subject},
     util::{Mutex, lock, unix_now},
 };
 
@@ -59,7 +59,7 @@ impl Registry {
             places: limits.connections,
             departures,
             notices,
-            journal: Journal::new(limits.unsaved_revocations),
+            journal: Journal::new(limits.revocations, limits.unsaved_revocations),
             tokens_end_within,
             drain: Arc::default(),
             replaces: limits.duplicate_login.replaces(),
@@ -224,7 +224,10 @@ impl Registry {
                 }
                 (Ok(()), Subject::Session(_)) => Storing::done(),
                 // Under the index's lock, so that the store sees decisions in their order.
-                (Ok(()), _) => self.journal.append(Decision::Bar(entry)),
+                (Ok(()), subject) => {
+                    let entries = index.barred(subject, unix_now());
+                    self.journal.bar(entry, entries)
+                }
             };
             (found, storing)
         };
@@ -233,19 +236,24 @@ impl Registry {
         Receipt::new(cut, storing)
     }
 
-    /// Tells the game at once of a decision that nobody will store.
+    /// Tells the game at once of a decision of which no receipt will say that it is stored.
     fn tell_failure(&self, storing: &Storing) {
         if let Some(error) = storing.failure() {
             self.notices.put(Notice::NotStored(error.clone()));
         }
     }
 
-    /// Lets a subject come in again.
+    /// Lets a subject come in again, unless that could not be stored.
     pub fn restore(&self, subject: Subject) -> Receipt {
         let storing = {
             let mut index = lock(&self.index);
-            index.restore(&subject);
-            self.journal.append(Decision::Restore(subject))
+            match self.journal.restore(subject.clone()) {
+                Ok(storing) => {
+                    index.restore(&subject);
+                    storing
+                }
+                Err(error) => Storing::failed(error),
+            }
         };
         self.tell_failure(&storing);
         Receipt::new(0, storing)

@@ -25,25 +25,16 @@ impl BarredList {
 
     /// Adds an entry, or makes the one of the same shape as strict as both. To make it milder, restore
     /// first.
-    pub fn put(&mut self, mut entry: Revocation, now: u64) -> Result<(), StoreError> {
+    pub fn put(&mut self, entry: Revocation, now: u64) -> Result<(), StoreError> {
         if self.count >= self.limit {
             self.purge(now);
         }
-        if let Some(same) = self.entries.get_mut(&entry.subject).and_then(|held| {
-            held.iter_mut().find(|held| {
-                held.kind == entry.kind
-                    && held.issued_before.is_some() == entry.issued_before.is_some()
-            })
-        }) {
-            if same.until.is_none_or(|until| now < until) {
-                entry.issued_before = same.issued_before.max(entry.issued_before);
-                // Without an end is the strictest.
-                entry.until = same
-                    .until
-                    .zip(entry.until)
-                    .map(|(one, other)| one.max(other));
-            }
-            *same = entry;
+        if let Some(same) = self
+            .entries
+            .get_mut(&entry.subject)
+            .and_then(|held| held.iter_mut().find(|held| have_one_shape(held, &entry)))
+        {
+            *same = merge(same, entry, now);
             return Ok(());
         }
         if self.count >= self.limit {
@@ -107,6 +98,23 @@ impl BarredList {
         });
         self.count = self.entries.values().map(Vec::len).sum();
     }
+}
+
+/// Whether a subject can have only one of the two: they have one kind, and both are limited to older tokens or
+/// neither is.
+pub(super) fn have_one_shape(one: &Revocation, other: &Revocation) -> bool {
+    one.kind == other.kind && one.issued_before.is_some() == other.issued_before.is_some()
+}
+
+/// An entry that is as strict as both, which have one shape, with the words of the later one.
+pub(super) fn merge(held: &Revocation, mut later: Revocation, now: u64) -> Revocation {
+    if held.until.is_none_or(|until| now < until) {
+        later.issued_before = held.issued_before.max(later.issued_before);
+        // Without an end is the strictest.
+        let ends = held.until.zip(later.until);
+        later.until = ends.map(|(one, other)| one.max(other));
+    }
+    later
 }
 
 #[cfg(test)]

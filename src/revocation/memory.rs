@@ -11,11 +11,7 @@ impl RevocationStore for MemoryRevocations {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn put<'a>(&'a self, _: &'a Revocation) -> StoreFuture<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn remove<'a>(&'a self, _: &'a Subject) -> StoreFuture<'a, ()> {
+    fn replace<'a>(&'a self, _: &'a Subject, _: &'a [Revocation]) -> StoreFuture<'a, ()> {
         Box::pin(async { Ok(()) })
     }
 }

@@ -9,7 +9,7 @@ mod receipt;
 mod sqlite;
 
 pub use decision::Decision;
-pub(crate) use journal::{Journal, JournalWriter, Storing};
+pub(crate) use journal::{Change, Journal, JournalWriter, StoreWriter, Storing};
 pub(crate) use list::BarredList;
 pub use memory::MemoryRevocations;
 pub use receipt::Receipt;
@@ -178,9 +178,10 @@ pub enum StoreError {
     /// The store failed; the words are for the operator.
     #[error("the revocation store failed: {0}")]
     Failed(String),
-    /// More revocations wait to be stored than
-    /// [`Limits::unsaved_revocations`](crate::Limits::unsaved_revocations).
-    #[error("too many revocations wait to be stored")]
+    /// More than [`Limits::unsaved_revocations`](crate::Limits::unsaved_revocations) wait to be stored. A revocation
+    /// counts all the same and is stored when its turn comes, but nobody will say when; a restoration is not carried
+    /// out, and a kick ends the sessions of this node only.
+    #[error("too many decisions wait to be stored")]
     Backlog,
     /// More revocations than [`Limits::revocations`](crate::Limits::revocations).
     #[error("too many revocations")]
@@ -196,14 +197,67 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// Where revocations outlive the process. [`MemoryRevocations`] keeps nothing, `SqliteRevocations`
 /// keeps them in a file.
 ///
-/// A subject has at most one entry of each *shape*: one with `issued_before` and one without.
+/// The list of the barred is in memory, and decides alone what a subject's entries are. A store keeps them as it is
+/// told and never merges, compares or orders them.
+///
+/// # The contract
+///
+/// - **What a subject is.** A [`Subject`] with its kind: the user `a` and the token `a` are two. A
+///   [`Session`](Subject::Session) never comes to a store.
+/// - **What it has.** At most four entries, one of each shape: [`Revoke`](RevocationKind::Revoke) and
+///   [`Ban`](RevocationKind::Ban), each with and without `issued_before`. So the kind is a part of an entry's key.
+/// - **[`replace`](Self::replace)** makes these entries all that the subject has, in one step: after a crash, those
+///   before or these are there, and never a mixture. No entries at all is how a restoration arrives. Other subjects are
+///   not touched. It returns once this is as durable as the store can make it, since the answer to the operator
+///   waits for it.
+/// - **After an error** it may have been carried out or not. The subject comes again, with its entries as they
+///   are then, after a pause of a quarter of a second at first and five seconds at most, until the store takes it;
+///   meanwhile the other subjects wait. The same entries may come twice. A panic counts as an error.
+/// - **Order.** There is one call at a time, and the calls about one subject come in the order of the decisions.
+/// - **[`load`](Self::load)** returns the entries of every subject as they were last given, each value as it was, in
+///   any order. It may leave out entries whose `until` has passed. It is called once, before the door opens; an error
+///   keeps it shut and ends the app.
+/// - **Runtime.** Both run on the runtime of the app, which lasts as long as the door. A task that `load` starts
+///   is there for `replace`.
+///
+/// `testing::check_revocation_store` (feature `testing`) holds a store against this.
+///
+/// ```
+/// use std::{collections::HashMap, sync::Mutex};
+///
+/// use bevy_bouncer::{Revocation, RevocationStore, StoreError, StoreFuture, Subject};
+///
+/// /// Outlives the app, and not the process.
+/// #[derive(Default)]
+/// struct InMemory(Mutex<HashMap<Subject, Vec<Revocation>>>);
+///
+/// impl RevocationStore for InMemory {
+///     fn load(&self) -> StoreFuture<'_, Vec<Revocation>> {
+///         Box::pin(async {
+///             let kept = self.0.lock().map_err(|error| StoreError::Failed(error.to_string()))?;
+///             Ok(kept.values().flatten().cloned().collect())
+///         })
+///     }
+///
+///     fn replace<'a>(&'a self, subject: &'a Subject, entries: &'a [Revocation]) -> StoreFuture<'a, ()> {
+///         Box::pin(async move {
+///             let mut kept = self.0.lock().map_err(|error| StoreError::Failed(error.to_string()))?;
+///             kept.insert(subject.clone(), entries.to_vec());
+///             Ok(())
+///         })
+///     }
+/// }
+/// ```
 pub trait RevocationStore: Send + Sync + 'static {
     /// All entries that still count. Called once, before the door opens.
     fn load(&self) -> StoreFuture<'_, Vec<Revocation>>;
-    /// Keeps an entry. Returns only once it is durable.
-    fn put<'a>(&'a self, entry: &'a Revocation) -> StoreFuture<'a, ()>;
-    /// Forgets all entries of a subject. Returns only once that is durable.
-    fn remove<'a>(&'a self, subject: &'a Subject) -> StoreFuture<'a, ()>;
+
+    /// Makes these the entries of the subject, instead of those that it had. Returns only once that is durable.
+    fn replace<'a>(
+        &'a self,
+        subject: &'a Subject,
+        entries: &'a [Revocation],
+    ) -> StoreFuture<'a, ()>;
 }
 
 #[cfg(test)]

@@ -24,13 +24,7 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS revocations (
 const LOAD: &str = "SELECT subject, name, ban, issued_before, until, reason FROM revocations";
 const PUT: &str = "INSERT INTO revocations
     (subject, name, ban, limited, issued_before, until, reason)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-    ON CONFLICT (subject, name, ban, limited) DO UPDATE SET
-    issued_before = CASE WHEN until <= ?8 THEN ?5 ELSE max(issued_before, ?5) END,
-    until = CASE WHEN until <= ?8 THEN ?6
-        WHEN until IS NULL OR ?6 IS NULL THEN NULL
-        ELSE max(until, ?6) END,
-    reason = ?7";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const REMOVE: &str = "DELETE FROM revocations WHERE subject = ?1 AND name = ?2";
 const EXPIRE: &str = "DELETE FROM revocations WHERE until <= ?1";
 
@@ -97,33 +91,29 @@ impl SqliteRevocations {
         rows.into_iter().map(entry).collect()
     }
 
-    async fn write(&self, entry: &Revocation) -> Result<(), StoreError> {
-        let Some((subject, name)) = key(&entry.subject) else {
+    async fn write(&self, subject: &Subject, entries: &[Revocation]) -> Result<(), StoreError> {
+        let Some((kind, name)) = key(subject) else {
             return Ok(());
         };
-        sqlx::query(PUT)
-            .bind(subject)
-            .bind(name)
-            .bind(entry.kind == RevocationKind::Ban)
-            .bind(entry.issued_before.is_some())
-            .bind(entry.issued_before.map(seconds))
-            .bind(entry.until.map(seconds))
-            .bind(&entry.reason)
-            .bind(seconds(unix_now()))
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
-    async fn delete(&self, subject: &Subject) -> Result<(), StoreError> {
-        let Some((subject, name)) = key(subject) else {
-            return Ok(());
-        };
+        let mut transaction = self.pool.begin().await?;
         sqlx::query(REMOVE)
-            .bind(subject)
+            .bind(kind)
             .bind(name)
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await?;
+        for entry in entries {
+            sqlx::query(PUT)
+                .bind(kind)
+                .bind(name)
+                .bind(entry.kind == RevocationKind::Ban)
+                .bind(entry.issued_before.is_some())
+                .bind(entry.issued_before.map(seconds))
+                .bind(entry.until.map(seconds))
+                .bind(&entry.reason)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
         Ok(())
     }
 }
@@ -133,12 +123,12 @@ impl RevocationStore for SqliteRevocations {
         Box::pin(self.read())
     }
 
-    fn put<'a>(&'a self, entry: &'a Revocation) -> StoreFuture<'a, ()> {
-        Box::pin(self.write(entry))
-    }
-
-    fn remove<'a>(&'a self, subject: &'a Subject) -> StoreFuture<'a, ()> {
-        Box::pin(self.delete(subject))
+    fn replace<'a>(
+        &'a self,
+        subject: &'a Subject,
+        entries: &'a [Revocation],
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(self.write(subject, entries))
     }
 }
 

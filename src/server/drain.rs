@@ -1,12 +1,12 @@
 //! The task that carries a drain out: once the game knows, it tells the players, batch by batch, waits
-//! for them to leave, and resets the connections that are left at the deadline.
+//! for them to leave and for the store, and resets the connections that are left at the deadline.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{sleep, sleep_until, timeout_at};
 
 use super::Server;
 use crate::{
@@ -59,6 +59,7 @@ pub(crate) async fn run(server: Arc<Server>) {
         cut(registry).await;
     }
     server.close_listener();
+    store_the_rest(registry).await;
     let report = drain.finish();
     tracing::info!(
         told = report.told,
@@ -67,6 +68,23 @@ pub(crate) async fn run(server: Arc<Server>) {
         "drained"
     );
     registry.wake_game();
+}
+
+/// What was decided is stored before the drain is over, if the store takes it in time.
+async fn store_the_rest(registry: &Registry) {
+    let Some(order) = registry.drain.order() else {
+        return;
+    };
+    if timeout_at(order.deadline.into(), registry.journal.emptied())
+        .await
+        .is_err()
+    {
+        let unsaved = registry.journal.subjects().len();
+        tracing::error!(
+            unsaved,
+            "the drain is over before everything that was decided is stored"
+        );
+    }
 }
 
 /// How many to tell now, so that all are told at three quarters of the deadline.

@@ -1,6 +1,7 @@
 //! One server: what its door, its game and its operator share, and the tasks that run beside them.
 
 mod audit;
+mod decisions;
 mod drain;
 mod readiness;
 mod recheck;
@@ -8,6 +9,7 @@ mod runtime;
 mod start;
 
 pub(crate) use audit::AUDIT;
+pub(crate) use decisions::Decisions;
 pub(crate) use runtime::runtime;
 pub(crate) use start::{join_cluster, start};
 

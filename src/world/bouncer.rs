@@ -14,7 +14,7 @@ use crate::{
     connection::Handle,
     drain::{Drain, Draining},
     identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, User, UserId},
-    revocation::{Decision, Receipt, Revocation, Storing, Subject},
+    revocation::{Receipt, Revocation, Storing, Subject},
     server::{AUDIT, Server},
 };
 
@@ -122,12 +122,16 @@ impl Bouncer {
         tracing::info!(target: AUDIT, %user, reason = message, cut, "kicked");
         let storing = match self.0.node() {
             None => Storing::done(),
-            Some(_) => self.0.registry.journal.append(Decision::Kick {
-                user: user.clone(),
-                message: message.map(Arc::from),
-            }),
+            Some(node) => node.kicks.append(user.clone(), message.map(Arc::from)),
         };
         Receipt::new(cut, storing)
+    }
+
+    /// The subjects of revocations and restorations that are in force here and not stored yet, those that wait longest
+    /// first. They are written as soon as the store takes them; a drain and the end of the app wait for that within their
+    /// time, and an app that ends before logs them and ends with an error.
+    pub fn unsaved(&self) -> Vec<Subject> {
+        self.0.registry.journal.subjects()
     }
 
     /// Takes the server out of service: nobody comes in any more, and everybody is asked to leave and to

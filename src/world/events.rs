@@ -182,9 +182,10 @@ pub struct DrainStarted {
 
 /// A revocation or a restoration is not stored.
 ///
-/// After [`StoreError::Failed`] it counts in memory, and storing it is tried again. After
-/// [`StoreError::Backlog`] it counts in memory until the process ends, and is not tried again. After
+/// After [`StoreError::Failed`] it counts in memory, and storing it is tried again until it succeeds. After
+/// [`StoreError::Backlog`] a revocation counts and will be stored, and a restoration was not carried out. After
 /// [`StoreError::Full`] a revocation has only cut: it bars no one.
+/// [`Bouncer::unsaved`](crate::Bouncer::unsaved) has the subjects about which something is not stored yet.
 #[derive(Message, Debug, Clone, Reflect)]
 #[reflect(Debug, Clone)]
 pub struct RevocationNotStored {

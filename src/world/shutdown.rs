@@ -1,5 +1,6 @@
 //! The end of the app: everybody is closed with 1001, and has a moment to hear it.
 
+use bevy_app::AppExit;
 use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::TokioTasksRuntime;
 
@@ -12,6 +13,8 @@ use super::{
 use crate::{
     bridge::Command,
     identity::{CloseReason, DisconnectReason, RefusalKind},
+    revocation::Subject,
+    server::AUDIT,
 };
 
 /// Closes everybody with 1001 in the update that ends the app, and gives them a moment.
@@ -52,13 +55,30 @@ pub(crate) fn shut_down(world: &mut World) {
             .runtime()
             .block_on(async { tokio::time::timeout(limit, everybody_left).await });
         if waited.is_err() {
-            tracing::warn!("not everybody left in order before the app ended");
+            tracing::warn!("the app ends before everybody has left and everything is stored");
         }
         if registry.drain.is_ordered() {
             // Nobody waits for a drain that ends with the app.
             registry.drain.finish();
         }
     });
+    let unsaved = registry.journal.subjects();
+    if !unsaved.is_empty() {
+        report_lost(&unsaved);
+        world.write_message(AppExit::error());
+    }
+}
+
+/// What was in force here and is not stored ends with the process: the operator learns of each.
+fn report_lost(subjects: &[Subject]) {
+    for subject in subjects {
+        tracing::error!(target: AUDIT, ?subject, "lost: what was decided about this subject is not stored");
+    }
+    let lost = subjects.len();
+    tracing::error!(
+        lost,
+        "the app ends before everything that was decided is stored"
+    );
 }
 
 /// Refuses those who still wait for the game.

@@ -73,10 +73,7 @@ impl RevocationStore for Fragile {
     fn load(&self) -> StoreFuture<'_, Vec<Revocation>> {
         Box::pin(async { Ok(Vec::new()) })
     }
-    fn put<'a>(&'a self, _: &'a Revocation) -> StoreFuture<'a, ()> {
-        self.answer()
-    }
-    fn remove<'a>(&'a self, _: &'a Subject) -> StoreFuture<'a, ()> {
+    fn replace<'a>(&'a self, _: &'a Subject, _: &'a [Revocation]) -> StoreFuture<'a, ()> {
         self.answer()
     }
 }

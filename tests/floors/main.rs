@@ -9,7 +9,7 @@ use imports::{defining_module, files, paths};
 
 /// The floors from the top to the bottom. ARCHITECTURE.md shows this table.
 const FLOORS: &[&[&str]] = &[
-    &["plugin"],
+    &["plugin", "testing"],
     &["admin"],
     &["door", "world"],
     &["server"],

@@ -20,6 +20,7 @@ mod p09_nothing_is_unbounded;
 mod p10_order_is_kept;
 mod p11_a_bad_client_harms_only_itself;
 mod p13_clients_learn_what_to_do;
+mod p15_nothing_decided_is_lost;
 mod player_commands;
 mod plugin_order;
 mod preflight;

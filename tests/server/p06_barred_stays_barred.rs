@@ -126,10 +126,7 @@ fn p06_a_failed_store_is_an_error_and_the_fence_stays() {
         fn load(&self) -> StoreFuture<'_, Vec<Revocation>> {
             Box::pin(async { Ok(Vec::new()) })
         }
-        fn put<'a>(&'a self, _: &'a Revocation) -> StoreFuture<'a, ()> {
-            Box::pin(async { Err(StoreError::Failed("no disk".into())) })
-        }
-        fn remove<'a>(&'a self, _: &'a Subject) -> StoreFuture<'a, ()> {
+        fn replace<'a>(&'a self, _: &'a Subject, _: &'a [Revocation]) -> StoreFuture<'a, ()> {
             Box::pin(async { Err(StoreError::Failed("no disk".into())) })
         }
     }
@@ -256,17 +253,13 @@ impl RevocationStore for Stuck {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn put<'a>(&'a self, _: &'a Revocation) -> StoreFuture<'a, ()> {
-        Box::pin(std::future::pending())
-    }
-
-    fn remove<'a>(&'a self, _: &'a Subject) -> StoreFuture<'a, ()> {
+    fn replace<'a>(&'a self, _: &'a Subject, _: &'a [Revocation]) -> StoreFuture<'a, ()> {
         Box::pin(std::future::pending())
     }
 }
 
 #[test]
-fn p06_the_game_hears_of_a_restoration_that_will_not_be_stored() {
+fn p06_a_restoration_that_cannot_be_stored_is_not_carried_out_and_the_game_hears_of_it() {
     #[derive(Resource, Default)]
     struct NotStored(Vec<StoreError>);
 
@@ -284,10 +277,17 @@ fn p06_the_game_hears_of_a_restoration_that_will_not_be_stored() {
         },
     );
     drop(game.bouncer.revoke(Revocation::user(user("player-1"))));
-    drop(game.bouncer.restore(user("player-1")));
+    drop(game.bouncer.revoke(Revocation::user(user("player-2"))));
+    assert_eq!(
+        block_on(game.bouncer.restore(user("player-3"))),
+        Err(StoreError::Backlog)
+    );
     game.until("the game hears of it", |game| {
         !game.app.world().resource::<NotStored>().0.is_empty()
     });
     let heard = &game.app.world().resource::<NotStored>().0;
-    assert_eq!(*heard, [StoreError::Backlog]);
+    // The second receipt, and the restoration.
+    assert_eq!(*heard, [StoreError::Backlog, StoreError::Backlog]);
+    let unsaved = ["player-1", "player-2"].map(|id| Subject::User(user(id)));
+    assert_eq!(game.bouncer.unsaved(), unsaved);
 }

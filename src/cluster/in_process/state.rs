@@ -11,7 +11,9 @@ use tokio::sync::mpsc;
 use super::{faults::Faults, seats::Seats};
 use crate::{
     cluster::{
-        backplane::{BackplaneError, Claim, Claimed, Issue, LogBatch, LogPosition, NodeId},
+        backplane::{
+            BackplaneError, Claim, Claimed, Issue, LogBatch, LogEntry, LogPosition, NodeId,
+        },
         decide,
     },
     revocation::{Decision, Revocation, Subject},
@@ -98,11 +100,18 @@ impl State {
                 break;
             }
             for _ in 0..=usize::from(faults.log_twice) {
-                let entry = (position(place + 1), Some(issue.clone()));
-                batch.entries.push(entry);
+                batch.entries.push(LogEntry {
+                    position: position(place + 1),
+                    age: at.elapsed(),
+                    issue: Some(issue.clone()),
+                });
             }
         }
-        if batch.entries.last().is_some_and(|(last, _)| *last <= after) {
+        if batch
+            .entries
+            .last()
+            .is_some_and(|last| last.position <= after)
+        {
             batch.entries.clear();
         }
         (batch, more)

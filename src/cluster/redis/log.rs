@@ -13,7 +13,7 @@ use redis::{
 use super::{Keys, RedisBackplane, link::connect};
 use crate::{
     cluster::{
-        backplane::{BackplaneError, Issue, ListPage, LogBatch, LogPosition},
+        backplane::{BackplaneError, Issue, ListPage, LogBatch, LogEntry, LogPosition},
         decide,
     },
     revocation::{Revocation, Subject},
@@ -160,13 +160,19 @@ impl RedisBackplane {
         }
         read.arg("STREAMS").arg(&self.keys.log);
         read.arg(format!("{}-{}", after.major, after.minor));
-        let (first, last, news): (StreamRangeReply, StreamRangeReply, Option<StreamReadReply>) =
-            pipe()
-                .add_command(first)
-                .add_command(last)
-                .add_command(read)
-                .query_async(&mut redis)
-                .await?;
+        let (first, last, news, now): (
+            StreamRangeReply,
+            StreamRangeReply,
+            Option<StreamReadReply>,
+            (u64, u64),
+        ) = pipe()
+            .add_command(first)
+            .add_command(last)
+            .add_command(read)
+            .add_command(cmd("TIME"))
+            .query_async(&mut redis)
+            .await?;
+        let now = Duration::from_secs(now.0) + Duration::from_micros(now.1);
         // When it failed or was given up, the connection is not used again.
         *lock(&self.reader) = Some(redis);
 
@@ -179,8 +185,12 @@ impl RedisBackplane {
             .flat_map(|key| key.ids)
         {
             let text: Option<String> = entry.get("issue");
-            let issue = text.and_then(|text| serde_json::from_str(&text).ok());
-            entries.push((parse_position(&entry.id)?, issue));
+            let position = parse_position(&entry.id)?;
+            entries.push(LogEntry {
+                position,
+                age: now.saturating_sub(Duration::from_millis(position.major)),
+                issue: text.and_then(|text| serde_json::from_str(&text).ok()),
+            });
         }
         Ok(LogBatch {
             complete: entries.len() < PAGE,

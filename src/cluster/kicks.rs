@@ -1,0 +1,91 @@
+//! The line of kicks on their way to the other nodes. A kick is about now: it does not wait behind decisions that
+//! last, and it is dropped rather than carried out late.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{Notify, oneshot};
+
+use super::{backplane::Issue, node::Node};
+use crate::{
+    identity::UserId,
+    revocation::{Decision, StoreError, Storing},
+    util::{Backoff, Mutex, lock},
+};
+
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LONGEST_RETRY: Duration = Duration::from_secs(1);
+
+/// See the module's documentation.
+pub(crate) struct Kicks {
+    waiting: Mutex<VecDeque<Kick>>,
+    limit: usize,
+    added: Notify,
+}
+
+struct Kick {
+    decision: Decision,
+    decided: Instant,
+    done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+impl Kicks {
+    pub fn new(limit: usize) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            limit,
+            added: Notify::new(),
+        }
+    }
+
+    /// Kicks a user on the other nodes. Never waits.
+    pub fn append(&self, user: UserId, message: Option<Arc<str>>) -> Storing {
+        let mut waiting = lock(&self.waiting);
+        if waiting.len() >= self.limit {
+            tracing::error!(%user, "a kick stays on this node: too many wait already");
+            return Storing::failed(StoreError::Backlog);
+        }
+        let (done, storing) = Storing::channel();
+        waiting.push_back(Kick {
+            decision: Decision::Kick { user, message },
+            decided: Instant::now(),
+            done,
+        });
+        self.added.notify_one();
+        storing
+    }
+}
+
+/// Writes kicks to the control log for as long as the server runs.
+pub(crate) async fn run(node: Arc<Node>) {
+    loop {
+        let first = lock(&node.kicks.waiting).pop_front();
+        let Some(kick) = first else {
+            node.kicks.added.notified().await;
+            continue;
+        };
+        let issue = node.issue(kick.decision);
+        let issued = write(&node, &issue, kick.decided).await;
+        if let Err(error) = &issued {
+            tracing::warn!(%error, decision = ?issue.decision, "a kick stays on this node");
+        }
+        let _ = kick.done.send(issued);
+    }
+}
+
+/// Tries for as long as the kick is worth it.
+async fn write(node: &Node, issue: &Issue, decided: Instant) -> Result<(), StoreError> {
+    let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
+    let mut last = StoreError::Failed("it waited for too long".to_owned());
+    while decided.elapsed() < node.options.kick_lifetime {
+        match node.client.ask(|backplane| backplane.issue(issue)).await {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error.into(),
+        }
+        backoff.wait().await;
+    }
+    Err(last)
+}

@@ -1,0 +1,184 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::identity::UserId;
+
+/// A store that can fail or panic, and keeps what it was given.
+#[derive(Default)]
+struct Flaky {
+    is_broken: AtomicBool,
+    panics: AtomicBool,
+    kept: Mutex<Vec<(Subject, Vec<Revocation>)>>,
+}
+
+impl RevocationStore for Flaky {
+    fn load(&self) -> StoreFuture<'_, Vec<Revocation>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        subject: &'a Subject,
+        entries: &'a [Revocation],
+    ) -> StoreFuture<'a, ()> {
+        assert!(!self.panics.load(Ordering::SeqCst), "the store panics");
+        Box::pin(async {
+            if self.is_broken.load(Ordering::SeqCst) {
+                return Err(StoreError::Failed("disk full".to_owned()));
+            }
+            lock(&self.kept).push((subject.clone(), entries.to_vec()));
+            Ok(())
+        })
+    }
+}
+
+/// A log that takes one decision at a time, and fails while it is told to.
+#[derive(Default)]
+struct Log {
+    is_broken: AtomicBool,
+    written: Mutex<Vec<Decision>>,
+}
+
+impl JournalWriter for Log {
+    fn write<'a>(&'a self, change: &'a Change) -> StoreFuture<'a, usize> {
+        Box::pin(async {
+            if self.is_broken.load(Ordering::SeqCst) {
+                return Err(StoreError::Failed("away".to_owned()));
+            }
+            lock(&self.written).push(change.decisions[0].clone());
+            Ok(1)
+        })
+    }
+}
+
+fn user(name: &str) -> Subject {
+    Subject::User(UserId::new(name).unwrap())
+}
+
+fn entry(name: &str) -> Revocation {
+    Revocation::new(user(name))
+}
+
+fn start(journal: &Arc<Journal>, writer: Arc<dyn JournalWriter>) -> tokio::task::JoinHandle<()> {
+    let journal = journal.clone();
+    tokio::spawn(async move { journal.run(writer, |_| ()).await })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_store_is_told_at_once_and_retried_in_order() {
+    let journal = Arc::new(Journal::new(10, 10));
+    let store = Arc::new(Flaky::default());
+    store.is_broken.store(true, Ordering::SeqCst);
+    let running = start(&journal, Arc::new(StoreWriter(store.clone())));
+    let bar = |name| journal.bar(entry(name), vec![entry(name)]);
+    assert!(bar("ann").await.is_err());
+    assert!(bar("ben").await.is_err(), "the store is known to fail");
+    assert!(lock(&store.kept).is_empty());
+    assert_eq!(journal.subjects(), [user("ann"), user("ben")]);
+    store.is_broken.store(false, Ordering::SeqCst);
+    journal.emptied().await;
+    let kept = lock(&store.kept).clone();
+    let expected = ["ann", "ben"].map(|name| (user(name), vec![entry(name)]));
+    assert_eq!(kept, expected);
+    assert!(journal.subjects().is_empty());
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_has_failed_and_is_tried_again() {
+    let journal = Arc::new(Journal::new(10, 10));
+    let store = Arc::new(Flaky::default());
+    store.panics.store(true, Ordering::SeqCst);
+    let running = start(&journal, Arc::new(StoreWriter(store.clone())));
+    let storing = journal.bar(entry("ann"), vec![entry("ann")]);
+    assert!(matches!(storing.await, Err(StoreError::Failed(_))));
+    store.panics.store(false, Ordering::SeqCst);
+    journal.emptied().await;
+    assert_eq!(lock(&store.kept).len(), 1);
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_much_waits_every_revocation_is_stored() {
+    let journal = Arc::new(Journal::new(100, 1));
+    let store = Arc::new(Flaky::default());
+    let names: Vec<_> = (0..100).map(|number| format!("user-{number}")).collect();
+    let mut storing = names
+        .iter()
+        .map(|name| journal.bar(entry(name), vec![entry(name)]));
+    assert_eq!(storing.next().unwrap().failure(), None);
+    for storing in storing {
+        assert_eq!(storing.await, Err(StoreError::Backlog), "nobody will say");
+    }
+    let running = start(&journal, Arc::new(StoreWriter(store.clone())));
+    journal.emptied().await;
+    assert_eq!(lock(&store.kept).len(), 100);
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restoration_for_which_there_is_no_room_is_refused() {
+    let journal = Arc::new(Journal::new(10, 1));
+    drop(journal.bar(entry("ann"), vec![entry("ann")]));
+    assert!(journal.restore(user("ben")).is_err());
+    assert!(journal.restore(user("ann")).is_ok(), "it waits already");
+    assert_eq!(journal.subjects(), [user("ann")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_that_are_over_make_room() {
+    let journal = Arc::new(Journal::new(1, 1));
+    for name in ["ann", "ben", "cat", "dan"] {
+        let over = entry(name).until(1);
+        drop(journal.bar(over.clone(), vec![over]));
+    }
+    assert!(journal.subjects().len() <= 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_restoration_undoes_is_not_stored_any_more() {
+    let journal = Arc::new(Journal::new(10, 10));
+    let log = Arc::new(Log::default());
+    drop(journal.bar(entry("ann"), vec![entry("ann")]));
+    drop(journal.restore(user("ann")));
+    let ban = entry("ann").ban();
+    let storing = journal.bar(ban.clone(), vec![ban.clone()]);
+    let running = start(&journal, log.clone());
+    assert_eq!(storing.await, Ok(()));
+    let expected = [Decision::Restore(user("ann")), Decision::Bar(ban)];
+    assert_eq!(*lock(&log.written), expected);
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_of_one_shape_become_one_that_is_as_strict_as_both() {
+    let journal = Arc::new(Journal::new(10, 10));
+    let log = Arc::new(Log::default());
+    let far = unix_now() + 1000;
+    for until in [far, far - 500] {
+        drop(journal.bar(entry("ann").until(until), Vec::new()));
+    }
+    drop(journal.bar(entry("ann").ban(), Vec::new()));
+    let running = start(&journal, log.clone());
+    journal.emptied().await;
+    let expected = [entry("ann").until(far), entry("ann").ban()].map(Decision::Bar);
+    assert_eq!(*lock(&log.written), expected);
+    running.abort();
+}
+
+/// It may have been written although the answer was lost: another one in its place would have another number.
+#[tokio::test(start_paused = true)]
+async fn a_decision_that_has_failed_comes_again_as_it_was() {
+    let journal = Arc::new(Journal::new(10, 10));
+    let log = Arc::new(Log::default());
+    log.is_broken.store(true, Ordering::SeqCst);
+    let running = start(&journal, log.clone());
+    let storing = journal.bar(entry("ann"), vec![entry("ann")]);
+    assert!(storing.await.is_err());
+    drop(journal.restore(user("ann")));
+    log.is_broken.store(false, Ordering::SeqCst);
+    journal.emptied().await;
+    let expected = [Decision::Bar(entry("ann")), Decision::Restore(user("ann"))];
+    assert_eq!(*lock(&log.written), expected);
+    running.abort();
+}

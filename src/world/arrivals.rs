@@ -19,11 +19,21 @@ use crate::{
 };
 
 pub(super) fn take_arrivals(world: &mut World, incoming: &mut Incoming) {
-    for _ in 0..incoming.limits.arrivals_per_tick {
+    let held = std::mem::take(&mut incoming.held);
+    let budget = incoming.limits.arrivals_per_tick.saturating_sub(held.len());
+    for arrival in held {
+        let_in(world, incoming, arrival);
+    }
+    for _ in 0..budget {
         let Ok(arrival) = incoming.end.arrivals.try_recv() else {
             return;
         };
-        let_in(world, incoming, arrival);
+        if link::has_more_to_read(world, incoming, arrival.handle.user.id()) {
+            world.resource::<RegistryRef>().0.wake_game();
+            incoming.held.push(arrival);
+        } else {
+            let_in(world, incoming, arrival);
+        }
     }
 }
 

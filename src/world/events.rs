@@ -6,7 +6,7 @@ use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
 
 use crate::{
-    identity::{DisconnectReason, Payload, Refusal, User},
+    identity::{ConnectionId, DisconnectReason, Payload, Refusal, User},
     revocation::StoreError,
 };
 
@@ -67,12 +67,16 @@ impl Arriving {
 
 /// A message from a client, in the order of its connection.
 ///
-/// Read it in `Update`. The entity exists then, also when the client has gone meanwhile.
+/// Read it in `Update`. The entity exists then, also when the client has gone meanwhile. What a connection said that
+/// was lost or taken over comes before [`LinkRestored`], or not at all.
 #[derive(Message, Debug, Clone, Reflect)]
 #[reflect(Debug, Clone)]
 pub struct ClientFrame {
     /// The player.
     pub entity: Entity,
+    /// The connection through which it came: another one than the player's [`Connection`](crate::Connection) when that has
+    /// been replaced since.
+    pub connection: ConnectionId,
     /// What the client sent.
     pub payload: Payload,
 }

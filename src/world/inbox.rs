@@ -3,11 +3,13 @@
 use bevy_ecs::{message::Messages, prelude::*};
 
 use super::{events::ClientFrame, incoming::Incoming, roster::Roster};
+use crate::identity::{ConnectionId, Payload};
 
 /// Messages that one connection may pass before it is the next one's turn.
 const TURN_MESSAGES: usize = 16;
 /// Bytes that one connection may pass before it is the next one's turn.
 const TURN_BYTES: usize = 64 * 1024;
+
 pub(super) fn take_messages(world: &mut World, incoming: &Incoming) {
     let mut messages = incoming.limits.frames_per_tick;
     let mut bytes = incoming.limits.bytes_per_tick;
@@ -23,10 +25,23 @@ pub(super) fn take_messages(world: &mut World, incoming: &Incoming) {
             continue;
         };
         let entity = entry.entity;
-        world.resource_mut::<Messages<ClientFrame>>().write_batch(
-            taken
-                .into_iter()
-                .map(|payload| ClientFrame { entity, payload }),
-        );
+        write(world, entity, inbound.handle.id, taken);
     }
+}
+
+/// Gives the game what a player said through a connection.
+pub(super) fn write(
+    world: &mut World,
+    entity: Entity,
+    connection: ConnectionId,
+    said: impl IntoIterator<Item = Payload>,
+) {
+    let frames = said.into_iter().map(|payload| ClientFrame {
+        entity,
+        connection,
+        payload,
+    });
+    world
+        .resource_mut::<Messages<ClientFrame>>()
+        .write_batch(frames);
 }

@@ -8,7 +8,7 @@ use std::{
 use bevy_ecs::prelude::*;
 
 use crate::{
-    bridge::{Command, GameEnd},
+    bridge::{Arrival, Command, GameEnd},
     config::Limits,
     identity::{CloseReason, ConnectionId},
 };
@@ -18,6 +18,8 @@ use crate::{
 pub(crate) struct Incoming {
     pub end: GameEnd,
     pub limits: Limits,
+    /// Arrivals that come in the next tick, when the game has read what their players said before.
+    pub(super) held: Vec<Arrival>,
     /// Ordinary ends of which the game does not know yet: messages come first.
     pub(super) ending: VecDeque<(ConnectionId, CloseReason)>,
     /// Players whose ordinary end the game saw in this tick, to despawn in the next.
@@ -33,6 +35,7 @@ impl Incoming {
         Self {
             end,
             limits,
+            held: Vec::new(),
             ending: VecDeque::new(),
             departed: Vec::new(),
             leaving: Vec::new(),
@@ -47,7 +50,8 @@ impl Incoming {
             && end.arrivals.is_empty()
             && end.ready.is_empty()
             && end.notices.is_empty());
-        let has_left_over = !(self.ending.is_empty() && self.departed.is_empty());
+        let has_left_over =
+            !(self.held.is_empty() && self.ending.is_empty() && self.departed.is_empty());
         let gives_up = |(until, _): &(Instant, _)| *until <= Instant::now();
         !has_arrived && !has_left_over && !self.absent.first().is_some_and(gives_up)
     }

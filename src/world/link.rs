@@ -5,19 +5,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bevy_ecs::{message::Messages, name::Name, prelude::*};
+use bevy_ecs::{name::Name, prelude::*};
 
 use super::{
     components::{Connection, insert_all},
-    events::{ClientFrame, LinkLost, LinkRestored},
+    events::{LinkLost, LinkRestored},
+    inbox,
     incoming::Incoming,
     roster::{RegistryRef, Roster},
     tick_output::TickOutput,
 };
 use crate::{
     bridge::{Arrival, Command},
+    config::DuplicateLogin,
     connection::{Fence, Handle},
-    identity::{CloseReason, DisconnectReason, User},
+    identity::{CloseReason, DisconnectReason, User, UserId},
     util::unix_now,
 };
 
@@ -72,8 +74,26 @@ pub(super) fn give_up(world: &mut World, incoming: &mut Incoming) {
     }
 }
 
-/// Takes the player off a connection. Everything that came through it is read before what comes through
-/// the next one. `None` when the game has let the player go meanwhile.
+/// Whether there is something to read that came through the connection of the player as whom this user would go on.
+/// The game gets it now, and has read it before the player goes on in the next tick.
+pub(super) fn has_more_to_read(world: &mut World, incoming: &Incoming, user: &UserId) -> bool {
+    let registry = world.resource::<RegistryRef>().0.clone();
+    let mut before = registry.would_resume(user);
+    if before.is_none() && incoming.limits.duplicate_login == DuplicateLogin::TakeOver {
+        before = registry.would_replace(user).into_iter().next();
+    }
+    let entry = before.and_then(|before| world.resource::<Roster>().get(before.id));
+    let Some(entry) = entry.filter(|entry| !entry.inbound.is_empty()) else {
+        return false;
+    };
+    let (entity, id) = (entry.entity, entry.inbound.handle.id);
+    let said = entry.inbound.take(usize::MAX, usize::MAX);
+    inbox::write(world, entity, id, said);
+    true
+}
+
+/// Takes the player off a connection. What has come through it since the game last read is dropped: the game would
+/// read it only after it was told of the new one. `None` when the game has let the player go meanwhile.
 pub(super) fn take_over(
     world: &mut World,
     incoming: &mut Incoming,
@@ -97,14 +117,7 @@ pub(super) fn take_over(
             world.resource_mut::<TickOutput>().push(leave);
         }
     }
-    let unread = entry.inbound.take(usize::MAX, usize::MAX);
     entry.inbound.close();
-    let frames = unread
-        .into_iter()
-        .map(|payload| ClientFrame { entity, payload });
-    world
-        .resource_mut::<Messages<ClientFrame>>()
-        .write_batch(frames);
     Some(entity)
 }
 

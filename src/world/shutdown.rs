@@ -83,9 +83,10 @@ fn report_lost(subjects: &[Subject]) {
 
 /// Refuses those who still wait for the game.
 fn turn_away(world: &mut World) {
-    world.resource_scope(|world, incoming: Mut<Incoming>| {
+    world.resource_scope(|world, mut incoming: Mut<Incoming>| {
         let registry = world.resource::<RegistryRef>().0.clone();
-        for arrival in incoming.end.arrivals.try_iter() {
+        let held = std::mem::take(&mut incoming.held);
+        for arrival in held.into_iter().chain(incoming.end.arrivals.try_iter()) {
             registry.abandon(&arrival.handle, RefusalKind::Draining.into());
         }
     });

@@ -1,5 +1,13 @@
 //! Rooms: who may come in, who is there, and what was said before.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
 use bevy_bouncer::User;
 use bevy_bouncer_chat::*;
 use serde_json::json;
@@ -34,6 +42,68 @@ fn a_room_is_only_for_whom_it_is() {
     game.world().spawn(Room::new("party", invited));
     ann.ack(&mut game, joins("party"));
     assert_eq!(vip.err(&mut game, joins("party")), "unknown_room");
+}
+
+/// Counts how often it is asked.
+struct Private {
+    role: Option<&'static str>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl RoomAccess for Private {
+    fn audience(&self) -> RoomAudience<'_> {
+        self.role.map_or(RoomAudience::Unknown, RoomAudience::Role)
+    }
+
+    fn may_join(&self, user: &User) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.role.is_some_and(|role| user.has_role(role))
+    }
+}
+
+/// The time of the tick that answers a hundred requests for the list, with so many private rooms. Returns how often
+/// their doors were asked as well.
+fn lists(role: Option<&'static str>, rooms: usize) -> (Duration, usize) {
+    let mut config = config();
+    config.limits.inbound_frames_burst = 10_000;
+    config.limits.inbound_queue_messages = 1000;
+    let options = ChatOptions {
+        requests_burst: 10_000,
+        answer_bytes: 1 << 30,
+        ..options()
+    };
+    let mut game = open_with(config, ChatPlugin::new(options).unwrap());
+    let asked = Arc::<AtomicUsize>::default();
+    for number in 0..rooms {
+        let asked = asked.clone();
+        let name = format!("private-{number}");
+        game.world().spawn(Room::new(name, Private { role, asked }));
+    }
+    let mut ann = Talker::join(&mut game, "ann");
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        for _ in 0..100 {
+            ann.send(json!({"op": "room.list"}));
+        }
+        ann.client.settle();
+        asked.store(0, Ordering::Relaxed);
+        let begun = Instant::now();
+        game.tick();
+        best = best.min(begun.elapsed());
+        ann.all(&mut game);
+    }
+    (best, asked.load(Ordering::Relaxed))
+}
+
+#[test]
+fn p08_a_list_of_rooms_costs_what_it_lists() {
+    let (without, _) = lists(Some("staff"), 0);
+    let (with, asked) = lists(Some("staff"), 10_000);
+    println!("100 requests in a tick: {without:?} alone, {with:?} beside 10000 private rooms");
+    assert_eq!(asked, 0, "rooms of another role are not looked at");
+    let (with, asked) = lists(None, 10_000);
+    println!("{with:?} beside 10000 rooms of which nobody can say for whom they are");
+    assert!(asked <= 101 * 250, "{asked}");
 }
 
 struct ReadOnly;

@@ -282,3 +282,60 @@ fn the_app_may_exit_while_somebody_is_away() {
     assert_eq!(game.seen().left, [(entity, DisconnectReason::Shutdown)]);
     assert_eq!(game.bouncer.occupied(), 0);
 }
+
+/// Floods, and comes back while there is more to read than one tick takes, again and again.
+#[test]
+fn p10_what_the_old_link_said_comes_before_the_new_one_is_there_or_not_at_all() {
+    for policy in [DuplicateLogin::KickOld, DuplicateLogin::TakeOver] {
+        let mut game = game(|limits| {
+            limits.duplicate_login = policy;
+            limits.frames_per_tick = 3;
+            limits.inbound_frames_burst = 1000;
+            limits.replacements_per_minute = 1000;
+        });
+        game.app
+            .init_resource::<Story>()
+            .add_observer(|_: On<LinkRestored>, mut story: ResMut<Story>| {
+                story.links += 1;
+            })
+            .add_systems(
+                bevy_app::Update,
+                |mut frames: MessageReader<ClientFrame>,
+                 connections: Query<&Connection>,
+                 mut story: ResMut<Story>| {
+                    for frame in frames.read() {
+                        let now = connections.get(frame.entity).unwrap().id();
+                        assert_eq!(frame.connection, now, "it is the present link's");
+                        let text = frame.payload.as_text().unwrap();
+                        let (link, number) = text.split_once(' ').unwrap();
+                        let links = story.links;
+                        assert_eq!(link.parse::<usize>().unwrap(), links);
+                        story.read.push((links, number.parse().unwrap()));
+                    }
+                },
+            );
+        let mut client = game.join("player-1");
+        for link in 0..10 {
+            for number in 0..20 {
+                client.send(&format!("{link} {number}"));
+            }
+            client.settle();
+            if policy == DuplicateLogin::KickOld {
+                lose(&mut game, client);
+            }
+            client = game.join("player-1");
+        }
+        let story = game.world().resource::<Story>();
+        assert_eq!(story.links, 10);
+        let expected = (0..10).flat_map(|link| (0..20).map(move |number| (link, number)));
+        // Nothing came later than the game's first look at the new arrival, so nothing was lost.
+        assert_eq!(story.read, expected.collect::<Vec<_>>());
+    }
+}
+
+/// What the game has read, each with the number of links that the player had had before.
+#[derive(Resource, Default)]
+struct Story {
+    links: usize,
+    read: Vec<(usize, usize)>,
+}

@@ -68,9 +68,10 @@ pub use bevy_bouncer_protocol::{BOUNCER_V1 as SUBPROTOCOL, ErrorCode};
 pub use events::{Announcement, Moderated, Moderation, Speaking, Spoken};
 pub use filter::{ChatFilter, Draft, FilterFuture, Verdict};
 pub use model::{
+    access::{ByRole, Invited, Open, RoomAccess, RoomAudience},
     history::{RoomHistory, StoredMessage},
     members::{InRooms, RoomMembers},
-    room::{ByRole, Invited, Open, Room, RoomAccess, RoomRules},
+    room::{Room, RoomRules},
     users::{MutedIn, StoredMute, Users},
 };
 pub use options::{ChatOptions, FilterFailure};

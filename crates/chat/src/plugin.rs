@@ -20,6 +20,7 @@ use crate::{
         ids::IdGenerator,
         members::{ChangedRooms, InRooms},
         room::{self, RoomIndex, RoomRules},
+        room_lists::RoomLists,
         users::Users,
     },
     options::{ChatOptions, SharedOptions},
@@ -143,7 +144,8 @@ impl ChatPlugin {
             .init_resource::<DeferredReplies>()
             .init_resource::<KnownMessages>()
             .init_resource::<PendingFilter>()
-            .init_resource::<RoomIndex>();
+            .init_resource::<RoomIndex>()
+            .init_resource::<RoomLists>();
     }
 }
 

@@ -265,6 +265,7 @@ mod tests {
         model::{
             closed_rooms::ClosedRooms,
             room::{self, RoomIndex},
+            room_lists::RoomLists,
             users::Users,
         },
         options::SharedOptions,
@@ -278,6 +279,7 @@ mod tests {
         world.init_resource::<ClosedRooms>();
         world.init_resource::<Players>();
         world.init_resource::<RoomIndex>();
+        world.init_resource::<RoomLists>();
         world.init_resource::<Users>();
         world.add_observer(room::open);
         let room = world.spawn(Room::open("a")).id();

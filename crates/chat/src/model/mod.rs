@@ -1,5 +1,6 @@
 //! What the chat knows, as data: rooms, who is in them, what was said, and what is remembered of users.
 
+pub(crate) mod access;
 pub(crate) mod closed_rooms;
 pub(crate) mod history;
 pub(crate) mod ids;
@@ -7,5 +8,6 @@ pub(crate) mod members;
 pub(crate) mod rate_limit;
 pub(crate) mod role;
 pub(crate) mod room;
+pub(crate) mod room_lists;
 pub(crate) mod text;
 pub(crate) mod users;

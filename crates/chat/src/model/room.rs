@@ -1,69 +1,23 @@
 //! Rooms: entities with a name, a door and rules.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bevy_bouncer::{User, UserId};
 use bevy_bouncer_protocol::{ROOM_NAME_MAX_BYTES, Rules};
 use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
 
 use crate::{
     model::{
-        closed_rooms::ClosedRooms, history::RoomHistory, ids::IdGenerator, members::RoomMembers,
+        access::{Open, RoomAccess},
+        closed_rooms::ClosedRooms,
+        history::RoomHistory,
+        ids::IdGenerator,
+        members::RoomMembers,
+        room_lists::RoomLists,
     },
     options::SharedOptions,
     protocol::milliseconds,
 };
-
-/// Who may do what in a room. Asked once for each join, message and read; it must answer at once.
-pub trait RoomAccess: Send + Sync + 'static {
-    /// Whether this user may come in, and know that the room is there.
-    fn may_join(&self, user: &User) -> bool;
-
-    /// Whether this member may say something.
-    fn may_send(&self, user: &User) -> bool {
-        self.may_join(user)
-    }
-
-    /// Whether this member may read what was said before.
-    fn may_read(&self, user: &User) -> bool {
-        self.may_join(user)
-    }
-}
-
-/// For everybody.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Open;
-
-impl RoomAccess for Open {
-    fn may_join(&self, _user: &User) -> bool {
-        true
-    }
-}
-
-/// For users with this role.
-#[derive(Debug, Clone)]
-pub struct ByRole(pub String);
-
-impl RoomAccess for ByRole {
-    fn may_join(&self, user: &User) -> bool {
-        user.has_role(&self.0)
-    }
-}
-
-/// For the users on a list.
-#[derive(Debug, Clone, Default)]
-pub struct Invited(pub HashSet<UserId>);
-
-impl RoomAccess for Invited {
-    fn may_join(&self, user: &User) -> bool {
-        self.0.contains(user.id())
-    }
-}
 
 /// A room of the chat. Spawn it to open a room, despawn it to close one. Insert another one to change who may
 /// come in: members who may not be there any more leave it. One with another name closes the room and opens
@@ -144,6 +98,7 @@ pub(crate) fn open(
     inserted: On<Insert<Room>>,
     mut rooms: Query<(&Room, &mut RoomHistory)>,
     mut index: ResMut<RoomIndex>,
+    mut lists: ResMut<RoomLists>,
     mut closed_rooms: ResMut<ClosedRooms>,
     mut ids: ResMut<IdGenerator>,
     options: Res<SharedOptions>,
@@ -160,6 +115,7 @@ pub(crate) fn open(
         tracing::error!(room = %room.name, "there is a room of this name: nobody can join the second one");
     } else {
         index.0.insert(room.shared_name(), inserted.entity);
+        lists.add(room.shared_name(), &*room.access, inserted.entity);
         if history.room != room.name {
             closed_rooms.take(&room.name, &mut history);
             history.room = room.shared_name();
@@ -173,10 +129,12 @@ pub(crate) fn hide(
     discarded: On<Discard<Room>>,
     rooms: Query<&Room>,
     mut index: ResMut<RoomIndex>,
+    mut lists: ResMut<RoomLists>,
 ) {
     if let Ok(room) = rooms.get(discarded.entity)
         && index.0.get(&room.name) == Some(&discarded.entity)
     {
         index.0.remove(&room.name);
+        lists.remove(&room.name, &*room.access);
     }
 }

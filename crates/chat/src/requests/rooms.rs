@@ -7,7 +7,8 @@ use crate::{
     model::{
         history::{Page, RoomHistory},
         members::{InRooms, RoomMembers},
-        room::{Room, RoomIndex, RoomRules},
+        room::{Room, RoomRules},
+        room_lists::RoomLists,
     },
     protocol::speaker,
 };
@@ -17,18 +18,19 @@ const ROOMS_LISTED: usize = 500;
 
 /// `room.list`
 pub(crate) fn list(context: &mut ChatContext, asker: &Asker) -> Answer {
-    let index = context.world.resource::<RoomIndex>();
-    let mut rooms = index.0.iter().filter_map(|(name, room)| {
-        let access = &context.world.get::<Room>(*room)?.access;
-        let members = context.world.get::<RoomMembers>(*room)?;
+    let lists = context.world.resource::<RoomLists>();
+    let candidates = lists.candidates(&asker.user, ROOMS_LISTED + 1);
+    let mut rooms = candidates.into_iter().filter_map(|(name, room)| {
+        let access = &context.world.get::<Room>(room)?.access;
+        let members = context.world.get::<RoomMembers>(room)?;
         access.may_join(&asker.user).then(|| ListedRoom {
-            room: name.clone(),
+            room: name,
             members: members.len(),
         })
     });
     Ok(Ack {
         rooms: Some(rooms.by_ref().take(ROOMS_LISTED).collect()),
-        more: Some(rooms.next().is_some()),
+        more: Some(rooms.next().is_some() || lists.looks_at_a_part()),
         ..Default::default()
     }
     .into())

@@ -314,13 +314,17 @@ fn p06_a_restoration_elsewhere_does_not_undo_what_cannot_be_stored() {
     };
     let mut marker = fleet.a.join("player-2");
     backplane.set_faults(late.clone());
-    let decided = [
-        fleet.b.bouncer.restore(user("player-1")),
-        fleet.b.bouncer.revoke(user("player-2")),
-    ];
-    // The second is stored once the first was heard by B itself.
-    for receipt in decided {
-        block_on(receipt).expect("stored");
+    for (number, decision) in [
+        Decision::Restore(user("player-1").into()),
+        Decision::Bar(user("player-2").into()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let elsewhere =
+            serde_json::json!({ "number": number, "node": "another", "decision": decision });
+        let issue: Issue = serde_json::from_value(elsewhere).unwrap();
+        block_on(backplane.issue(&issue)).expect("stored");
     }
     backplane.set_faults(Faults {
         decisions_fail: true,

@@ -129,6 +129,7 @@ fn p06_a_revoked_token_stays_out_for_as_long_as_it_could_be_good() {
         .audience(AUDIENCE)
         .leeway(Duration::from_secs(LEEWAY))
         .longest_lifetime(Duration::from_secs(1))
+        .require_issued_at(true)
         .users(|claims: &Claims| {
             let user = User::new(claims.subject().clone(), "Ann");
             Ok(Standing::Active(user.expect("a valid user")))

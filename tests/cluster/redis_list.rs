@@ -61,7 +61,9 @@ fn p06_a_log_that_was_trimmed_is_noticed_at_once() {
     let mut fleet = list::comparing(|| backplane(&server), Duration::from_secs(3600));
     list::what_only_the_list_says_ends_sessions(&mut fleet, |_, entry| {
         let mut at_once = pipe();
-        at_once.atomic().add_command(put(&[entry.clone()]));
+        at_once
+            .atomic()
+            .add_command(put(std::slice::from_ref(&entry)));
         at_once.add_command(append(&Decision::Bar(entry)));
         at_once.add_command(append(&Decision::Restore(user("nobody").into())));
         at_once.cmd("XTRIM").arg(LOG).arg("MAXLEN").arg(1);
@@ -239,7 +241,9 @@ fn p06_a_node_whose_clock_is_ahead_ends_no_ban_of_the_others() {
     let timed = Revocation::user(user("player-1"))
         .ban()
         .until(unix_now() - 60);
-    put(&[timed.clone()]).exec(&mut open(&server)).unwrap();
+    put(std::slice::from_ref(&timed))
+        .exec(&mut open(&server))
+        .unwrap();
     asked(async {
         let page = redis.list(None).await.unwrap();
         assert_eq!(

@@ -2,6 +2,8 @@
 
 #[path = "cluster/fleet.rs"]
 mod fleet;
+#[path = "cluster/list.rs"]
+mod list;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "cluster/time.rs"]
@@ -268,6 +270,76 @@ fn lists_are_compared_now_and_then() {
     thread::sleep(Duration::from_millis(300));
     game.join("player-2");
     assert!(game.bouncer.is_ready());
+}
+
+#[test]
+fn p06_a_revocation_that_only_the_list_has_ends_sessions() {
+    let backplane = InProcessBackplane::new();
+    let mut fleet = list::comparing(|| backplane.clone(), Duration::from_millis(100));
+    list::what_only_the_list_says_ends_sessions(&mut fleet, |fleet, entry| {
+        backplane.set_faults(Faults {
+            log_lost: true,
+            ..Faults::default()
+        });
+        block_on(fleet.a.bouncer.revoke(entry)).expect("stored");
+    });
+}
+
+#[test]
+fn p06_a_log_that_was_trimmed_is_noticed_at_once() {
+    let backplane = InProcessBackplane::new();
+    let mut fleet = list::comparing(|| backplane.clone(), Duration::from_secs(3600));
+    list::what_only_the_list_says_ends_sessions(&mut fleet, |fleet, entry| {
+        backplane.set_faults(Faults {
+            log_trimmed: true,
+            ..Faults::default()
+        });
+        block_on(fleet.a.bouncer.revoke(entry)).expect("stored");
+    });
+}
+
+#[test]
+fn p06_what_the_backplane_forgets_stays_barred() {
+    let backplane = InProcessBackplane::new();
+    let mut fleet = list::comparing(|| backplane.clone(), Duration::from_millis(100));
+    list::what_the_backplane_forgets_stays_barred(&mut fleet, || backplane.forget());
+}
+
+#[test]
+fn p06_a_restoration_elsewhere_does_not_undo_what_cannot_be_stored() {
+    let (mut fleet, backplane) = start(|_| {});
+    let late = Faults {
+        log_delay: Duration::from_millis(500),
+        ..Faults::default()
+    };
+    let mut marker = fleet.a.join("player-2");
+    backplane.set_faults(late.clone());
+    for (number, decision) in [
+        Decision::Restore(user("player-1").into()),
+        Decision::Bar(user("player-2").into()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let elsewhere =
+            serde_json::json!({ "number": number, "node": "another", "decision": decision });
+        let issue: Issue = serde_json::from_value(elsewhere).unwrap();
+        block_on(backplane.issue(&issue)).expect("stored");
+    }
+    backplane.set_faults(Faults {
+        decisions_fail: true,
+        ..late
+    });
+    assert!(block_on(fleet.a.bouncer.revoke(user("player-1"))).is_err());
+    assert_eq!(fleet.close_of(&mut marker).0, 4101, "A has heard of both");
+    for _ in 0..5 {
+        let answer = fleet.a.connect(&token("player-1")).err().expect("barred");
+        assert_eq!(answer.status, 401);
+    }
+    backplane.set_faults(Faults::default());
+    fleet.until("it is stored in the end", |fleet| {
+        fleet.b.connect(&token("player-1")).is_err()
+    });
 }
 
 #[test]

@@ -2,6 +2,10 @@
 
 #[path = "cluster/fleet.rs"]
 mod fleet;
+#[path = "cluster/list.rs"]
+mod list;
+#[path = "cluster/redis_list.rs"]
+mod redis_list;
 #[path = "cluster/server.rs"]
 mod server;
 #[path = "support/mod.rs"]

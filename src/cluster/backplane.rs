@@ -171,6 +171,9 @@ pub trait Backplane: Send + Sync + 'static {
     /// The position of the log's last entry.
     fn tail(&self) -> BackplaneFuture<'_, LogPosition>;
 
+    /// A number that stays the same for as long as nothing of the list was lost, and is another one afterwards.
+    fn epoch(&self) -> BackplaneFuture<'_, u64>;
+
     /// The list, page by page: everything that was in it during all the time is on one of the pages.
     fn list(&self, cursor: Option<u64>) -> BackplaneFuture<'_, ListPage>;
 

@@ -38,6 +38,7 @@ pub(crate) async fn run(node: Arc<Node>, registry: Arc<Registry>) {
         position: None,
         compared: None,
         known: HashSet::new(),
+        epoch: None,
         forgotten: false,
     };
     let mut backoff = Backoff::default();
@@ -61,6 +62,8 @@ struct Follower {
     compared: Option<Instant>,
     /// Subjects that may have entries here because the log or the list said so.
     known: HashSet<Subject>,
+    /// In which epoch of the backplane the list was last read.
+    epoch: Option<u64>,
     /// The backplane has lost what it knew once: from then on entries that only this node has stay.
     forgotten: bool,
 }
@@ -127,7 +130,7 @@ impl Follower {
             match issue {
                 Some(issue) => self.apply(&issue.decision, issue.node == self.node.id, age),
                 None => {
-                    tracing::error!("an entry of the control log is not understood");
+                    tracing::error!(?position, "an entry of the control log is not understood");
                     self.compared = None;
                 }
             }
@@ -186,8 +189,14 @@ impl Follower {
                 break;
             }
         }
+        // Asked after the list: then nothing was lost before it was read.
+        let epoch = self.node.client.ask(|backplane| backplane.epoch()).await?;
+        let another = self
+            .epoch
+            .replace(epoch)
+            .is_some_and(|known| known != epoch);
         let before = self.node.position();
-        if tail < before && !self.forgotten {
+        if (another || tail < before) && !self.forgotten {
             self.forgotten = true;
             tracing::error!("the backplane has forgotten decisions: this node keeps what it knows");
         }

@@ -1,15 +1,21 @@
 //! The entries in memory, and the question that the door asks of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Revocation, RevocationKind, StoreError, Subject};
 use crate::identity::{TokenFacts, UserId};
+
+/// Ends that one addition clears away. More than one, so that the list never has many entries that have ended;
+/// and few, because players are waiting for the lock around the list.
+const CLEARED: usize = 4;
 
 /// All entries, by subject. A subject has at most four: revoke and ban, each with and without
 /// `issued_before`.
 #[derive(Debug)]
 pub(crate) struct BarredList {
     entries: HashMap<Subject, Vec<Revocation>>,
+    /// When entries end, and whose.
+    ends: BTreeSet<(u64, Subject)>,
     count: usize,
     limit: usize,
 }
@@ -18,6 +24,7 @@ impl BarredList {
     pub fn new(limit: usize) -> Self {
         Self {
             entries: HashMap::new(),
+            ends: BTreeSet::new(),
             count: 0,
             limit,
         }
@@ -25,21 +32,22 @@ impl BarredList {
 
     /// Adds an entry, or makes the one of the same shape as strict as both. To make it milder, restore
     /// first.
-    pub fn put(&mut self, entry: Revocation, now: u64) -> Result<(), StoreError> {
-        if self.count >= self.limit {
-            self.purge(now);
+    pub fn put(&mut self, mut entry: Revocation, now: u64) -> Result<(), StoreError> {
+        self.clear_ended(now);
+        let same = self.entries.get(&entry.subject).and_then(|held| {
+            let same = held.iter().find(|held| have_one_shape(held, &entry));
+            same.cloned()
+        });
+        match same {
+            None if self.count >= self.limit => return Err(StoreError::Full),
+            None => {}
+            Some(same) => {
+                entry = merge(&same, entry, now);
+                self.retain(&entry.subject, |held| !have_one_shape(held, &entry));
+            }
         }
-        if let Some(same) = self
-            .entries
-            .get_mut(&entry.subject)
-            .and_then(|held| held.iter_mut().find(|held| have_one_shape(held, &entry)))
-        {
-            *same = merge(same, entry, now);
-            return Ok(());
-        }
-        if self.count >= self.limit {
-            return Err(StoreError::Full);
-        }
+        self.ends
+            .extend(entry.until.map(|until| (until, entry.subject.clone())));
         self.count += 1;
         self.entries
             .entry(entry.subject.clone())
@@ -50,7 +58,7 @@ impl BarredList {
 
     /// Removes all entries of a subject.
     pub fn remove(&mut self, subject: &Subject) {
-        self.count -= self.entries.remove(subject).map_or(0, |held| held.len());
+        self.retain(subject, |_| false);
     }
 
     /// The entries of a subject that still count.
@@ -91,12 +99,38 @@ impl BarredList {
         self.count
     }
 
-    fn purge(&mut self, now: u64) {
-        self.entries.retain(|_, held| {
-            held.retain(|entry| entry.until.is_none_or(|until| now < until));
-            !held.is_empty()
-        });
-        self.count = self.entries.values().map(Vec::len).sum();
+    /// Removes some of the entries that have ended.
+    fn clear_ended(&mut self, now: u64) {
+        for _ in 0..CLEARED {
+            let first = self.ends.first().filter(|(until, _)| *until <= now);
+            let Some((_, subject)) = first.cloned() else {
+                return;
+            };
+            self.retain(&subject, |entry| {
+                entry.until.is_none_or(|until| now < until)
+            });
+        }
+    }
+
+    /// Removes those of a subject's entries that are not to be kept.
+    fn retain(&mut self, subject: &Subject, keep: impl Fn(&Revocation) -> bool) {
+        let Some(held) = self.entries.get_mut(subject) else {
+            return;
+        };
+        let ends = |held: &[Revocation]| -> Vec<_> {
+            let ends = held.iter().filter_map(|entry| entry.until);
+            ends.map(|until| (until, subject.clone())).collect()
+        };
+        for end in ends(held) {
+            self.ends.remove(&end);
+        }
+        let before = held.len();
+        held.retain(keep);
+        self.count -= before - held.len();
+        self.ends.extend(ends(held));
+        if held.is_empty() {
+            self.entries.remove(subject);
+        }
     }
 }
 
@@ -171,6 +205,35 @@ mod tests {
             "the limit holds"
         );
         list.put(Revocation::token("b"), 50).unwrap();
+    }
+
+    #[test]
+    fn ended_entries_leave_a_few_at_a_time() {
+        const ENDED: usize = 1000;
+        let mut list = BarredList::new(ENDED);
+        for number in 0..ENDED {
+            let entry = Revocation::token(format!("token-{number}")).until(50);
+            list.put(entry, 0).unwrap();
+        }
+        for added in 1..100 {
+            let entry = Revocation::token(format!("another-{added}"));
+            list.put(entry, 50).expect("there is room again");
+            let cleared = added * CLEARED;
+            assert_eq!(list.len(), ENDED + added - cleared, "no call does much");
+        }
+        let before = list.len();
+        list.put(Revocation::token("token-999"), 50).unwrap();
+        assert!(list.len() < before, "one that has ended may come again");
+        list.remove(&Subject::Token("token-999".into()));
+        for number in 0..ENDED {
+            let entry = Revocation::token("one").until(100 + number as u64);
+            list.put(entry, 50).unwrap();
+        }
+        assert_eq!(list.ends.len(), 1, "only ends that are still to come");
+        assert_eq!(list.of(&Subject::Token("one".into()), 1098).len(), 1);
+        list.put(Revocation::token("two").until(2000), 1099)
+            .unwrap();
+        assert!(list.of(&Subject::Token("one".into()), 0).is_empty());
     }
 
     #[test]

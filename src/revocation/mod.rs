@@ -25,7 +25,7 @@ use thiserror::Error;
 use crate::identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, RefusalKind, UserId};
 
 /// What a [`Revocation`] is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
     /// A user with all tokens.

@@ -2,7 +2,7 @@
 
 use std::{
     net::{TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -16,12 +16,36 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Server {
     process: Child,
     folder: TempDir,
+    preload: Option<PathBuf>,
     port: u16,
 }
 
 impl Server {
     /// Starts one, or says that there is none on this machine, which CI does not accept.
     pub fn start() -> Option<Self> {
+        Self::start_with(|_| None)
+    }
+
+    /// Starts one whose clock is an hour behind, or says why there is none.
+    #[allow(dead_code, reason = "each test file uses its part")]
+    pub fn an_hour_behind() -> Option<Self> {
+        Self::start_with(|folder| {
+            let library = folder.join("behind.so");
+            let source = concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/cluster/an_hour_behind.c"
+            );
+            let compiler = Command::new("cc")
+                .args(["-shared", "-fPIC", "-o"])
+                .args([&library, Path::new(source)])
+                .status();
+            assert!(compiler.expect("a C compiler").success());
+            Some(library)
+        })
+    }
+
+    /// Starts one with the library that `prepare` makes.
+    fn start_with(prepare: impl FnOnce(&Path) -> Option<PathBuf>) -> Option<Self> {
         let programs = ["redis-server", "valkey-server"];
         let found = programs.into_iter().any(runs);
         if !found {
@@ -33,11 +57,13 @@ impl Server {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
+        let preload = prepare(folder.path());
         let port = free_port();
-        let process = launch(folder.path(), port);
+        let process = launch(folder.path(), port, preload.as_deref());
         let server = Self {
             process,
             folder,
+            preload,
             port,
         };
         server.wait();
@@ -62,7 +88,7 @@ impl Server {
 
     /// Starts it again with what is on the disk.
     pub fn restart(&mut self) {
-        self.process = launch(self.folder.path(), self.port);
+        self.process = launch(self.folder.path(), self.port, self.preload.as_deref());
         self.wait();
     }
 
@@ -92,7 +118,7 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-fn launch(folder: &Path, port: u16) -> Child {
+fn launch(folder: &Path, port: u16, preload: Option<&Path>) -> Child {
     let program = ["redis-server", "valkey-server"]
         .into_iter()
         .find(|name| runs(name))
@@ -102,6 +128,7 @@ fn launch(folder: &Path, port: u16) -> Child {
         .args(["--appendonly", "yes", "--appendfsync", "always"])
         .args(["--save", "", "--dir"])
         .arg(folder)
+        .envs(preload.map(|library| ("LD_PRELOAD", library)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -119,6 +119,35 @@ fn p06_a_handshake_in_flight_does_not_slip_through() {
     assert_eq!(game.seen().hooks, 0);
 }
 
+/// Two clocks may differ by the leeway, at the issue and now: so long an entry about a token is kept.
+#[test]
+fn p06_a_revoked_token_stays_out_for_as_long_as_it_could_be_good() {
+    const LEEWAY: u64 = 3;
+    let tokens = JwtAuthenticator::hs256(SECRET)
+        .unwrap()
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .leeway(Duration::from_secs(LEEWAY))
+        .longest_lifetime(Duration::from_secs(1))
+        .require_issued_at(true)
+        .users(|claims: &Claims| {
+            let user = User::new(claims.subject().clone(), "Ann");
+            Ok(Standing::Active(user.expect("a valid user")))
+        });
+    let mut game = Game::open(BouncerPlugin::bind(config(), tokens).unwrap());
+    let now = unix_now();
+    let mut claims = claims("player-1");
+    claims["iat"] = (now + LEEWAY).into();
+    claims["exp"] = (now + LEEWAY + 1).into();
+    let token = sign(&claims);
+    drop(game.connect(&token).expect("a good token"));
+    drop(game.bouncer.revoke(Revocation::token("token-of-player-1")));
+    while unix_now() <= now + 2 * LEEWAY + 2 {
+        assert_eq!(game.connect(&token).err().unwrap().status, 401);
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
 #[test]
 fn p06_a_failed_store_is_an_error_and_the_fence_stays() {
     struct Broken;

@@ -20,6 +20,12 @@ pub struct Faults {
     pub log_delay: Duration,
     /// Whether entries of the control log come twice, also those that were read before.
     pub log_twice: bool,
+    /// Whether entries of the control log are lost, so that only the list has them and nothing says so.
+    pub log_lost: bool,
+    /// Whether the control log is trimmed at once: who has not read an entry learns that some are lost.
+    pub log_trimmed: bool,
+    /// Whether every decision fails, while what was decided can be read.
+    pub decisions_fail: bool,
     /// Whether every question fails.
     pub unreachable: bool,
     /// Whether every question stays without an answer.

@@ -57,6 +57,12 @@ impl InProcessBackplane {
         self.0.changed.notify_waiters();
     }
 
+    /// Loses all that it knows, as a server without a disk does.
+    pub fn forget(&self) {
+        lock(&self.0.state).forget();
+        self.0.changed.notify_waiters();
+    }
+
     async fn reach(&self) -> Result<Faults, BackplaneError> {
         loop {
             let changed = self.0.changed.notified();
@@ -87,11 +93,20 @@ impl InProcessBackplane {
 
 impl Backplane for InProcessBackplane {
     fn issue<'a>(&'a self, issue: &'a Issue) -> BackplaneFuture<'a, LogPosition> {
-        Box::pin(async move { self.answer(|state| state.issue(issue)).await? })
+        Box::pin(async move {
+            if lock(&self.0.faults).decisions_fail {
+                return Err(BackplaneError("told to fail".to_owned()));
+            }
+            self.answer(|state| state.issue(issue)).await?
+        })
     }
 
     fn tail(&self) -> BackplaneFuture<'_, LogPosition> {
         self.answer(|state| state.tail())
+    }
+
+    fn epoch(&self) -> BackplaneFuture<'_, u64> {
+        self.answer(|state| state.epoch)
     }
 
     fn list(&self, _: Option<u64>) -> BackplaneFuture<'_, ListPage> {

@@ -26,6 +26,8 @@ pub(super) struct State {
     log: Vec<(Instant, Issue)>,
     list: HashMap<Subject, Vec<Revocation>>,
     issued: HashMap<(NodeId, u64), LogPosition>,
+    /// How often everything was forgotten.
+    pub epoch: u64,
     pub seats: Seats,
     /// Players of each node, and until when the number counts.
     reports: HashMap<NodeId, (usize, Instant)>,
@@ -66,6 +68,16 @@ impl State {
         Ok(position)
     }
 
+    /// Forgets everything but who listens.
+    pub fn forget(&mut self) {
+        let listeners = std::mem::take(&mut self.listeners);
+        *self = Self {
+            listeners,
+            epoch: self.epoch + 1,
+            ..Self::default()
+        };
+    }
+
     /// Answers a claim, and tells the other nodes by the log which of their sessions it replaces.
     pub fn claim(&mut self, claim: &Claim) -> Claimed {
         let (claimed, replaced) = self.seats.claim(claim);
@@ -86,10 +98,13 @@ impl State {
     pub fn read(&self, after: LogPosition, faults: &Faults) -> (LogBatch, Option<Instant>) {
         let first = usize::try_from(after.minor).unwrap_or(usize::MAX);
         let mut batch = LogBatch {
-            gap: first > self.log.len(),
+            gap: first > self.log.len() || (faults.log_trimmed && first < self.log.len()),
             complete: true,
             ..LogBatch::default()
         };
+        if faults.log_lost {
+            return (batch, None);
+        }
         let mut more = None;
         let begin = first.saturating_sub(usize::from(faults.log_twice));
         for (place, (at, issue)) in self.log.iter().enumerate().skip(begin) {

@@ -11,6 +11,7 @@ pub(super) struct Keys {
     pub prefix: String,
     pub list: String,
     pub log: String,
+    pub epoch: String,
     pub nodes: String,
     pub frames: String,
 }
@@ -22,6 +23,7 @@ impl Keys {
             prefix: prefix.to_owned(),
             list: format!("{prefix}list"),
             log: format!("{prefix}log"),
+            epoch: format!("{prefix}epoch"),
             nodes: format!("{prefix}nodes"),
             frames: format!("{prefix}frames"),
         }

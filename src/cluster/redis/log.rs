@@ -2,22 +2,26 @@
 //!
 //! The fields have no time to live of their own: entries that have ended are removed when the list is
 //! read as a whole, which every node does now and then. So the list can be read without a walk over all
-//! keys of the database.
+//! keys of the database. What has ended is said by the clock of Redis: a node whose own is ahead takes
+//! nothing from the others.
 
 use std::time::Duration;
 
 use redis::{
-    aio::MultiplexedConnection, cmd, pipe, streams::StreamRangeReply, streams::StreamReadReply,
+    Cmd, FromRedisValue,
+    aio::MultiplexedConnection,
+    cmd, pipe,
+    streams::{StreamRangeReply, StreamReadReply},
 };
 
-use super::{Keys, RedisBackplane, link::connect};
+use super::{Keys, RedisBackplane, link::connect, listed::Listed};
 use crate::{
     cluster::{
         backplane::{BackplaneError, Issue, ListPage, LogBatch, LogEntry, LogPosition},
         decide,
     },
-    revocation::{Revocation, Subject},
-    util::{lock, unix_now},
+    revocation::{Decision, Revocation, Subject},
+    util::lock,
 };
 
 /// Entries of the log, and subjects of the list, that are read with one question.
@@ -57,19 +61,28 @@ impl RedisBackplane {
 
     /// The entries of a subject as they are, and as they will be. Nothing stands for none.
     async fn change(&self, field: &str, issue: &Issue) -> Result<(String, String), BackplaneError> {
-        let before: Option<String> = self
+        let read = cmd("HGET").arg(&self.keys.list).arg(field).to_owned();
+        let (now, before): (u64, Option<String>) = self.ask_at(read).await?;
+        let mut listed = before.as_deref().map(Listed::read).unwrap_or_default();
+        if matches!(issue.decision, Decision::Restore(_)) {
+            listed.strange.clear();
+        }
+        listed.entries = decide(listed.entries, &issue.decision, now)?;
+        let after = listed.write()?;
+        Ok((before.unwrap_or_default(), after))
+    }
+
+    /// What a command reads, and the unix second at which it does, by the clock that all nodes share.
+    async fn ask_at<T: FromRedisValue>(&self, read: Cmd) -> Result<(u64, T), BackplaneError> {
+        let ((now, _microseconds), found): ((u64, u64), T) = self
             .link
             .with(async |mut redis| {
-                let read = cmd("HGET").arg(&self.keys.list).arg(field).to_owned();
-                Ok(read.query_async(&mut redis).await?)
+                let mut both = pipe();
+                both.cmd("TIME").add_command(read);
+                Ok(both.query_async(&mut redis).await?)
             })
             .await?;
-        let held = before.as_deref().map_or(Ok(Vec::new()), decode)?;
-        let after = match decide(held, &issue.decision, unix_now())? {
-            none if none.is_empty() => String::new(),
-            some => encode(&some)?,
-        };
-        Ok((before.unwrap_or_default(), after))
+        Ok((now, found))
     }
 
     pub(super) async fn tail(&self) -> Result<LogPosition, BackplaneError> {
@@ -83,17 +96,20 @@ impl RedisBackplane {
         position_of(&last)
     }
 
+    /// The first node to ask after a loss gives the next epoch its number.
+    pub(super) async fn epoch(&self) -> Result<u64, BackplaneError> {
+        let number = getrandom::u64().map_err(|error| BackplaneError(error.to_string()))?;
+        let mut set = cmd("SET");
+        set.arg(&self.keys.epoch).arg(number).arg("NX").arg("GET");
+        let known: Option<u64> = self.ask(&set).await?;
+        Ok(known.unwrap_or(number))
+    }
+
     pub(super) async fn list(&self, cursor: Option<u64>) -> Result<ListPage, BackplaneError> {
-        let (next, fields): (u64, Vec<(String, String)>) = self
-            .link
-            .with(async |mut redis| {
-                let mut scan = cmd("HSCAN");
-                scan.arg(&self.keys.list).arg(cursor.unwrap_or(0));
-                scan.arg("COUNT").arg(PAGE);
-                Ok(scan.query_async(&mut redis).await?)
-            })
-            .await?;
-        let now = unix_now();
+        let mut scan = cmd("HSCAN");
+        scan.arg(&self.keys.list).arg(cursor.unwrap_or(0));
+        scan.arg("COUNT").arg(PAGE);
+        let (now, (next, fields)): (u64, (u64, Vec<(String, String)>)) = self.ask_at(scan).await?;
         let mut page = ListPage {
             subjects: Vec::with_capacity(fields.len()),
             next: (next != 0).then_some(next),
@@ -102,16 +118,21 @@ impl RedisBackplane {
         ended.key(&self.keys.list);
         let mut any_ended = false;
         for (field, value) in &fields {
-            let entries: Vec<Revocation> = decode(value)?;
-            if entries
-                .iter()
-                .all(|entry| entry.until.is_some_and(|until| until <= now))
-            {
+            let listed = Listed::read(value);
+            if listed.has_ended(now) {
                 any_ended = true;
                 ended.arg(field).arg(value);
-            } else {
-                page.subjects.push((decode(field)?, entries));
+                continue;
             }
+            // Who that is cannot be known, so it could be anybody: the list as a whole is of no use.
+            let subject = decode(field).map_err(|_| unreadable("subject", field))?;
+            if !listed.strange.is_empty() {
+                tracing::error!(
+                    ?subject,
+                    "an entry of the list of the barred cannot be read: nobody of its subject comes in here"
+                );
+            }
+            page.subjects.push((subject, listed.entries));
         }
         if any_ended {
             let remove = async |mut redis: MultiplexedConnection| {
@@ -136,7 +157,11 @@ impl RedisBackplane {
             .await?;
         let mut entries = Vec::new();
         for value in found.into_iter().flatten() {
-            entries.extend(decode::<Vec<Revocation>>(&value)?);
+            let listed = Listed::read(&value);
+            if let Some(strange) = listed.strange.first() {
+                return Err(unreadable("entry", &strange.to_string()));
+            }
+            entries.extend(listed.entries);
         }
         Ok(entries)
     }
@@ -160,15 +185,16 @@ impl RedisBackplane {
         }
         read.arg("STREAMS").arg(&self.keys.log);
         read.arg(format!("{}-{}", after.major, after.minor));
-        let (first, last, news, now): (
-            StreamRangeReply,
-            StreamRangeReply,
+        // The ends come last: the log may be trimmed, or lost, while the reading waits.
+        let (news, first, last, now): (
             Option<StreamReadReply>,
+            StreamRangeReply,
+            StreamRangeReply,
             (u64, u64),
         ) = pipe()
+            .add_command(read)
             .add_command(first)
             .add_command(last)
-            .add_command(read)
             .add_command(cmd("TIME"))
             .query_async(&mut redis)
             .await?;
@@ -241,7 +267,12 @@ fn encode(value: &impl serde::Serialize) -> Result<String, BackplaneError> {
     serde_json::to_string(value).map_err(|error| BackplaneError(error.to_string()))
 }
 
-fn decode<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, BackplaneError> {
+fn decode<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     serde_json::from_str(text)
-        .map_err(|_| BackplaneError("an entry of the list cannot be read".to_owned()))
+}
+
+/// Names what of the list is not understood, as far as there is room for it in a log.
+fn unreadable(what: &str, text: &str) -> BackplaneError {
+    let text: String = text.chars().take(200).collect();
+    BackplaneError(format!("of the list, this {what} cannot be read: {text}"))
 }

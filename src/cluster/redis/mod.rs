@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `<prefix>list` | hash: subject → its entries |
 //! | `<prefix>log` | stream: what was decided |
+//! | `<prefix>epoch` | a random number: when it is gone, so is the list |
 //! | `<prefix>note:<node>:<number>` | where in the log an issue is |
 //! | `<prefix>seats:<user>` | sorted set: node and connection, by their end |
 //! | `<prefix>replaced:<user>` | replacements in this minute |
@@ -13,6 +14,7 @@
 
 mod keys;
 mod link;
+mod listed;
 mod log;
 mod players;
 mod scripts;
@@ -164,6 +166,10 @@ impl Backplane for RedisBackplane {
 
     fn tail(&self) -> BackplaneFuture<'_, LogPosition> {
         Box::pin(self.tail())
+    }
+
+    fn epoch(&self) -> BackplaneFuture<'_, u64> {
+        Box::pin(self.epoch())
     }
 
     fn list(&self, cursor: Option<u64>) -> BackplaneFuture<'_, ListPage> {

@@ -68,6 +68,7 @@ pub use bevy_bouncer_protocol::{BOUNCER_V1 as SUBPROTOCOL, ErrorCode};
 pub use events::{Announcement, Moderated, Moderation, Speaking, Spoken};
 pub use filter::{ChatFilter, Draft, FilterFuture, Verdict};
 pub use model::{
+    fleet_presence::{FleetPresence, OnlineUser},
     history::{RoomHistory, StoredMessage},
     members::{InRooms, RoomMembers},
     room::{ByRole, Invited, Open, Room, RoomAccess, RoomRules},

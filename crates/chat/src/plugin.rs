@@ -17,6 +17,7 @@ use crate::{
     greeting, membership,
     model::{
         closed_rooms::ClosedRooms,
+        fleet_presence::FleetPresence,
         ids::IdGenerator,
         members::{ChangedRooms, InRooms},
         room::{self, RoomIndex, RoomRules},
@@ -141,6 +142,7 @@ impl ChatPlugin {
             .init_resource::<ChangedRooms>()
             .init_resource::<ChangedRules>()
             .init_resource::<DeferredReplies>()
+            .init_resource::<FleetPresence>()
             .init_resource::<KnownMessages>()
             .init_resource::<PendingFilter>()
             .init_resource::<RoomIndex>();

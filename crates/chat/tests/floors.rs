@@ -32,7 +32,12 @@ const FLOORS: &[&[&str]] = &[
     &["events"],
     &["model::room"],
     &["model::closed_rooms", "model::users"],
-    &["model::history", "model::members", "model::rate_limit"],
+    &[
+        "model::fleet_presence",
+        "model::history",
+        "model::members",
+        "model::rate_limit",
+    ],
     &["model::ids", "model::role", "model::text"],
     &["options", "protocol"],
 ];

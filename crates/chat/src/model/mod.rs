@@ -1,6 +1,7 @@
 //! What the chat knows, as data: rooms, who is in them, what was said, and what is remembered of users.
 
 pub(crate) mod closed_rooms;
+pub(crate) mod fleet_presence;
 pub(crate) mod history;
 pub(crate) mod ids;
 pub(crate) mod members;

@@ -301,6 +301,30 @@ fn a_lost_player_is_not_rejected_elsewhere_and_a_drained_node_gives_its_players_
     time::a_drained_node_gives_its_players_away(&mut fleet);
 }
 
+#[test]
+fn fleets_in_two_databases_or_with_two_prefixes_do_not_hear_each_other() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let of = |url: String, prefix| {
+        let backplane = RedisBackplane::open(&url).unwrap();
+        backplane.key_prefix(prefix)
+    };
+    let mut production = Fleet::new(|| of(format!("{}0", server.url()), "game:"), |_| {});
+    let mut staging = Fleet::new(|| of(format!("{}1", server.url()), "game:"), |_| {});
+    let mut beside = Fleet::new(|| of(format!("{}0", server.url()), "beside:"), |_| {});
+    chat_reaches_every_node(&mut staging);
+    chat_reaches_every_node(&mut beside);
+    let heard = |fleet: &mut Fleet| {
+        fleet.a.tick();
+        fleet.a.app.world().resource::<HeardFrames>().0.len()
+    };
+    let before = (heard(&mut staging), heard(&mut beside));
+    assert_eq!(heard(&mut production), 0);
+    chat_reaches_every_node(&mut production);
+    assert_eq!((heard(&mut staging), heard(&mut beside)), before);
+}
+
 /// One of `count` numbers; the same ones in each run.
 fn pick(state: &mut u64, count: u64) -> u64 {
     *state = state

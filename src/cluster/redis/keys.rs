@@ -16,14 +16,14 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// With this at the start of all keys.
-    pub fn new(prefix: &str) -> Self {
+    /// With this at the start of all keys. Channels know no databases, so theirs is part of a channel's name.
+    pub fn new(prefix: &str, database: i64) -> Self {
         Self {
             prefix: prefix.to_owned(),
             list: format!("{prefix}list"),
             log: format!("{prefix}log"),
             nodes: format!("{prefix}nodes"),
-            frames: format!("{prefix}frames"),
+            frames: format!("{prefix}{database}:frames"),
         }
     }
 

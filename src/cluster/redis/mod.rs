@@ -9,7 +9,7 @@
 //! | `<prefix>replaced:<user>` | replacements in this minute |
 //! | `<prefix>players:<node>`, `<prefix>nodes` | players of each node |
 //! | `<prefix>ticket:<hash>` | a ticket |
-//! | `<prefix>frames` | channel: frames between nodes |
+//! | `<prefix><database>:frames` | channel: frames between nodes |
 
 mod keys;
 mod link;
@@ -75,18 +75,18 @@ impl RedisBackplane {
             .map_err(|_| BackplaneError("this is not a redis:// address".to_owned()))?;
         Ok(Self {
             link: Link::new(client.clone()),
+            keys: Keys::new("bevy_bouncer:", database_of(&client)),
             client,
             reader: Mutex::new(None),
             scripts: Scripts::new(),
-            keys: Keys::new("bevy_bouncer:"),
             log_length: 100_000,
         })
     }
 
     /// Sets what all keys begin with, which all nodes of a fleet have in common. Default
-    /// `bevy_bouncer:`.
+    /// `bevy_bouncer:`. Fleets with another prefix, or in another database, have nothing in common.
     pub fn key_prefix(mut self, prefix: &str) -> Self {
-        self.keys = Keys::new(prefix);
+        self.keys = Keys::new(prefix, database_of(&self.client));
         self
     }
 
@@ -105,6 +105,10 @@ impl fmt::Debug for RedisBackplane {
             .field("prefix", &self.keys.prefix)
             .finish_non_exhaustive()
     }
+}
+
+fn database_of(client: &Client) -> i64 {
+    client.get_connection_info().redis_settings().db()
 }
 
 fn millis(time: Duration) -> u64 {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::shared_state::{StateChanges, StateMap, StatePosition, StateWrite, StateWritten};
 use crate::{
     config::DuplicateLogin,
     identity::{ConnectionId, UserId},
@@ -223,4 +224,34 @@ pub trait Backplane: Send + Sync + 'static {
 
     /// Hears frames, those of this node included, until that fails.
     fn listen<'a>(&'a self, hear: &'a (dyn Fn(Bytes) + Send + Sync)) -> BackplaneFuture<'a, ()>;
+
+    /// Whether this backplane shares state: [`write_state`](Self::write_state) and
+    /// [`read_state`](Self::read_state) do what they say. Otherwise state that is to be
+    /// [shared](crate::Cluster::shared_state) stays on its node, and the log says so: a node that starts later does
+    /// not have it, which goes for the chat's mutes, rules, deletions and who is online where.
+    fn shares_state(&self) -> bool {
+        false
+    }
+
+    /// Changes entries of a map, each by itself and in this order, with an answer for each. They get versions above
+    /// those of everything that the map had before.
+    fn write_state<'a>(
+        &'a self,
+        map: &'a StateMap,
+        writes: &'a [StateWrite],
+    ) -> BackplaneFuture<'a, Vec<StateWritten>> {
+        let _ = (map, writes);
+        Box::pin(async { Err(BackplaneError("state is not shared".to_owned())) })
+    }
+
+    /// What has changed in the map of this name after a position. The whole map, in one piece, when there is none, when
+    /// it is of another epoch, or when it is not known any more what was removed since.
+    fn read_state<'a>(
+        &'a self,
+        name: &'a str,
+        after: Option<StatePosition>,
+    ) -> BackplaneFuture<'a, StateChanges> {
+        let _ = (name, after);
+        Box::pin(async { Err(BackplaneError("state is not shared".to_owned())) })
+    }
 }

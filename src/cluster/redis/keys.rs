@@ -43,6 +43,10 @@ impl Keys {
         format!("{}players:{node}", self.prefix)
     }
 
+    pub fn state(&self, name: &str, part: &str) -> String {
+        format!("{}state:{name}:{part}", self.prefix)
+    }
+
     pub fn ticket(&self, hash: &Digest) -> String {
         let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{}ticket:{hash}", self.prefix)

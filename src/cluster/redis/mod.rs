@@ -9,6 +9,7 @@
 //! | `<prefix>replaced:<user>` | replacements in this minute |
 //! | `<prefix>players:<node>`, `<prefix>nodes` | players of each node |
 //! | `<prefix>ticket:<hash>` | a ticket |
+//! | `<prefix>state:<map>:…` | a map of shared state |
 //! | `<prefix><database>:frames` | channel: frames between nodes |
 
 mod keys;
@@ -17,6 +18,7 @@ mod log;
 mod players;
 mod scripts;
 mod seats;
+mod shared_state;
 
 use std::{fmt, time::Duration};
 
@@ -29,6 +31,7 @@ use super::backplane::{
     Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
     LogPosition, NodeId, Seat,
 };
+use super::shared_state::{StateChanges, StateMap, StatePosition, StateWrite, StateWritten};
 use crate::{
     identity::UserId,
     revocation::{Revocation, Subject},
@@ -38,6 +41,7 @@ use crate::{
 use keys::Keys;
 use link::Link;
 use scripts::Scripts;
+use shared_state::StateScripts;
 
 /// For a subscription to be made.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,6 +65,7 @@ pub struct RedisBackplane {
     /// The connection on which the log is read, between two reads.
     reader: Mutex<Option<MultiplexedConnection>>,
     scripts: Scripts,
+    state_scripts: StateScripts,
     keys: Keys,
     log_length: usize,
 }
@@ -79,6 +84,7 @@ impl RedisBackplane {
             client,
             reader: Mutex::new(None),
             scripts: Scripts::new(),
+            state_scripts: StateScripts::new(),
             log_length: 100_000,
         })
     }
@@ -253,5 +259,25 @@ impl Backplane for RedisBackplane {
 
     fn listen<'a>(&'a self, hear: &'a (dyn Fn(Bytes) + Send + Sync)) -> BackplaneFuture<'a, ()> {
         Box::pin(self.hear(hear))
+    }
+
+    fn shares_state(&self) -> bool {
+        true
+    }
+
+    fn write_state<'a>(
+        &'a self,
+        map: &'a StateMap,
+        writes: &'a [StateWrite],
+    ) -> BackplaneFuture<'a, Vec<StateWritten>> {
+        Box::pin(self.write_map(map, writes))
+    }
+
+    fn read_state<'a>(
+        &'a self,
+        name: &'a str,
+        after: Option<StatePosition>,
+    ) -> BackplaneFuture<'a, StateChanges> {
+        Box::pin(self.read_map(name, after))
     }
 }

@@ -381,7 +381,7 @@ fn a_node_that_was_cut_off_writes_later_and_learns_what_it_missed() {
         fleet.b.tick();
         let heard = state::heard(&mut fleet.b);
         let told = heard.iter().find(|change| &*change.key == "both").unwrap();
-        assert_eq!(told.refused, Some(refused));
+        assert_eq!(told.refused.as_ref().unwrap().value, refused);
         a.remove("both").unwrap();
         a.put("gone", "x", None).unwrap();
         fleet.until("it has come", |_| {

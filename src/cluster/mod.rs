@@ -44,9 +44,9 @@ pub use options::ClusterOptions;
 #[cfg(feature = "redis")]
 pub use redis::RedisBackplane;
 pub use shared_state::{
-    SharedEntry, SharedState, SharedStateChanged, SharedStateCounters, SharedStateError,
-    SharedStateLimits, StateChanges, StateCondition, StateEntry, StateMap, StatePosition,
-    StateVersion, StateWrite, StateWritten, WhenFull,
+    RefusedWrite, SharedEntry, SharedState, SharedStateChanged, SharedStateCounters,
+    SharedStateError, SharedStateLimits, StateChanges, StateCondition, StateEntry, StateMap,
+    StatePosition, StateVersion, StateWrite, StateWritten, WhenFull,
 };
 
 use std::sync::Arc;

@@ -104,7 +104,7 @@ pub fn of_two_decisions_one_counts(fleet: &mut Fleet) {
             refused.extend(
                 heard(game)
                     .into_iter()
-                    .filter_map(|change| change.refused.flatten()),
+                    .filter_map(|change| change.refused?.value),
             );
         }
         !refused.is_empty()

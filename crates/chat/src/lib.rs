@@ -60,6 +60,7 @@ mod presence;
 mod protocol;
 mod publish;
 mod requests;
+mod shared;
 
 #[cfg(feature = "sqlite")]
 pub use archive::sqlite::SqliteChat;

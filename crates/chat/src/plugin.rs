@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy_app::prelude::*;
-use bevy_bouncer::{AfterLast, BouncerSystems, ClientFrame, Cluster, ClusterFrame, ConfigError};
+use bevy_bouncer::{
+    AfterLast, BouncerSystems, ClientFrame, Cluster, ClusterFrame, ConfigError, SharedStateChanged,
+};
 use bevy_ecs::{message::Messages, prelude::*};
 use bevy_tokio_tasks::TokioTasksRuntime;
 
@@ -26,6 +28,7 @@ use crate::{
     options::{ChatOptions, SharedOptions},
     presence::{self, ChangedRules},
     requests::typed::KnownMessages,
+    shared::SharedChat,
 };
 
 /// When the chat runs.
@@ -127,6 +130,13 @@ impl Plugin for ChatPlugin {
             app.add_systems(PreStartup, start);
         }
     }
+
+    /// When all plugins are built, it is known whether there is a fleet.
+    fn finish(&self, app: &mut App) {
+        let cluster = app.world().get_resource::<Cluster>();
+        let shared = SharedChat::new(cluster, &self.options.0);
+        app.insert_resource(shared);
+    }
 }
 
 impl ChatPlugin {
@@ -174,7 +184,8 @@ fn add_types(app: &mut App) {
 }
 
 fn add_observers(app: &mut App) {
-    app.add_observer(greeting::ask_for_token)
+    app.add_observer(cluster_in::on_room_opened)
+        .add_observer(greeting::ask_for_token)
         .add_observer(greeting::hello)
         .add_observer(greeting::hello_again)
         .add_observer(membership::on_player_left)
@@ -194,8 +205,11 @@ fn add_systems(app: &mut App) {
     .add_systems(
         PreUpdate,
         (
-            cluster_in::receive
-                .run_if(resource_exists::<Cluster>.and_then(has_messages::<ClusterFrame>)),
+            cluster_in::receive.run_if(
+                has_messages::<ClusterFrame>
+                    .or_else(has_messages::<SharedStateChanged>)
+                    .or_else(cluster_in::has_unshared_mutes),
+            ),
             dispatch::receive.run_if(has_messages::<ClientFrame>.or_else(has_deferred_replies)),
         )
             .chain()

@@ -29,6 +29,7 @@ const FLOORS: &[&[&str]] = &[
     &["context"],
     &["publish"],
     &["archive"],
+    &["shared"],
     &["events"],
     &["model::room"],
     &["model::closed_rooms", "model::users"],

@@ -140,9 +140,17 @@ pub struct SharedStateChanged {
     pub state: Arc<str>,
     /// The key of the entry.
     pub key: Arc<str>,
-    /// What this node had written and the backplane did not take, because another node had been faster or the map is
-    /// full; `Some(None)` for a removal. It is to be decided anew.
-    pub refused: Option<Option<Bytes>>,
+    /// What this node had written and the backplane did not take. It is to be decided anew.
+    pub refused: Option<RefusedWrite>,
+}
+
+/// A write that the backplane did not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedWrite {
+    /// The value; `None` for a removal.
+    pub value: Option<Bytes>,
+    /// [`SharedStateError::Conflict`] when another node was faster, or [`SharedStateError::Full`].
+    pub error: SharedStateError,
 }
 
 /// A named, bounded map that all nodes of a fleet share: see [`Cluster::shared_state`](crate::Cluster::shared_state).

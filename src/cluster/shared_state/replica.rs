@@ -16,7 +16,8 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    SharedEntry, SharedStateCounters, SharedStateError, SharedStateLimits, Sharing, StateVersion,
+    RefusedWrite, SharedEntry, SharedStateCounters, SharedStateError, SharedStateLimits, Sharing,
+    StateVersion,
     exchange::{
         StateChanges, StateCondition, StateEntry, StateMap, StatePosition, StateWrite,
         StateWritten, WhenFull,
@@ -45,12 +46,9 @@ pub(crate) struct Replica {
     is_delivered: bool,
     news: VecDeque<Arc<str>>,
     /// The keys in `news`, with what was wanted there and not taken.
-    untold: HashMap<Arc<str>, Option<Refused>>,
+    untold: HashMap<Arc<str>, Option<RefusedWrite>>,
     pub counters: SharedStateCounters,
 }
-
-/// A value that was not taken; `None` for a removal.
-type Refused = Option<Bytes>;
 
 struct Held {
     value: Bytes,
@@ -70,7 +68,7 @@ struct Pending {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct News {
     pub key: Arc<str>,
-    pub refused: Option<Refused>,
+    pub refused: Option<RefusedWrite>,
 }
 
 /// A write on its way, with the number of the put that it came from.
@@ -307,11 +305,11 @@ impl Replica {
                     None => (None, (0, 0, None)),
                 };
                 self.confirm_entry(key.clone(), value, entry);
-                self.refuse(number, write);
+                self.refuse(number, write, SharedStateError::Conflict);
             }
             StateWritten::Full => {
                 self.counters.refused += 1;
-                self.refuse(number, write);
+                self.refuse(number, write, SharedStateError::Full);
             }
         }
     }
@@ -333,7 +331,7 @@ impl Replica {
     }
 
     /// A write was not taken. A newer one that was based on it is not either.
-    fn refuse(&mut self, number: u64, write: StateWrite) {
+    fn refuse(&mut self, number: u64, write: StateWrite, error: SharedStateError) {
         let Some(pending) = self.pending.get(&write.key) else {
             return;
         };
@@ -345,7 +343,11 @@ impl Replica {
         // What was given back to the backplane is no wish of the game.
         let is_given_back = matches!(write.condition, StateCondition::DecidedBefore(_));
         let wanted = wanted.filter(|_| !is_given_back);
-        self.tell(write.key, wanted.map(|wanted| wanted.value));
+        let refused = wanted.map(|wanted| RefusedWrite {
+            value: wanted.value,
+            error,
+        });
+        self.tell(write.key, refused);
     }
 
     fn confirm_entry(
@@ -368,7 +370,7 @@ impl Replica {
         }
     }
 
-    fn tell(&mut self, key: Arc<str>, refused: Option<Refused>) {
+    fn tell(&mut self, key: Arc<str>, refused: Option<RefusedWrite>) {
         // Removals that a game does not fetch are forgotten in the end: it sees them in the map.
         if self.untold.len() >= self.limits.entries.saturating_mul(2) {
             return;

@@ -187,7 +187,9 @@ fn a_decision_on_what_has_changed_elsewhere_is_refused_and_told() {
         exchange(&backplane, &mut there, Answers::Arrive).await;
         let news = there.take_news();
         assert_eq!(&*news[0].key, "a");
-        assert_eq!(news[0].refused, Some(Some("y".into())));
+        let refused = news[0].refused.as_ref().unwrap();
+        assert_eq!(refused.value, Some("y".into()));
+        assert_eq!(refused.error, SharedStateError::Conflict);
         assert_eq!(there.get("a", now).unwrap().value, "x");
         assert_eq!(there.counters.conflicts, 1);
         // A stale version is refused at once.

@@ -502,3 +502,72 @@ fn p03_what_a_game_passes_on_is_no_word_of_another_node() {
     assert_eq!(bob.texts(&mut fleet.nodes[1]), [""; 0]);
     bob.say(&mut fleet.nodes[1], "not frozen");
 }
+
+#[test]
+fn who_is_online_on_another_node_is_known_until_it_dies() {
+    let backplane = InProcessBackplane::new();
+    let way = backplane.own_way();
+    let chat = || {
+        let options = ChatOptions {
+            presence_lifetime: Duration::from_secs(1),
+            ..options()
+        };
+        ChatPlugin::new(options).unwrap()
+    };
+    let mut fleet = Fleet {
+        nodes: [
+            node(backplane.clone(), "one", chat()),
+            node(way.clone(), "two", chat()),
+        ],
+    };
+    let online = |fleet: &mut Fleet, name: &str| {
+        let presence = fleet.nodes[0].world().resource::<FleetPresence>();
+        let found = presence.of(&user(name));
+        assert_eq!(
+            presence.rank_of(&user(name)),
+            found.iter().map(|it| it.rank).max()
+        );
+        found
+    };
+    let _here = Talker::in_room(&mut fleet.nodes[0], "ann");
+    let mut moderator = Talker::join(&mut fleet.nodes[1], "mod-1");
+    fleet.until("it is known", |fleet| !online(fleet, "mod-1").is_empty());
+    let known = online(&mut fleet, "mod-1").remove(0);
+    assert_eq!((known.name.as_str(), known.rank), ("Name of mod-1", 1));
+    assert_eq!(known.rooms, [""; 0]);
+    moderator.ack(&mut fleet.nodes[1], json!({"op": "room.join", "room": "a"}));
+    fleet.until("the room is known", |fleet| {
+        online(fleet, "mod-1")[0].rooms == ["a"]
+    });
+    assert!(
+        online(&mut fleet, "ann").is_empty(),
+        "who is here is not elsewhere"
+    );
+    let users = fleet.nodes[0].world().resource::<FleetPresence>().users();
+    assert_eq!(
+        users,
+        [(user("mod-1"), online(&mut fleet, "mod-1").remove(0))]
+    );
+
+    // It lasts for as long as the node lives, and is back with it.
+    let until = std::time::Instant::now() + Duration::from_millis(1500);
+    fleet.until("time passes", |fleet| {
+        assert!(!online(fleet, "mod-1").is_empty());
+        std::time::Instant::now() > until
+    });
+    way.set_faults(cut());
+    fleet.until("it counts as dead", |fleet| {
+        online(fleet, "mod-1").is_empty()
+    });
+    assert!(
+        fleet.nodes[0]
+            .world()
+            .resource::<FleetPresence>()
+            .users()
+            .is_empty()
+    );
+    way.set_faults(Faults::default());
+    fleet.until("it is back", |fleet| !online(fleet, "mod-1").is_empty());
+    drop(moderator);
+    fleet.until("it is gone", |fleet| online(fleet, "mod-1").is_empty());
+}

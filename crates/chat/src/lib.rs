@@ -54,6 +54,7 @@ pub mod fuzzing;
 mod greeting;
 mod membership;
 mod model;
+mod online;
 mod options;
 mod plugin;
 mod presence;

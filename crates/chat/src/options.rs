@@ -65,6 +65,9 @@ pub struct ChatOptions {
     pub members_per_room: usize,
     /// How long joins and leaves are collected before the room is told. Default 250 ms, 0 to a minute.
     pub presence_interval: Duration,
+    /// How long users count as online for the other nodes of a fleet after their node has died. Default 30 s, 1 s to an
+    /// hour.
+    pub presence_lifetime: Duration,
     /// Time between two signs of life to every player, by which pages notice a dead line. Default 10 s, 1 s
     /// to an hour.
     pub heartbeat: Duration,
@@ -114,6 +117,7 @@ impl Default for ChatOptions {
             rooms_per_player: 32,
             members_per_room: 10_000,
             presence_interval: Duration::from_millis(250),
+            presence_lifetime: Duration::from_secs(30),
             heartbeat: Duration::from_secs(10),
             reconnect_first: Duration::from_secs(1),
             reconnect_longest: Duration::from_secs(30),
@@ -183,6 +187,12 @@ impl ChatOptions {
                 self.presence_interval,
                 Duration::ZERO,
                 second * 60,
+            ),
+            (
+                "presence_lifetime",
+                self.presence_lifetime,
+                second,
+                second * 3600,
             ),
             ("heartbeat", self.heartbeat, second, second * 3600),
             (

@@ -25,6 +25,7 @@ use crate::{
         room::{self, RoomIndex, RoomRules},
         users::Users,
     },
+    online,
     options::{ChatOptions, SharedOptions},
     presence::{self, ChangedRules},
     requests::typed::KnownMessages,
@@ -135,7 +136,32 @@ impl Plugin for ChatPlugin {
     fn finish(&self, app: &mut App) {
         let cluster = app.world().get_resource::<Cluster>();
         let shared = SharedChat::new(cluster, &self.options.0);
+        let presence = cluster.map(|cluster| {
+            FleetPresence::shared(
+                cluster.shared_state("bevy_bouncer.chat.presence"),
+                cluster.node().to_string(),
+                self.options.0.presence_lifetime,
+            )
+        });
         app.insert_resource(shared);
+        if let Some(presence) = presence {
+            app.insert_resource(presence)
+                .init_resource::<online::Untold>()
+                .add_observer(online::on_user_left)
+                .add_systems(
+                    PreUpdate,
+                    online::hear
+                        .run_if(has_messages::<SharedStateChanged>)
+                        .in_set(ChatSystems::Receive)
+                        .before(cluster_in::receive),
+                )
+                .add_systems(
+                    PostUpdate,
+                    online::tell
+                        .run_if(online::is_due)
+                        .in_set(ChatSystems::Tell),
+                );
+        }
     }
 }
 

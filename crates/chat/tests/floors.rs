@@ -23,7 +23,7 @@ const FLOORS: &[&[&str]] = &[
         "requests::send",
         "requests::typed",
     ],
-    &["cluster_in", "greeting", "membership", "presence"],
+    &["cluster_in", "greeting", "membership", "online", "presence"],
     &["filter"],
     &["deferred"],
     &["context"],

@@ -2,6 +2,8 @@
 
 #[path = "cluster/fleet.rs"]
 mod fleet;
+#[path = "cluster/seats.rs"]
+mod seats;
 #[path = "cluster/state.rs"]
 mod state;
 #[path = "support/mod.rs"]
@@ -407,4 +409,44 @@ fn p09_what_waits_for_the_backplane_has_a_limit() {
     }
     assert_eq!(map.put("c", "x", None), Err(SharedStateError::Full));
     assert_eq!(map.waiting(), 2);
+}
+
+#[test]
+fn who_is_in_twice_after_an_outage_leaves_by_the_policy() {
+    for policy in [
+        DuplicateLogin::KickOld,
+        DuplicateLogin::TakeOver,
+        DuplicateLogin::RejectNew,
+        DuplicateLogin::Allow,
+    ] {
+        let backplane = InProcessBackplane::new();
+        let way = backplane.own_way();
+        let node = |backplane: &InProcessBackplane, name| {
+            let mut options = options(name);
+            options.seat_lifetime = Duration::from_millis(600);
+            let mut game = node_with(backplane.clone(), options, |limits| {
+                limits.duplicate_login = policy;
+                limits.connections_per_user = 2;
+            });
+            ready(&mut game);
+            game
+        };
+        let mut fleet = Fleet {
+            a: node(&way, "a"),
+            b: node(&backplane, "b"),
+        };
+        let online = fleet.b.app.world().resource::<Cluster>().clone();
+        let forget = |fleet: &mut Fleet| {
+            way.set_faults(Faults {
+                unreachable: true,
+                ..Faults::default()
+            });
+            let player = user("player-1");
+            fleet.until("its seats are lost", |_| {
+                !block_on(online.online(&player)).unwrap()
+            });
+        };
+        let remember = || way.set_faults(Faults::default());
+        seats::who_is_in_twice_leaves_by_the_policy(&mut fleet, policy, forget, remember);
+    }
 }

@@ -2,6 +2,8 @@
 
 #[path = "cluster/fleet.rs"]
 mod fleet;
+#[path = "cluster/seats.rs"]
+mod seats;
 #[path = "cluster/server.rs"]
 mod server;
 #[path = "cluster/state.rs"]
@@ -460,6 +462,42 @@ fn state_is_written_and_read_as_in_one_process() {
     assert!(outcomes.iter().all(|count| *count > 10), "{outcomes:?}");
 }
 
+#[test]
+fn who_is_in_twice_after_an_outage_leaves_by_the_policy() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    for policy in [
+        DuplicateLogin::KickOld,
+        DuplicateLogin::TakeOver,
+        DuplicateLogin::RejectNew,
+        DuplicateLogin::Allow,
+    ] {
+        let node = |name| {
+            let mut options = options(name);
+            options.seat_lifetime = Duration::from_secs(3);
+            let backplane = backplane(&server).key_prefix(&format!("{policy:?}:"));
+            let mut game = node_with(backplane, options, |limits| {
+                limits.duplicate_login = policy;
+                limits.connections_per_user = 2;
+            });
+            ready(&mut game);
+            game
+        };
+        let mut fleet = Fleet {
+            a: node("a"),
+            b: node("b"),
+        };
+        // As if they had ended while the node was away.
+        let forget = |_: &mut Fleet| {
+            for kind in ["seats", "since"] {
+                server.say(&format!("DEL {policy:?}:{kind}:player-1"));
+            }
+        };
+        seats::who_is_in_twice_leaves_by_the_policy(&mut fleet, policy, forget, || {});
+    }
+}
+
 /// One of `count` numbers; the same ones in each run.
 fn pick(state: &mut u64, count: u64) -> u64 {
     *state = state
@@ -492,6 +530,17 @@ fn claims_are_answered_as_in_one_process() {
                 connection: serde_json::from_str(&format!("{}", pick(&mut random, 4))).unwrap(),
                 user: user.clone(),
             };
+            if pick(&mut random, 4) == 0 {
+                let seats = [HeldSeat {
+                    seat,
+                    age: Duration::from_secs(pick(&mut random, 300)),
+                }];
+                let lifetime = Duration::from_secs(600);
+                let there = runtime.block_on(redis.renew(&seats, lifetime)).unwrap();
+                let expected = runtime.block_on(here.renew(&seats, lifetime)).unwrap();
+                assert_eq!(there, expected, "{number}");
+                continue;
+            }
             if pick(&mut random, 4) == 0 {
                 let seats = [seat];
                 runtime.block_on(redis.release(&seats)).unwrap();

@@ -127,6 +127,24 @@ pub struct Seat {
     pub user: UserId,
 }
 
+/// A seat that a node has taken before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldSeat {
+    /// The seat.
+    pub seat: Seat,
+    /// How long ago the session began.
+    pub age: Duration,
+}
+
+/// Where a seat is among those of its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatPlace {
+    /// How many of the user's seats began earlier, by the backplane's clock.
+    pub place: usize,
+    /// How many the user has.
+    pub of: usize,
+}
+
 /// Asks for a seat.
 #[derive(Debug, Clone)]
 pub struct Claim {
@@ -185,8 +203,13 @@ pub trait Backplane: Send + Sync + 'static {
     /// counts its own. A session that is replaced is told by the log ([`Decision::Replace`]).
     fn claim<'a>(&'a self, claim: &'a Claim) -> BackplaneFuture<'a, Claimed>;
 
-    /// Keeps these seats for longer, also when they were lost.
-    fn renew<'a>(&'a self, seats: &'a [Seat], lifetime: Duration) -> BackplaneFuture<'a, ()>;
+    /// Keeps these seats for longer, also when they were lost: then they began as long ago as is said. Answers for each
+    /// where it is by now, so that a node ends those that are too many after it was cut off.
+    fn renew<'a>(
+        &'a self,
+        seats: &'a [HeldSeat],
+        lifetime: Duration,
+    ) -> BackplaneFuture<'a, Vec<SeatPlace>>;
 
     /// Gives these seats up.
     fn release<'a>(&'a self, seats: &'a [Seat]) -> BackplaneFuture<'a, ()>;

@@ -33,8 +33,8 @@ mod shared_state;
 mod ticket;
 
 pub use backplane::{
-    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
-    LogEntry, LogPosition, NodeId, Seat,
+    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, HeldSeat, Issue, ListPage,
+    LogBatch, LogEntry, LogPosition, NodeId, Seat, SeatPlace,
 };
 pub(crate) use control_log::ControlLogWriter;
 pub use frames::{Audience, ClusterCounters, ClusterFrame};
@@ -62,9 +62,9 @@ const SHAPES: usize = 4;
 
 /// Starts what a node does beside its players. To be called within the runtime.
 pub(crate) fn start(node: &Arc<Node>, registry: Arc<Registry>, game: Line<ClusterFrame>) {
-    tokio::spawn(follower::run(node.clone(), registry));
+    tokio::spawn(follower::run(node.clone(), registry.clone()));
     tokio::spawn(kicks::run(node.clone()));
-    tokio::spawn(seats::run(node.clone()));
+    tokio::spawn(seats::run(node.clone(), registry));
     tokio::spawn(frames::send(node.clone()));
     let waker = game.waker().clone();
     tokio::spawn(shared_state::run(node.clone(), waker));

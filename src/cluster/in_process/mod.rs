@@ -13,8 +13,8 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 
 use super::backplane::{
-    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
-    LogPosition, NodeId, Seat,
+    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, HeldSeat, Issue, ListPage,
+    LogBatch, LogPosition, NodeId, Seat, SeatPlace,
 };
 use super::shared_state::{StateChanges, StateMap, StatePosition, StateWrite, StateWritten};
 use crate::{
@@ -150,7 +150,11 @@ impl Backplane for InProcessBackplane {
         self.answer(|state| state.claim(claim))
     }
 
-    fn renew<'a>(&'a self, seats: &'a [Seat], lifetime: Duration) -> BackplaneFuture<'a, ()> {
+    fn renew<'a>(
+        &'a self,
+        seats: &'a [HeldSeat],
+        lifetime: Duration,
+    ) -> BackplaneFuture<'a, Vec<SeatPlace>> {
         self.answer(move |state| state.seats.renew(seats, lifetime))
     }
 

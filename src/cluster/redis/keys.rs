@@ -35,6 +35,11 @@ impl Keys {
         format!("{}seats:{user}", self.prefix)
     }
 
+    /// When the seats of a user began.
+    pub fn since(&self, user: &UserId) -> String {
+        format!("{}since:{user}", self.prefix)
+    }
+
     pub fn replaced(&self, user: &UserId) -> String {
         format!("{}replaced:{user}", self.prefix)
     }

@@ -6,6 +6,7 @@
 //! | `<prefix>log` | stream: what was decided |
 //! | `<prefix>note:<node>:<number>` | where in the log an issue is |
 //! | `<prefix>seats:<user>` | sorted set: node and connection, by their end |
+//! | `<prefix>since:<user>` | hash: node and connection → when the seat was taken |
 //! | `<prefix>replaced:<user>` | replacements in this minute |
 //! | `<prefix>players:<node>`, `<prefix>nodes` | players of each node |
 //! | `<prefix>ticket:<hash>` | a ticket |
@@ -28,8 +29,8 @@ use redis::{Client, aio::MultiplexedConnection, cmd, pipe};
 use tokio::time::timeout;
 
 use super::backplane::{
-    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
-    LogPosition, NodeId, Seat,
+    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, HeldSeat, Issue, ListPage,
+    LogBatch, LogPosition, NodeId, Seat, SeatPlace,
 };
 use super::shared_state::{StateChanges, StateMap, StatePosition, StateWrite, StateWritten};
 use crate::{
@@ -192,7 +193,11 @@ impl Backplane for RedisBackplane {
         Box::pin(self.take_seat(claim))
     }
 
-    fn renew<'a>(&'a self, seats: &'a [Seat], lifetime: Duration) -> BackplaneFuture<'a, ()> {
+    fn renew<'a>(
+        &'a self,
+        seats: &'a [HeldSeat],
+        lifetime: Duration,
+    ) -> BackplaneFuture<'a, Vec<SeatPlace>> {
         Box::pin(self.renew_seats(seats, lifetime))
     }
 

@@ -18,8 +18,8 @@
 //! # Many nodes
 //!
 //! With [`BouncerPlugin::cluster`](bevy_bouncer::BouncerPlugin::cluster), rooms of the same name on all nodes are one:
-//! messages, deletions, whispers, mutes and rules reach the others. Presence and the number of members are those of
-//! the own node, and a node that starts knows what its own archive has.
+//! messages and whispers reach the others as frames; mutes, rules and deletions are shared state, which a node that starts has
+//! before it lets anybody in. Member lists are those of the own node; [`FleetPresence`] has who is online on the others.
 //!
 //! # Who may what
 //!

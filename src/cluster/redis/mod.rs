@@ -6,7 +6,7 @@
 //! | `<prefix>log` | stream: what was decided |
 //! | `<prefix>note:<node>:<number>` | where in the log an issue is |
 //! | `<prefix>seats:<user>` | sorted set: node and connection, by their end |
-//! | `<prefix>since:<user>` | hash: node and connection → when the seat was taken |
+//! | `<prefix>since:<user>` | hash: node and connection → when the seat was taken, in microseconds |
 //! | `<prefix>replaced:<user>` | replacements in this minute |
 //! | `<prefix>players:<node>`, `<prefix>nodes` | players of each node |
 //! | `<prefix>ticket:<hash>` | a ticket |

@@ -85,13 +85,13 @@ if ARGV[3] == 'replace' then
 end
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[7]), member)
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
-redis.call('HSET', KEYS[4], member, now)
+redis.call('HSET', KEYS[4], member, string.format('%.0f', time[1] * 1000000 + time[2]))
 redis.call('PEXPIRE', KEYS[4], ARGV[7])
 return 'yes'
 "#;
 
 /// Keeps seats for longer. Keys: for each seat the user's seats, and when they began. Arguments: milliseconds to keep them,
-/// and for each seat its name, and how many milliseconds ago it was taken. Answers for each how many of the user's seats
+/// and for each seat its name, and how many microseconds ago it was taken. Answers for each how many of the user's seats
 /// began earlier, and how many there are.
 const RENEW: &str = r"
 local time = redis.call('TIME')
@@ -101,7 +101,7 @@ for i = 1, #KEYS, 2 do
   redis.call('ZREMRANGEBYSCORE', seats, '-inf', now)
   redis.call('ZADD', seats, now + tonumber(ARGV[1]), member)
   redis.call('PEXPIRE', seats, ARGV[1])
-  redis.call('HSETNX', since, member, now - age)
+  redis.call('HSETNX', since, member, string.format('%.0f', time[1] * 1000000 + time[2] - age))
   redis.call('PEXPIRE', since, ARGV[1])
 end
 local places = {}

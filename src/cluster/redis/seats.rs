@@ -46,7 +46,8 @@ impl RedisBackplane {
         for HeldSeat { seat, age } in seats {
             call.key(self.keys.seats(&seat.user));
             call.key(self.keys.since(&seat.user));
-            call.arg(member(seat)).arg(millis(*age));
+            let age = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
+            call.arg(member(seat)).arg(age);
         }
         let places: Vec<(usize, usize)> = self.run(&call).await?;
         let places = places.into_iter();

@@ -24,7 +24,7 @@ pub(crate) async fn run(node: Arc<Node>, waker: GameWaker) {
     let mut is_failing = false;
     loop {
         let done = exchange(&node).await;
-        if node.states.all().iter().any(|map| has_news(map)) {
+        if node.states.all().iter().any(has_news) {
             node.states.signal.has_news.store(true, Ordering::Release);
             waker.wake();
         }

@@ -260,14 +260,11 @@ fn an_entry_ends_by_itself_and_who_was_away_does_not_keep_an_older_one() {
         let later = start + Duration::from_secs(1);
         assert!(here.get("a", start).is_some());
         assert!(here.get("a", later).is_none());
-        while backplane
-            .read_state("test", None)
-            .await
-            .unwrap()
-            .entries
-            .len()
-            > 0
-        {
+        loop {
+            let there = backplane.read_state("test", None).await.unwrap();
+            if there.entries.is_empty() {
+                break;
+            }
             tokio::task::yield_now().await;
         }
         exchange(&backplane, &mut away, Answers::Arrive).await;

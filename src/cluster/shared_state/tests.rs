@@ -199,6 +199,22 @@ fn a_decision_on_what_has_changed_elsewhere_is_refused_and_told() {
 }
 
 #[test]
+fn a_write_of_which_only_the_answer_was_lost_is_not_refused_when_it_comes_again() {
+    block_on(async {
+        let backplane = InProcessBackplane::new();
+        let (mut node, now) = (replica(), Instant::now());
+        let version = node.version("a", now);
+        let value = Some("x".into());
+        node.put("a", value, None, Some(version), now).unwrap();
+        exchange(&backplane, &mut node, Answers::AreLost).await;
+        assert_eq!((node.waiting(), node.counters.failed), (1, 1));
+        exchange(&backplane, &mut node, Answers::Arrive).await;
+        assert_eq!((node.waiting(), node.counters.conflicts), (0, 0));
+        assert_eq!(node.take_news(), []);
+    });
+}
+
+#[test]
 fn p09_keys_values_entries_and_waiting_writes_have_limits() {
     let mut node = replica();
     let now = Instant::now();

@@ -244,8 +244,11 @@ pub use auth::{RemoteKeyOptions, RemoteKeys};
 pub use cluster::RedisBackplane;
 pub use cluster::{
     Audience, Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, ClusterCounters,
-    ClusterFrame, ClusterOptions, Faults, InProcessBackplane, Issue, ListPage, LogBatch, LogEntry,
-    LogPosition, NodeId, Seat,
+    ClusterFrame, ClusterOptions, Faults, HeldSeat, InProcessBackplane, Issue, ListPage, LogBatch,
+    LogEntry, LogPosition, NodeId, RefusedWrite, Seat, SeatPlace, SharedEntry, SharedState,
+    SharedStateChanged, SharedStateCounters, SharedStateError, SharedStateLimits, StateChanges,
+    StateCondition, StateEntry, StateMap, StatePosition, StateVersion, StateWrite, StateWritten,
+    WhenFull,
 };
 #[cfg(feature = "tls")]
 pub use config::TlsConfig;

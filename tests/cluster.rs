@@ -4,6 +4,10 @@
 mod fleet;
 #[path = "cluster/list.rs"]
 mod list;
+#[path = "cluster/seats.rs"]
+mod seats;
+#[path = "cluster/state.rs"]
+mod state;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "cluster/time.rs"]
@@ -391,4 +395,130 @@ fn a_drained_node_gives_its_players_away() {
         limits.duplicate_login = DuplicateLogin::RejectNew;
     });
     time::a_drained_node_gives_its_players_away(&mut fleet);
+}
+
+#[test]
+fn state_is_shared_between_nodes() {
+    let (mut fleet, backplane) = start(|_| {});
+    state::state_is_shared(&mut fleet);
+    state::of_two_decisions_one_counts(&mut fleet);
+    state::a_node_that_starts_later_has_the_state(&mut fleet, backplane);
+}
+
+#[test]
+fn a_node_that_was_cut_off_writes_later_and_learns_what_it_missed() {
+    let backplane = InProcessBackplane::new();
+    let way = backplane.own_way();
+    let mut fleet = Fleet {
+        a: node(backplane.clone(), "a", |_| {}),
+        b: node(way.clone(), "b", |_| {}),
+    };
+    let [a, b] = state::both(&mut fleet);
+    a.put("gone", "x", None).unwrap();
+    fleet.until("it has come", |_| b.get("gone").is_some());
+    for fault in [
+        Faults {
+            silent: true,
+            ..Faults::default()
+        },
+        Faults {
+            unreachable: true,
+            ..Faults::default()
+        },
+    ] {
+        way.set_faults(fault);
+        fleet.until("it is known", |_| !b.is_current());
+        assert!(
+            b.is_loaded() && a.is_current(),
+            "it goes on with what it knows"
+        );
+        let asked = Instant::now();
+        for number in 0..100 {
+            b.put("mine", format!("{number}"), None).unwrap();
+        }
+        assert!(asked.elapsed() < Duration::from_millis(100), "nobody waits");
+        assert_eq!(b.waiting(), 1, "the newest of each key");
+        a.remove("gone").unwrap();
+        a.put("both", "a", None).unwrap();
+        let version = b.version("both");
+        let refused = Some(format!("{version:?}").into());
+        b.compare_and_put("both", version, refused.clone(), None)
+            .unwrap();
+        fleet.until("an attempt fails", |_| b.counters().failed > 0);
+        state::heard(&mut fleet.b);
+        way.set_faults(Faults::default());
+        fleet.until("it is back", |_| b.is_current() && b.waiting() == 0);
+        fleet.until("it has arrived", |_| a.get("mine").is_some());
+        assert_eq!(a.get("mine").unwrap().value, "99");
+        assert!(b.get("gone").is_none());
+        assert_eq!(b.get("both").unwrap().value, "a");
+        fleet.b.tick();
+        let heard = state::heard(&mut fleet.b);
+        let told = heard.iter().find(|change| &*change.key == "both").unwrap();
+        assert_eq!(told.refused.as_ref().unwrap().value, refused);
+        a.remove("both").unwrap();
+        a.put("gone", "x", None).unwrap();
+        fleet.until("it has come", |_| {
+            b.get("gone").is_some() && b.get("both").is_none()
+        });
+    }
+}
+
+#[test]
+fn p09_what_waits_for_the_backplane_has_a_limit() {
+    let backplane = InProcessBackplane::new();
+    let mut options = options("a");
+    options.shared_entries = 2;
+    let mut game = node_with(backplane.clone(), options, |_| {});
+    let map = state::weather(&mut game);
+    ready(&mut game);
+    backplane.set_faults(Faults {
+        silent: true,
+        ..Faults::default()
+    });
+    for key in ["a", "b", "a"] {
+        map.put(key, "x", None).unwrap();
+    }
+    assert_eq!(map.put("c", "x", None), Err(SharedStateError::Full));
+    assert_eq!(map.waiting(), 2);
+}
+
+#[test]
+fn who_is_in_twice_after_an_outage_leaves_by_the_policy() {
+    for policy in [
+        DuplicateLogin::KickOld,
+        DuplicateLogin::TakeOver,
+        DuplicateLogin::RejectNew,
+        DuplicateLogin::Allow,
+    ] {
+        let backplane = InProcessBackplane::new();
+        let way = backplane.own_way();
+        let node = |backplane: &InProcessBackplane, name| {
+            let mut options = options(name);
+            options.seat_lifetime = Duration::from_millis(600);
+            let mut game = node_with(backplane.clone(), options, |limits| {
+                limits.duplicate_login = policy;
+                limits.connections_per_user = 2;
+            });
+            ready(&mut game);
+            game
+        };
+        let mut fleet = Fleet {
+            a: node(&way, "a"),
+            b: node(&backplane, "b"),
+        };
+        let online = fleet.b.app.world().resource::<Cluster>().clone();
+        let forget = |fleet: &mut Fleet| {
+            way.set_faults(Faults {
+                unreachable: true,
+                ..Faults::default()
+            });
+            let player = user("player-1");
+            fleet.until("its seats are lost", |_| {
+                !block_on(online.online(&player)).unwrap()
+            });
+        };
+        let remember = || way.set_faults(Faults::default());
+        seats::who_is_in_twice_leaves_by_the_policy(&mut fleet, policy, forget, remember);
+    }
 }

@@ -6,8 +6,12 @@ mod fleet;
 mod list;
 #[path = "cluster/redis_list.rs"]
 mod redis_list;
+#[path = "cluster/seats.rs"]
+mod seats;
 #[path = "cluster/server.rs"]
 mod server;
+#[path = "cluster/state.rs"]
+mod state;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "cluster/time.rs"]
@@ -305,6 +309,199 @@ fn a_lost_player_is_not_rejected_elsewhere_and_a_drained_node_gives_its_players_
     time::a_drained_node_gives_its_players_away(&mut fleet);
 }
 
+#[test]
+fn fleets_in_two_databases_or_with_two_prefixes_do_not_hear_each_other() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let of = |url: String, prefix| {
+        let backplane = RedisBackplane::open(&url).unwrap();
+        backplane.key_prefix(prefix)
+    };
+    let mut production = Fleet::new(|| of(format!("{}0", server.url()), "game:"), |_| {});
+    let mut staging = Fleet::new(|| of(format!("{}1", server.url()), "game:"), |_| {});
+    let mut beside = Fleet::new(|| of(format!("{}0", server.url()), "beside:"), |_| {});
+    chat_reaches_every_node(&mut staging);
+    chat_reaches_every_node(&mut beside);
+    let heard = |fleet: &mut Fleet| {
+        fleet.a.tick();
+        fleet.a.app.world().resource::<HeardFrames>().0.len()
+    };
+    let before = (heard(&mut staging), heard(&mut beside));
+    assert_eq!(heard(&mut production), 0);
+    chat_reaches_every_node(&mut production);
+    assert_eq!((heard(&mut staging), heard(&mut beside)), before);
+}
+
+#[test]
+fn state_is_shared_between_nodes() {
+    let Some((mut fleet, server)) = start(|_| {}) else {
+        return;
+    };
+    state::state_is_shared(&mut fleet);
+    state::of_two_decisions_one_counts(&mut fleet);
+    state::a_node_that_starts_later_has_the_state(&mut fleet, backplane(&server));
+}
+
+#[test]
+fn state_outlives_a_server_that_is_stopped_killed_or_emptied() {
+    let Some((mut fleet, mut server)) = start(|_| {}) else {
+        return;
+    };
+    let [a, b] = state::both(&mut fleet);
+    a.put("before", "x", None).unwrap();
+    fleet.until("it has come", |_| b.get("before").is_some());
+    server.signal("STOP");
+    fleet.until("it is known", |_| !a.is_current() && !b.is_current());
+    b.put("meanwhile", "x", None).unwrap();
+    server.signal("CONT");
+    fleet.until("it has come", |_| a.get("meanwhile").is_some());
+    server.kill();
+    a.remove("before").unwrap();
+    server.restart();
+    fleet.until("it is gone", |_| b.get("before").is_none());
+    assert!(a.get("meanwhile").is_some() && b.get("meanwhile").is_some());
+
+    // What the nodes know they give back, and who starts then has it.
+    server.say("FLUSHALL");
+    let late = node(backplane(&server), "late", |_| {});
+    let mut late = Fleet {
+        a: late,
+        b: node(backplane(&server), "late, too", |_| {}),
+    };
+    let [late_a, late_b] = state::both(&mut late);
+    for map in [&a, &b, &late_a, &late_b] {
+        fleet.until("it is back", |_| map.get("meanwhile").is_some());
+        assert!(map.get("before").is_none());
+    }
+}
+
+/// Redis answers about shared state as the backplane within the process does.
+#[test]
+fn state_is_written_and_read_as_in_one_process() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (redis, here) = (backplane(&server), InProcessBackplane::new());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut random = 7;
+    // The versions of one backplane, and those of the other.
+    let mut versions = HashMap::from([(0, 0)]);
+    let mut positions: [Option<StatePosition>; 2] = [None, None];
+    let mut outcomes = [0; 3];
+    for (entries, when_full) in [(3, WhenFull::Refuse), (3, WhenFull::ForgetOldest)] {
+        let map = StateMap {
+            name: format!("{when_full:?}").into(),
+            entries,
+            when_full,
+        };
+        for number in 0..300 {
+            let known: Vec<u64> = versions.keys().copied().collect();
+            let based_on = known[pick(&mut random, known.len() as u64) as usize];
+            let condition = pick(&mut random, 3);
+            let write = |number_here: u64| StateWrite {
+                id: number,
+                key: format!("key {}", number % 5).into(),
+                value: (number % 7 > 0).then(|| format!("{number}").into()),
+                lifetime: (number % 3 == 0).then_some(Duration::from_secs(600)),
+                condition: match condition {
+                    0 => StateCondition::Version(number_here),
+                    1 => StateCondition::DecidedBefore(number_here),
+                    _ => StateCondition::None,
+                },
+            };
+            let there = [write(versions[&based_on])];
+            let there = runtime.block_on(redis.write_state(&map, &there)).unwrap();
+            let expected = [write(based_on)];
+            let expected = runtime.block_on(here.write_state(&map, &expected)).unwrap();
+            match (&there[0], &expected[0]) {
+                (
+                    StateWritten::Taken { version, .. },
+                    StateWritten::Taken { version: here, .. },
+                ) => {
+                    versions.insert(*here, *version);
+                    outcomes[0] += 1;
+                }
+                (StateWritten::Conflict(there), StateWritten::Conflict(here)) => {
+                    let value =
+                        |entry: &Option<StateEntry>| entry.as_ref().map(|it| it.value.clone());
+                    assert_eq!(value(there), value(here), "{number}");
+                    outcomes[1] += 1;
+                }
+                (StateWritten::Full, StateWritten::Full) => outcomes[2] += 1,
+                other => panic!("{number}: {other:?}"),
+            }
+            if pick(&mut random, 3) > 0 {
+                continue;
+            }
+            let there = runtime
+                .block_on(redis.read_state(&map.name, positions[0]))
+                .unwrap();
+            let expected = runtime
+                .block_on(here.read_state(&map.name, positions[1]))
+                .unwrap();
+            positions = [Some(there.position), Some(expected.position)];
+            assert_eq!(
+                (there.whole, there.complete),
+                (expected.whole, expected.complete)
+            );
+            let shown = |changes: &StateChanges| -> Vec<_> {
+                let entries = changes.entries.iter();
+                entries
+                    .map(|it| {
+                        (
+                            it.id,
+                            it.key.clone(),
+                            it.value.clone(),
+                            it.left.is_some() && it.value.is_some(),
+                        )
+                    })
+                    .collect()
+            };
+            assert_eq!(shown(&there), shown(&expected), "{number}");
+        }
+        positions = [None, None];
+        versions = HashMap::from([(0, 0)]);
+    }
+    assert!(outcomes.iter().all(|count| *count > 10), "{outcomes:?}");
+}
+
+#[test]
+fn who_is_in_twice_after_an_outage_leaves_by_the_policy() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    for policy in [
+        DuplicateLogin::KickOld,
+        DuplicateLogin::TakeOver,
+        DuplicateLogin::RejectNew,
+        DuplicateLogin::Allow,
+    ] {
+        let node = |name| {
+            let mut options = options(name);
+            options.seat_lifetime = Duration::from_secs(3);
+            let backplane = backplane(&server).key_prefix(&format!("{policy:?}:"));
+            let mut game = node_with(backplane, options, |limits| {
+                limits.duplicate_login = policy;
+                limits.connections_per_user = 2;
+            });
+            ready(&mut game);
+            game
+        };
+        let mut fleet = Fleet {
+            a: node("a"),
+            b: node("b"),
+        };
+        // As if they had ended while the node was away.
+        let forget = |_: &mut Fleet| {
+            for kind in ["seats", "since"] {
+                server.say(&format!("DEL {policy:?}:{kind}:player-1"));
+            }
+        };
+        seats::who_is_in_twice_leaves_by_the_policy(&mut fleet, policy, forget, || {});
+    }
+}
+
 /// One of `count` numbers; the same ones in each run.
 fn pick(state: &mut u64, count: u64) -> u64 {
     *state = state
@@ -337,6 +534,17 @@ fn claims_are_answered_as_in_one_process() {
                 connection: serde_json::from_str(&format!("{}", pick(&mut random, 4))).unwrap(),
                 user: user.clone(),
             };
+            if pick(&mut random, 4) == 0 {
+                let seats = [HeldSeat {
+                    seat,
+                    age: Duration::from_secs(pick(&mut random, 300)),
+                }];
+                let lifetime = Duration::from_secs(600);
+                let there = runtime.block_on(redis.renew(&seats, lifetime)).unwrap();
+                let expected = runtime.block_on(here.renew(&seats, lifetime)).unwrap();
+                assert_eq!(there, expected, "{number}");
+                continue;
+            }
             if pick(&mut random, 4) == 0 {
                 let seats = [seat];
                 runtime.block_on(redis.release(&seats)).unwrap();

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::shared_state::{StateChanges, StateMap, StatePosition, StateWrite, StateWritten};
 use crate::{
     config::DuplicateLogin,
     identity::{ConnectionId, UserId},
@@ -126,6 +127,24 @@ pub struct Seat {
     pub user: UserId,
 }
 
+/// A seat that a node has taken before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldSeat {
+    /// The seat.
+    pub seat: Seat,
+    /// How long ago the session began.
+    pub age: Duration,
+}
+
+/// Where a seat is among those of its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatPlace {
+    /// How many of the user's seats began earlier, by the backplane's clock.
+    pub place: usize,
+    /// How many the user has.
+    pub of: usize,
+}
+
 /// Asks for a seat.
 #[derive(Debug, Clone)]
 pub struct Claim {
@@ -187,8 +206,13 @@ pub trait Backplane: Send + Sync + 'static {
     /// counts its own. A session that is replaced is told by the log ([`Decision::Replace`]).
     fn claim<'a>(&'a self, claim: &'a Claim) -> BackplaneFuture<'a, Claimed>;
 
-    /// Keeps these seats for longer, also when they were lost.
-    fn renew<'a>(&'a self, seats: &'a [Seat], lifetime: Duration) -> BackplaneFuture<'a, ()>;
+    /// Keeps these seats for longer, also when they were lost: then they began as long ago as is said. Answers for each
+    /// where it is by now, so that a node ends those that are too many after it was cut off.
+    fn renew<'a>(
+        &'a self,
+        seats: &'a [HeldSeat],
+        lifetime: Duration,
+    ) -> BackplaneFuture<'a, Vec<SeatPlace>>;
 
     /// Gives these seats up.
     fn release<'a>(&'a self, seats: &'a [Seat]) -> BackplaneFuture<'a, ()>;
@@ -226,4 +250,34 @@ pub trait Backplane: Send + Sync + 'static {
 
     /// Hears frames, those of this node included, until that fails.
     fn listen<'a>(&'a self, hear: &'a (dyn Fn(Bytes) + Send + Sync)) -> BackplaneFuture<'a, ()>;
+
+    /// Whether this backplane shares state: [`write_state`](Self::write_state) and
+    /// [`read_state`](Self::read_state) do what they say. Otherwise state that is to be
+    /// [shared](crate::Cluster::shared_state) stays on its node, and the log says so: a node that starts later does
+    /// not have it, which goes for the chat's mutes, rules, deletions and who is online where.
+    fn shares_state(&self) -> bool {
+        false
+    }
+
+    /// Changes entries of a map, each by itself and in this order, with an answer for each. They get versions above
+    /// those of everything that the map had before.
+    fn write_state<'a>(
+        &'a self,
+        map: &'a StateMap,
+        writes: &'a [StateWrite],
+    ) -> BackplaneFuture<'a, Vec<StateWritten>> {
+        let _ = (map, writes);
+        Box::pin(async { Err(BackplaneError("state is not shared".to_owned())) })
+    }
+
+    /// What has changed in the map of this name after a position. The whole map, in one piece, when there is none, when
+    /// it is of another epoch, or when it is not known any more what was removed since.
+    fn read_state<'a>(
+        &'a self,
+        name: &'a str,
+        after: Option<StatePosition>,
+    ) -> BackplaneFuture<'a, StateChanges> {
+        let _ = (name, after);
+        Box::pin(async { Err(BackplaneError("state is not shared".to_owned())) })
+    }
 }

@@ -47,6 +47,11 @@ impl Client {
             .unwrap_or_else(|_| Err(BackplaneError("it took too long".to_owned())))
     }
 
+    /// Whether the backplane shares state.
+    pub fn shares_state(&self) -> bool {
+        self.backplane.shares_state()
+    }
+
     /// Hears frames of all nodes until that fails.
     pub fn listen<'a>(
         &'a self,

@@ -11,6 +11,7 @@
 //! - [`control_log`] writes to the control log, [`follower`] reads it and compares the lists.
 //! - [`node`] answers the door: is this node current, is a user barred; [`seats`] has the logins of the
 //!   fleet, [`ticket`] its tickets.
+//! - [`shared_state`] has the maps of which every node has a copy.
 //! - [`frames`] go between nodes. What the game sees of all this is in `world`.
 //!
 //! A handshake first has its handle in the registry and then reads the shared list. So either it sees a
@@ -28,11 +29,12 @@ mod options;
 #[cfg(feature = "redis")]
 mod redis;
 mod seats;
+mod shared_state;
 mod ticket;
 
 pub use backplane::{
-    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
-    LogEntry, LogPosition, NodeId, Seat,
+    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, HeldSeat, Issue, ListPage,
+    LogBatch, LogEntry, LogPosition, NodeId, Seat, SeatPlace,
 };
 pub(crate) use control_log::ControlLogWriter;
 pub use frames::{Audience, ClusterCounters, ClusterFrame};
@@ -41,6 +43,11 @@ pub(crate) use node::Node;
 pub use options::ClusterOptions;
 #[cfg(feature = "redis")]
 pub use redis::RedisBackplane;
+pub use shared_state::{
+    RefusedWrite, SharedEntry, SharedState, SharedStateChanged, SharedStateCounters,
+    SharedStateError, SharedStateLimits, StateChanges, StateCondition, StateEntry, StateMap,
+    StatePosition, StateVersion, StateWrite, StateWritten, WhenFull,
+};
 
 use std::sync::Arc;
 
@@ -55,10 +62,12 @@ const SHAPES: usize = 4;
 
 /// Starts what a node does beside its players. To be called within the runtime.
 pub(crate) fn start(node: &Arc<Node>, registry: Arc<Registry>, game: Line<ClusterFrame>) {
-    tokio::spawn(follower::run(node.clone(), registry));
+    tokio::spawn(follower::run(node.clone(), registry.clone()));
     tokio::spawn(kicks::run(node.clone()));
-    tokio::spawn(seats::run(node.clone()));
+    tokio::spawn(seats::run(node.clone(), registry));
     tokio::spawn(frames::send(node.clone()));
+    let waker = game.waker().clone();
+    tokio::spawn(shared_state::run(node.clone(), waker));
     tokio::spawn(frames::receive(node.clone(), game));
 }
 

@@ -18,6 +18,7 @@ use super::{
     kicks::Kicks,
     options::ClusterOptions,
     seats::Seats,
+    shared_state::{SharedState, SharedStateLimits, SharedStates, Sharing},
 };
 use crate::{
     config::Limits,
@@ -38,6 +39,7 @@ pub(crate) struct Node {
     pub limits: Arc<Limits>,
     pub seats: Arc<Seats>,
     pub frames: Frames,
+    pub states: SharedStates,
     pub client: Client,
     /// When it was last known that nothing in the log was unread, and up to where it was read.
     confirmed: Mutex<Option<Instant>>,
@@ -56,6 +58,7 @@ impl Node {
             id: NodeId::random()?,
             seats: Arc::new(Seats::new(options.waiting_releases)),
             frames: Frames::new(&options),
+            states: SharedStates::default(),
             limits: Arc::new(limits.clone()),
             client: Client::new(backplane, options.command_timeout),
             kicks: Kicks::new(options.waiting_kicks),
@@ -85,12 +88,28 @@ impl Node {
         lock(&self.confirmed).is_some_and(|at| at.elapsed() <= self.options.max_lag)
     }
 
-    /// 503 unless the node [is current](Self::is_current).
+    /// 503 unless the node [is current](Self::is_current) and has had all shared state once.
     pub fn check_current(&self) -> Result<(), Refusal> {
-        if self.is_current() {
-            return Ok(());
+        if !self.is_current() {
+            return Err(unavailable("this node is behind the control log"));
         }
-        Err(unavailable("this node is behind the control log"))
+        if !self.states.are_loaded() {
+            return Err(unavailable("this node has not read the shared state yet"));
+        }
+        Ok(())
+    }
+
+    /// A map of the fleet.
+    pub fn shared_state(&self, name: &str, limits: SharedStateLimits) -> SharedState {
+        let sharing = if self.client.shares_state() {
+            Sharing::Fleet
+        } else {
+            Sharing::Local
+        };
+        // The node's name is a number by chance.
+        let first_id = u64::from_str_radix(self.id.as_str(), 16).unwrap_or_default();
+        self.states
+            .get(name, limits, self.options.max_lag, sharing, first_id)
     }
 
     /// Up to where the log has been applied.

@@ -47,6 +47,14 @@ pub struct ClusterOptions {
     pub frame_bytes: usize,
     /// Most frames from other nodes that the game gets in one tick. Default 1024.
     pub frames_per_tick: usize,
+    /// Entries of one map of [shared state](crate::Cluster::shared_state), and writes that may wait for the backplane;
+    /// a write of one key more is an error. Default 65 536, 1 to 1 000 000. A node that starts reads a map as one
+    /// answer, within `command_timeout`.
+    pub shared_entries: usize,
+    /// Longest key of shared state in bytes; a longer one is an error. Default 512, 1 to 64 KiB.
+    pub shared_key_bytes: usize,
+    /// Longest value of shared state in bytes; a longer one is an error. Default 2 KiB, 1 to 1 MiB.
+    pub shared_value_bytes: usize,
 }
 
 impl Default for ClusterOptions {
@@ -64,6 +72,9 @@ impl Default for ClusterOptions {
             incoming_frames: 4096,
             frame_bytes: 64 * 1024,
             frames_per_tick: 1024,
+            shared_entries: 65_536,
+            shared_key_bytes: 512,
+            shared_value_bytes: 2048,
         }
     }
 }
@@ -122,6 +133,9 @@ impl ClusterOptions {
             ("incoming_frames", self.incoming_frames, 10_000_000),
             ("frame_bytes", self.frame_bytes, 16 * 1024 * 1024),
             ("frames_per_tick", self.frames_per_tick, 10_000_000),
+            ("shared_entries", self.shared_entries, 1_000_000),
+            ("shared_key_bytes", self.shared_key_bytes, 64 * 1024),
+            ("shared_value_bytes", self.shared_value_bytes, 1024 * 1024),
         ];
         for (field, value, most) in counts {
             check(field, &value, &1, &most)?;

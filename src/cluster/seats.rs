@@ -9,13 +9,14 @@ use std::{
 use tokio::{sync::Notify, time::timeout};
 
 use super::{
-    backplane::{BackplaneError, Claim, Claimed, Seat},
+    backplane::{BackplaneError, Claim, Claimed, HeldSeat, Seat, SeatPlace},
     node::{Node, unavailable},
 };
 use crate::{
     connection::Handle,
     identity::{ConnectionId, Refusal, RefusalKind},
     registry::{DuplicateLoginRules, Registry},
+    revocation::Decision,
     util::{Backoff, Mutex, lock},
 };
 
@@ -31,9 +32,17 @@ pub(crate) struct Seats {
 
 #[derive(Default)]
 struct State {
-    taken: HashMap<ConnectionId, Seat>,
+    taken: HashMap<ConnectionId, Taken>,
     /// Sessions that have ended, and the backplane does not know yet.
     ended: Vec<Seat>,
+}
+
+/// A seat of this node.
+struct Taken {
+    seat: Seat,
+    since: Instant,
+    /// Whether the player is in. Until then, where logins replace each other, the seat is only asked for.
+    entered: bool,
 }
 
 impl Seats {
@@ -79,7 +88,13 @@ impl Node {
         };
         self.claim(seat.clone(), registry.held(handle.user.id()), false)
             .await?;
-        lock(&self.seats.state).taken.insert(seat.connection, seat);
+        let taken = Taken {
+            seat,
+            since: Instant::now(),
+            entered: false,
+        };
+        let connection = taken.seat.connection;
+        lock(&self.seats.state).taken.insert(connection, taken);
         Ok(guard)
     }
 
@@ -88,6 +103,9 @@ impl Node {
         // A player who was replaced meanwhile replaces no session.
         if self.limits.duplicate_login.replaces() && handle.is_live() {
             self.claim(self.seat_of(handle), 1, true).await?;
+            if let Some(taken) = lock(&self.seats.state).taken.get_mut(&handle.id) {
+                (taken.entered, taken.since) = (true, Instant::now());
+            }
         }
         Ok(())
     }
@@ -124,15 +142,17 @@ impl Node {
 
 /// Renews seats and gives them up, one after the other, so that none is renewed after its end. Tells
 /// also how many players there are.
-pub(crate) async fn run(node: Arc<Node>) {
+pub(crate) async fn run(node: Arc<Node>, registry: Arc<Registry>) {
     let period = node.options.seat_lifetime / 3;
     let mut renewed: Option<Instant> = None;
     let mut backoff = Backoff::default();
     loop {
         let left = renewed.map_or(Duration::ZERO, |at| period.saturating_sub(at.elapsed()));
         let done = if left.is_zero() {
-            let done = renew(&node).await;
-            renewed = Some(Instant::now());
+            let done = renew(&node, &registry).await;
+            if done.is_ok() {
+                renewed = Some(Instant::now());
+            }
             done
         } else {
             release(&node).await
@@ -152,18 +172,45 @@ pub(crate) async fn run(node: Arc<Node>) {
     }
 }
 
-async fn renew(node: &Node) -> Result<(), BackplaneError> {
+async fn renew(node: &Node, registry: &Registry) -> Result<(), BackplaneError> {
     let lifetime = node.options.seat_lifetime;
-    let seats: Vec<Seat> = lock(&node.seats.state).taken.values().cloned().collect();
-    for chunk in seats.chunks(CHUNK) {
-        node.client
+    let rules = DuplicateLoginRules::new(&node.limits);
+    for chunk in held(node, rules).chunks(CHUNK) {
+        let places = node
+            .client
             .ask(|backplane| backplane.renew(chunk, lifetime))
             .await?;
+        for (held, SeatPlace { place, of }) in chunk.iter().zip(places) {
+            if rules.is_one_too_many(place, of) {
+                end(registry, &held.seat);
+            }
+        }
     }
     let players = lock(&node.seats.state).taken.len();
     node.client
         .ask(|backplane| backplane.report(&node.id, players, lifetime))
         .await
+}
+
+fn held(node: &Node, rules: DuplicateLoginRules) -> Vec<HeldSeat> {
+    let state = lock(&node.seats.state);
+    let taken = state.taken.values();
+    let taken = taken.filter(|taken| taken.entered || !rules.policy.replaces());
+    let held = taken.map(|taken| HeldSeat {
+        seat: taken.seat.clone(),
+        age: taken.since.elapsed(),
+    });
+    held.collect()
+}
+
+/// Nodes that were cut off have let in more sessions of a user than may be: this one of this node is too many.
+fn end(registry: &Registry, seat: &Seat) {
+    tracing::info!(user = %seat.user, connection = %seat.connection, "a user was in on several nodes, and this session ends");
+    let replace = Decision::Replace {
+        node: seat.node.as_str().into(),
+        connection: seat.connection,
+    };
+    registry.hear(&replace, false);
 }
 
 async fn release(node: &Node) -> Result<(), BackplaneError> {

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     bridge::{Command, GameEnd, NetworkEnd},
-    cluster::ClusterFrame,
+    cluster::{ClusterFrame, SharedStateChanged},
     config::Checked,
     door::Door,
     identity::User,
@@ -27,8 +27,8 @@ use crate::{
         Arrived, Arriving, Bouncer, ClientFrame, Cluster, Connection, Disconnected, DrainStarted,
         Group, Incoming, Leaving, LinkLost, LinkRestored, Players, Refreshed, RegistryRef,
         RevocationNotStored, Roster, TickOutput, TokenExpiring, cut, exit_when_over,
-        has_cluster_frames, has_departures, has_incoming, is_exiting, on_remove, receive,
-        receive_cluster_frames, send, shut_down,
+        has_cluster_frames, has_departures, has_incoming, has_state_changes, is_exiting, on_remove,
+        receive, receive_cluster_frames, receive_state_changes, send, shut_down,
     },
 };
 
@@ -117,10 +117,14 @@ impl Plugin for BouncerPlugin {
             app.register_type::<ClusterFrame>()
                 .add_message::<ClusterFrame>()
                 .insert_resource(Cluster::new(node.clone(), self.bouncer()))
+                .add_message::<SharedStateChanged>()
                 .add_systems(
                     PreUpdate,
-                    receive_cluster_frames
-                        .run_if(has_cluster_frames)
+                    (
+                        receive_state_changes.run_if(has_state_changes),
+                        receive_cluster_frames.run_if(has_cluster_frames),
+                    )
+                        .chain()
                         .in_set(BouncerSystems::Receive)
                         .after(receive),
                 );

@@ -73,6 +73,18 @@ impl DuplicateLoginRules {
     }
 }
 
+impl DuplicateLoginRules {
+    /// Whether a session ends that is found to be at this place, counted from 0 for the oldest, of so many of its user:
+    /// nodes that did not hear of each other have let in more than the policy allows.
+    pub fn is_one_too_many(self, place: usize, of: usize) -> bool {
+        if self.policy.replaces() {
+            place + 1 < of
+        } else {
+            place >= self.sessions
+        }
+    }
+}
+
 /// When users replaced their sessions within the last minute.
 #[derive(Debug)]
 pub(crate) struct Replacements {
@@ -157,6 +169,21 @@ mod tests {
         ] {
             let judge = |others| rules(policy).judge(&user("ann"), others, &none, now);
             assert_eq!([0, 1, 2, 3].map(judge), verdicts, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn of_sessions_that_did_not_hear_of_each_other_those_end_that_the_policy_names() {
+        use DuplicateLogin::{Allow, KickOld, RejectNew, TakeOver};
+        for (policy, ends) in [
+            (KickOld, [true, true, true, false]),
+            (TakeOver, [true, true, true, false]),
+            (RejectNew, [false, true, true, true]),
+            (Allow, [false, false, false, true]),
+        ] {
+            let is_one_too_many = |place| rules(policy).is_one_too_many(place, 4);
+            assert_eq!([0, 1, 2, 3].map(is_one_too_many), ends, "{policy:?}");
+            assert!(!rules(policy).is_one_too_many(0, 1), "{policy:?}");
         }
     }
 

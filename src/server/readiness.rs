@@ -14,7 +14,7 @@ impl Server {
     pub fn is_ready(&self) -> bool {
         let is_open = self.runtime.get().is_some();
         let is_going = self.registry.drain.is_ordered() || *self.stopping.borrow();
-        is_open && !is_going && self.node().is_none_or(|node| node.is_current())
+        is_open && !is_going && self.node().is_none_or(|node| node.check_current().is_ok())
     }
 
     /// Whether everything that has to be known before anybody comes in was read once.

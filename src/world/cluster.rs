@@ -7,7 +7,10 @@ use crossbeam_channel::Receiver;
 
 use super::{bouncer::Bouncer, components::Players, outbox::Outbox, send_error::SendError};
 use crate::{
-    cluster::{Audience, BackplaneError, ClusterCounters, ClusterFrame, Node, NodeId},
+    cluster::{
+        Audience, BackplaneError, ClusterCounters, ClusterFrame, Node, NodeId, SharedState,
+        SharedStateChanged, SharedStateLimits, WhenFull,
+    },
     identity::{Payload, UserId},
     revocation::Receipt,
 };
@@ -96,6 +99,25 @@ impl Cluster {
     /// What happened to frames between nodes since the start.
     pub fn counters(&self) -> ClusterCounters {
         self.node.frames.counters()
+    }
+
+    /// The map of this name, up to 64 bytes, which all nodes of the fleet share, with the bounds that
+    /// [`ClusterOptions`](crate::ClusterOptions) names. The door stays closed until it has been read once, so ask for it
+    /// before the first update. What other nodes change is a [`SharedStateChanged`].
+    pub fn shared_state(&self, name: &str) -> SharedState {
+        let limits = SharedStateLimits::from(&self.node.options);
+        self.node.shared_state(name, limits)
+    }
+
+    /// As [`shared_state`](Self::shared_state), for what may be forgotten: of more than so many entries, the one goes
+    /// that was written longest ago. All nodes must name the same number.
+    pub fn recent_state(&self, name: &str, entries: usize) -> SharedState {
+        let limits = SharedStateLimits {
+            entries,
+            when_full: WhenFull::ForgetOldest,
+            ..SharedStateLimits::from(&self.node.options)
+        };
+        self.node.shared_state(name, limits)
     }
 
     fn send(&self, audience: Audience, payload: &Payload) -> Result<(), SendError> {
@@ -211,4 +233,17 @@ pub(crate) fn receive(
         };
         frames.write(frame);
     }
+}
+
+/// Whether shared state has changed.
+pub(crate) fn has_state_changes(cluster: Option<Res<Cluster>>) -> bool {
+    cluster.is_some_and(|cluster| cluster.node.states.has_news())
+}
+
+/// Tells the game what other nodes have changed in shared state.
+pub(crate) fn receive_state_changes(
+    cluster: Res<Cluster>,
+    mut changes: MessageWriter<SharedStateChanged>,
+) {
+    changes.write_batch(cluster.node.states.take_news());
 }

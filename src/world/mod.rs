@@ -33,7 +33,8 @@ mod waking_runner;
 
 pub use bouncer::{Bouncer, Counters, PlayerInfo};
 pub(crate) use cluster::{
-    Arrived, has_frames as has_cluster_frames, receive as receive_cluster_frames,
+    Arrived, has_frames as has_cluster_frames, has_state_changes,
+    receive as receive_cluster_frames, receive_state_changes,
 };
 pub use cluster::{Cluster, ClusterOutbox};
 pub use commands::{BouncerCommands, PlayerCommands};

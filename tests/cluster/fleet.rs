@@ -521,7 +521,7 @@ pub fn chat_reaches_every_node(fleet: &mut Fleet) {
 
 /// Ticks until the client has heard this; returns how many whispers it heard before.
 #[track_caller]
-fn hears(fleet: &mut Fleet, client: &mut Client, words: &str) -> usize {
+pub fn hears(fleet: &mut Fleet, client: &mut Client, words: &str) -> usize {
     let deadline = Instant::now() + PATIENCE;
     let mut whispers = 0;
     loop {

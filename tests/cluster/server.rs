@@ -1,6 +1,7 @@
 //! A Redis server of the test's own.
 
 use std::{
+    io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -78,6 +79,15 @@ impl Server {
         let id = self.process.id().to_string();
         let done = Command::new("kill").args(["-s", name, &id]).status();
         assert!(done.unwrap().success());
+    }
+
+    /// Has it carry out one command.
+    pub fn say(&self, command: &str) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        write!(stream, "{command}\r\n").unwrap();
+        let mut answer = [0; 1];
+        stream.read_exact(&mut answer).unwrap();
+        assert!(answer != *b"-", "{command}");
     }
 
     /// Ends it as a power failure does.

@@ -18,8 +18,8 @@
 //! # Many nodes
 //!
 //! With [`BouncerPlugin::cluster`](bevy_bouncer::BouncerPlugin::cluster), rooms of the same name on all nodes are one:
-//! messages, deletions, whispers, mutes and rules reach the others. Presence and the number of members are those of
-//! the own node, and a node that starts knows what its own archive has.
+//! messages and whispers reach the others as frames; mutes, rules and deletions are shared state, which a node that starts has
+//! before it lets anybody in. Member lists are those of the own node; [`FleetPresence`] has who is online on the others.
 //!
 //! # Who may what
 //!
@@ -54,12 +54,14 @@ pub mod fuzzing;
 mod greeting;
 mod membership;
 mod model;
+mod online;
 mod options;
 mod plugin;
 mod presence;
 mod protocol;
 mod publish;
 mod requests;
+mod shared;
 
 #[cfg(feature = "sqlite")]
 pub use archive::sqlite::SqliteChat;
@@ -69,6 +71,7 @@ pub use events::{Announcement, Moderated, Moderation, Speaking, Spoken};
 pub use filter::{ChatFilter, Draft, FilterFuture, Verdict};
 pub use model::{
     access::{ByRole, Invited, Open, RoomAccess, RoomAudience},
+    fleet_presence::{FleetPresence, OnlineUser},
     history::{RoomHistory, StoredMessage},
     members::{InRooms, RoomMembers},
     room::{Room, RoomRules},

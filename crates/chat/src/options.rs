@@ -65,6 +65,9 @@ pub struct ChatOptions {
     pub members_per_room: usize,
     /// How long joins and leaves are collected before the room is told. Default 250 ms, 0 to a minute.
     pub presence_interval: Duration,
+    /// How long users count as online for the other nodes of a fleet after their node has died. Default 30 s, 1 s to an
+    /// hour.
+    pub presence_lifetime: Duration,
     /// Time between two signs of life to every player, by which pages notice a dead line. Default 10 s, 1 s
     /// to an hour.
     pub heartbeat: Duration,
@@ -85,6 +88,11 @@ pub struct ChatOptions {
     /// Users of whom anything is remembered; of more, only those who are connected. Those who are not connected
     /// and not muted make room for others, first those who were silent longest. Default 20 000, 1 to 10 000 000.
     pub remembered_users: usize,
+    /// Deleted messages that the nodes of a fleet remember together, for those that were away; of more, those that were
+    /// deleted first are forgotten. Default 10 000, 1 to 1 000 000.
+    pub remembered_deletions: usize,
+    /// How long they remember them. Default 30 days, 1 s to 10 years.
+    pub deletions_last: Duration,
     /// Errors within five seconds after which a player is closed with 4400. Default 20, 1 to 10 000.
     pub errors: usize,
     /// Longest mute, which a longer one is shortened to. Default 30 days, 1 s to 10 years.
@@ -109,6 +117,7 @@ impl Default for ChatOptions {
             rooms_per_player: 32,
             members_per_room: 10_000,
             presence_interval: Duration::from_millis(250),
+            presence_lifetime: Duration::from_secs(30),
             heartbeat: Duration::from_secs(10),
             reconnect_first: Duration::from_secs(1),
             reconnect_longest: Duration::from_secs(30),
@@ -117,6 +126,8 @@ impl Default for ChatOptions {
             filter_queue: 1000,
             remembered_ids: 256,
             remembered_users: 20_000,
+            remembered_deletions: 10_000,
+            deletions_last: Duration::from_secs(30 * 24 * 3600),
             errors: 20,
             longest_mute: Duration::from_secs(30 * 24 * 3600),
         }
@@ -148,6 +159,7 @@ impl ChatOptions {
             ("members_per_room", self.members_per_room, 1_000_000),
             ("remembered_ids", self.remembered_ids, 10_000),
             ("remembered_users", self.remembered_users, 10_000_000),
+            ("remembered_deletions", self.remembered_deletions, 1_000_000),
             ("errors", self.errors, 10_000),
         ];
         for (field, value, most) in counts {
@@ -176,6 +188,12 @@ impl ChatOptions {
                 Duration::ZERO,
                 second * 60,
             ),
+            (
+                "presence_lifetime",
+                self.presence_lifetime,
+                second,
+                second * 3600,
+            ),
             ("heartbeat", self.heartbeat, second, second * 3600),
             (
                 "reconnect_first",
@@ -196,6 +214,7 @@ impl ChatOptions {
                 second * 60,
             ),
             ("longest_mute", self.longest_mute, second, day * 3650),
+            ("deletions_last", self.deletions_last, second, day * 3650),
         ] {
             check(field, &value, &least, &most)?;
         }

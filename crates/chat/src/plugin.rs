@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy_app::prelude::*;
-use bevy_bouncer::{AfterLast, BouncerSystems, ClientFrame, Cluster, ClusterFrame, ConfigError};
+use bevy_bouncer::{
+    AfterLast, BouncerSystems, ClientFrame, Cluster, ClusterFrame, ConfigError, SharedStateChanged,
+};
 use bevy_ecs::{message::Messages, prelude::*};
 use bevy_tokio_tasks::TokioTasksRuntime;
 
@@ -17,15 +19,18 @@ use crate::{
     greeting, membership,
     model::{
         closed_rooms::ClosedRooms,
+        fleet_presence::FleetPresence,
         ids::IdGenerator,
         members::{ChangedRooms, InRooms},
         room::{self, RoomIndex, RoomRules},
         room_lists::RoomLists,
         users::Users,
     },
+    online,
     options::{ChatOptions, SharedOptions},
     presence::{self, ChangedRules},
     requests::typed::KnownMessages,
+    shared::SharedChat,
 };
 
 /// When the chat runs.
@@ -127,6 +132,38 @@ impl Plugin for ChatPlugin {
             app.add_systems(PreStartup, start);
         }
     }
+
+    /// When all plugins are built, it is known whether there is a fleet.
+    fn finish(&self, app: &mut App) {
+        let cluster = app.world().get_resource::<Cluster>();
+        let shared = SharedChat::new(cluster, &self.options.0);
+        let presence = cluster.map(|cluster| {
+            FleetPresence::shared(
+                cluster.shared_state("bevy_bouncer.chat.presence"),
+                cluster.node().to_string(),
+                self.options.0.presence_lifetime,
+            )
+        });
+        app.insert_resource(shared);
+        if let Some(presence) = presence {
+            app.insert_resource(presence)
+                .init_resource::<online::Untold>()
+                .add_observer(online::on_user_left)
+                .add_systems(
+                    PreUpdate,
+                    online::hear
+                        .run_if(has_messages::<SharedStateChanged>)
+                        .in_set(ChatSystems::Receive)
+                        .before(cluster_in::receive),
+                )
+                .add_systems(
+                    PostUpdate,
+                    online::tell
+                        .run_if(online::is_due)
+                        .in_set(ChatSystems::Tell),
+                );
+        }
+    }
 }
 
 impl ChatPlugin {
@@ -142,6 +179,7 @@ impl ChatPlugin {
             .init_resource::<ChangedRooms>()
             .init_resource::<ChangedRules>()
             .init_resource::<DeferredReplies>()
+            .init_resource::<FleetPresence>()
             .init_resource::<KnownMessages>()
             .init_resource::<PendingFilter>()
             .init_resource::<RoomIndex>()
@@ -174,7 +212,8 @@ fn add_types(app: &mut App) {
 }
 
 fn add_observers(app: &mut App) {
-    app.add_observer(greeting::ask_for_token)
+    app.add_observer(cluster_in::on_room_opened)
+        .add_observer(greeting::ask_for_token)
         .add_observer(greeting::hello)
         .add_observer(greeting::hello_again)
         .add_observer(membership::on_player_left)
@@ -194,8 +233,11 @@ fn add_systems(app: &mut App) {
     .add_systems(
         PreUpdate,
         (
-            cluster_in::receive
-                .run_if(resource_exists::<Cluster>.and_then(has_messages::<ClusterFrame>)),
+            cluster_in::receive.run_if(
+                has_messages::<ClusterFrame>
+                    .or_else(has_messages::<SharedStateChanged>)
+                    .or_else(cluster_in::has_unshared_mutes),
+            ),
             dispatch::receive.run_if(has_messages::<ClientFrame>.or_else(has_deferred_replies)),
         )
             .chain()

@@ -1,4 +1,5 @@
-//! What happens in the chat, and how the nodes tell each other.
+//! What happens in the chat, and how the nodes tell each other what is said. What moderators decide, and which messages are
+//! deleted, is no frame that may be lost: see `shared`.
 //!
 //! Each node has its own numbers and its own epoch, so a client that comes to another node begins anew, and
 //! knows messages again by their ids. Messages between nodes can be lost, as
@@ -21,17 +22,28 @@ const CHANNEL: &str = "bevy_bouncer.chat";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum ChatEvent {
     Said(StoredMessage),
+    Whispered(Whisper),
+    #[serde(skip)]
     Deleted {
         room: String,
         mid: String,
     },
-    Whispered(Whisper),
-    Muted(StoredMute),
-    Unmuted(UserId, Option<String>),
+    /// A mute, and who decided.
+    #[serde(skip)]
+    Muted(StoredMute, Option<UserId>),
+    #[serde(skip)]
+    Unmuted {
+        user: UserId,
+        room: Option<String>,
+        by: Option<UserId>,
+        by_rank: u8,
+    },
+    #[serde(skip)]
     Rules {
         room: String,
         slow_ms: u64,
         frozen: bool,
+        by_rank: u8,
     },
 }
 
@@ -55,8 +67,10 @@ impl ChatEvent {
         match self {
             Self::Said(message) => Some(ChatRecord::Said(message.clone())),
             Self::Deleted { mid, .. } => Some(ChatRecord::Deleted(mid.as_str().into())),
-            Self::Muted(mute) => Some(ChatRecord::Muted(mute.clone())),
-            Self::Unmuted(user, room) => Some(ChatRecord::Unmuted(user.clone(), room.clone())),
+            Self::Muted(mute, _) => Some(ChatRecord::Muted(mute.clone())),
+            Self::Unmuted { user, room, .. } => {
+                Some(ChatRecord::Unmuted(user.clone(), room.clone()))
+            }
             Self::Whispered(_) | Self::Rules { .. } => None,
         }
     }

@@ -64,7 +64,7 @@ error_codes! {
     Frozen = "frozen",
     /// The game or its filter did not let it pass.
     Refused = "refused",
-    /// The filter does not answer, or has too much to do.
+    /// The filter does not answer, or has too much to do; or the node does not know yet what other nodes have decided.
     Unavailable = "unavailable",
     /// The token was not taken.
     BadToken = "bad_token",

@@ -2,6 +2,7 @@
 
 mod faults;
 mod seats;
+mod shared_state;
 mod state;
 
 pub use faults::Faults;
@@ -12,9 +13,10 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 
 use super::backplane::{
-    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
-    LogPosition, NodeId, Seat,
+    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, HeldSeat, Issue, ListPage,
+    LogBatch, LogPosition, NodeId, Seat, SeatPlace,
 };
+use super::shared_state::{StateChanges, StateMap, StatePosition, StateWrite, StateWritten};
 use crate::{
     identity::UserId,
     revocation::{Revocation, Subject},
@@ -36,12 +38,14 @@ const FRAMES_WAITING: usize = 4096;
 /// backplane.set_faults(Faults { frames_lost: 0.1, ..Faults::default() });
 /// ```
 #[derive(Clone, Default)]
-pub struct InProcessBackplane(Arc<Inner>);
+pub struct InProcessBackplane {
+    shared: Arc<Inner>,
+    faults: Arc<Mutex<Faults>>,
+}
 
 #[derive(Default)]
 struct Inner {
     state: Mutex<State>,
-    faults: Mutex<Faults>,
     changed: Notify,
 }
 
@@ -51,22 +55,37 @@ impl InProcessBackplane {
         Self::default()
     }
 
-    /// From now on this goes wrong, and nothing else.
+    /// Another way to the same backplane, with faults of its own: so a test cuts off one node.
+    pub fn own_way(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            faults: Arc::default(),
+        }
+    }
+
+    /// From now on this goes wrong, and nothing else, here and for clones.
     pub fn set_faults(&self, faults: Faults) {
-        *lock(&self.0.faults) = faults;
-        self.0.changed.notify_waiters();
+        *lock(&self.faults) = faults;
+        self.shared.changed.notify_waiters();
+    }
+
+    /// A map that is of this epoch.
+    #[cfg(test)]
+    pub(in crate::cluster) fn set_epoch(&self, name: &str, epoch: u64) {
+        let mut state = lock(&self.shared.state);
+        state.maps.entry(name.into()).or_default().epoch = epoch;
     }
 
     /// Loses all that it knows, as a server without a disk does.
     pub fn forget(&self) {
-        lock(&self.0.state).forget();
-        self.0.changed.notify_waiters();
+        lock(&self.shared.state).forget();
+        self.shared.changed.notify_waiters();
     }
 
     async fn reach(&self) -> Result<Faults, BackplaneError> {
         loop {
-            let changed = self.0.changed.notified();
-            let faults = lock(&self.0.faults).clone();
+            let changed = self.shared.changed.notified();
+            let faults = lock(&self.faults).clone();
             if faults.unreachable {
                 return Err(BackplaneError("told to fail".to_owned()));
             }
@@ -84,8 +103,8 @@ impl InProcessBackplane {
     ) -> BackplaneFuture<'a, T> {
         Box::pin(async {
             self.reach().await?;
-            let answer = answer(&mut lock(&self.0.state));
-            self.0.changed.notify_waiters();
+            let answer = answer(&mut lock(&self.shared.state));
+            self.shared.changed.notify_waiters();
             Ok(answer)
         })
     }
@@ -94,7 +113,7 @@ impl InProcessBackplane {
 impl Backplane for InProcessBackplane {
     fn issue<'a>(&'a self, issue: &'a Issue) -> BackplaneFuture<'a, LogPosition> {
         Box::pin(async move {
-            if lock(&self.0.faults).decisions_fail {
+            if lock(&self.faults).decisions_fail {
                 return Err(BackplaneError("told to fail".to_owned()));
             }
             self.answer(|state| state.issue(issue)).await?
@@ -124,11 +143,11 @@ impl Backplane for InProcessBackplane {
         Box::pin(async move {
             let until = tokio::time::Instant::now() + wait;
             loop {
-                let changed = self.0.changed.notified();
+                let changed = self.shared.changed.notified();
                 tokio::pin!(changed);
                 changed.as_mut().enable();
                 let faults = self.reach().await?;
-                let (batch, more) = lock(&self.0.state).read(after, &faults);
+                let (batch, more) = lock(&self.shared.state).read(after, &faults);
                 if batch.gap || !batch.entries.is_empty() {
                     return Ok(batch);
                 }
@@ -146,7 +165,11 @@ impl Backplane for InProcessBackplane {
         self.answer(|state| state.claim(claim))
     }
 
-    fn renew<'a>(&'a self, seats: &'a [Seat], lifetime: Duration) -> BackplaneFuture<'a, ()> {
+    fn renew<'a>(
+        &'a self,
+        seats: &'a [HeldSeat],
+        lifetime: Duration,
+    ) -> BackplaneFuture<'a, Vec<SeatPlace>> {
         self.answer(move |state| state.seats.renew(seats, lifetime))
     }
 
@@ -191,7 +214,7 @@ impl Backplane for InProcessBackplane {
     fn publish<'a>(&'a self, frames: &'a [Bytes]) -> BackplaneFuture<'a, ()> {
         Box::pin(async move {
             let faults = self.reach().await?;
-            let mut state = lock(&self.0.state);
+            let mut state = lock(&self.shared.state);
             state.listeners.retain(|listener| !listener.is_closed());
             for frame in frames {
                 for listener in &state.listeners {
@@ -206,11 +229,38 @@ impl Backplane for InProcessBackplane {
         Box::pin(async move {
             self.reach().await?;
             let (listener, mut frames) = mpsc::channel(FRAMES_WAITING);
-            lock(&self.0.state).listeners.push(listener);
+            lock(&self.shared.state).listeners.push(listener);
             while let Some(frame) = frames.recv().await {
+                self.reach().await?;
                 hear(frame);
             }
             Ok(())
+        })
+    }
+
+    fn shares_state(&self) -> bool {
+        true
+    }
+
+    fn write_state<'a>(
+        &'a self,
+        map: &'a StateMap,
+        writes: &'a [StateWrite],
+    ) -> BackplaneFuture<'a, Vec<StateWritten>> {
+        self.answer(move |state| {
+            let shared = state.maps.entry(map.name.clone()).or_default();
+            shared.write(map, writes)
+        })
+    }
+
+    fn read_state<'a>(
+        &'a self,
+        name: &'a str,
+        after: Option<StatePosition>,
+    ) -> BackplaneFuture<'a, StateChanges> {
+        self.answer(move |state| {
+            let shared = state.maps.entry(name.into()).or_default();
+            shared.read(after)
         })
     }
 }

@@ -6,15 +6,21 @@ use std::{
 };
 
 use crate::{
-    cluster::backplane::{Claim, Claimed, NodeId, Seat},
+    cluster::backplane::{Claim, Claimed, HeldSeat, NodeId, Seat, SeatPlace},
     identity::{ConnectionId, UserId},
     registry::{DuplicateLoginRules, Replacements, Verdict},
 };
 
 /// Which sessions have a seat, and until when.
 pub(super) struct Seats {
-    held: HashMap<UserId, HashMap<(NodeId, ConnectionId), Instant>>,
+    held: HashMap<UserId, HashMap<(NodeId, ConnectionId), Held>>,
     replacements: Replacements,
+}
+
+/// One seat.
+struct Held {
+    since: Instant,
+    until: Instant,
 }
 
 impl Default for Seats {
@@ -36,7 +42,7 @@ impl Seats {
             user,
         } = &claim.seat;
         let seats = self.held.entry(user.clone()).or_default();
-        seats.retain(|_, until| *until > now);
+        seats.retain(|_, held| held.until > now);
         // What happens on one node is that node's own affair.
         let elsewhere: Vec<_> = seats
             .keys()
@@ -66,7 +72,12 @@ impl Seats {
                 Verdict::Beside | Verdict::Instead => {}
             }
         }
-        seats.insert((node.clone(), *connection), now + claim.lifetime);
+        let place = (node.clone(), *connection);
+        let held = Held {
+            since: now,
+            until: now + claim.lifetime,
+        };
+        seats.insert(place, held);
         if !replaces {
             return (Claimed::Yes, Vec::new());
         }
@@ -77,13 +88,32 @@ impl Seats {
         (Claimed::Yes, elsewhere)
     }
 
-    /// Keeps these seats for longer, also when they were lost.
-    pub fn renew(&mut self, seats: &[Seat], lifetime: Duration) {
-        for seat in seats {
+    /// Keeps these seats for longer, also when they were lost. Answers where each is among those of its user.
+    pub fn renew(&mut self, seats: &[HeldSeat], lifetime: Duration) -> Vec<SeatPlace> {
+        let now = Instant::now();
+        for HeldSeat { seat, age } in seats {
             let held = self.held.entry(seat.user.clone()).or_default();
-            let until = Instant::now() + lifetime;
-            held.insert((seat.node.clone(), seat.connection), until);
+            held.retain(|_, held| held.until > now);
+            let since = now.checked_sub(*age).unwrap_or(now);
+            let held = held.entry((seat.node.clone(), seat.connection));
+            let until = now + lifetime;
+            held.or_insert(Held { since, until }).until = until;
         }
+        let places = seats.iter().map(|HeldSeat { seat, .. }| {
+            let held = self.held.get(&seat.user).into_iter().flatten();
+            // Named as in Redis, where the name decides between two that began at once.
+            let mut order: Vec<_> = held
+                .map(|((node, connection), held)| (held.since, format!("{node}:{connection}")))
+                .collect();
+            order.sort_unstable();
+            let name = format!("{}:{}", seat.node, seat.connection);
+            let place = order.iter().position(|(_, other)| *other == name);
+            SeatPlace {
+                place: place.unwrap_or(0),
+                of: order.len(),
+            }
+        });
+        places.collect()
     }
 
     /// Gives these seats up.
@@ -95,12 +125,12 @@ impl Seats {
         }
         let now = Instant::now();
         self.held
-            .retain(|_, held| held.values().any(|until| *until > now));
+            .retain(|_, held| held.values().any(|held| held.until > now));
     }
 
     /// How many sessions this user has.
     pub fn of(&self, user: &UserId) -> usize {
         let held = self.held.get(user).into_iter().flatten();
-        held.filter(|(_, until)| **until > Instant::now()).count()
+        held.filter(|(_, held)| held.until > Instant::now()).count()
     }
 }

@@ -2,13 +2,14 @@
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::{faults::Faults, seats::Seats};
+use super::{faults::Faults, seats::Seats, shared_state::SharedMap};
 use crate::{
     cluster::{
         backplane::{
@@ -33,6 +34,7 @@ pub(super) struct State {
     reports: HashMap<NodeId, (usize, Instant)>,
     tickets: HashMap<Digest, (Bytes, Instant)>,
     pub listeners: Vec<mpsc::Sender<Bytes>>,
+    pub maps: HashMap<Arc<str>, SharedMap>,
 }
 
 fn position(length: usize) -> LogPosition {

@@ -17,15 +17,15 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// With this at the start of all keys.
-    pub fn new(prefix: &str) -> Self {
+    /// With this at the start of all keys. Channels know no databases, so theirs is part of a channel's name.
+    pub fn new(prefix: &str, database: i64) -> Self {
         Self {
             prefix: prefix.to_owned(),
             list: format!("{prefix}list"),
             log: format!("{prefix}log"),
             epoch: format!("{prefix}epoch"),
             nodes: format!("{prefix}nodes"),
-            frames: format!("{prefix}frames"),
+            frames: format!("{prefix}{database}:frames"),
         }
     }
 
@@ -37,12 +37,21 @@ impl Keys {
         format!("{}seats:{user}", self.prefix)
     }
 
+    /// When the seats of a user began.
+    pub fn since(&self, user: &UserId) -> String {
+        format!("{}since:{user}", self.prefix)
+    }
+
     pub fn replaced(&self, user: &UserId) -> String {
         format!("{}replaced:{user}", self.prefix)
     }
 
     pub fn players(&self, node: &str) -> String {
         format!("{}players:{node}", self.prefix)
+    }
+
+    pub fn state(&self, name: &str, part: &str) -> String {
+        format!("{}state:{name}:{part}", self.prefix)
     }
 
     pub fn ticket(&self, hash: &Digest) -> String {

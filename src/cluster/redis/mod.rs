@@ -7,10 +7,12 @@
 //! | `<prefix>epoch` | a random number: when it is gone, so is the list |
 //! | `<prefix>note:<node>:<number>` | where in the log an issue is |
 //! | `<prefix>seats:<user>` | sorted set: node and connection, by their end |
+//! | `<prefix>since:<user>` | hash: node and connection → when the seat was taken, in microseconds |
 //! | `<prefix>replaced:<user>` | replacements in this minute |
 //! | `<prefix>players:<node>`, `<prefix>nodes` | players of each node |
 //! | `<prefix>ticket:<hash>` | a ticket |
-//! | `<prefix>frames` | channel: frames between nodes |
+//! | `<prefix>state:<map>:…` | a map of shared state |
+//! | `<prefix><database>:frames` | channel: frames between nodes |
 
 mod keys;
 mod link;
@@ -19,6 +21,7 @@ mod log;
 mod players;
 mod scripts;
 mod seats;
+mod shared_state;
 
 use std::{fmt, time::Duration};
 
@@ -28,9 +31,10 @@ use redis::{Client, aio::MultiplexedConnection, cmd, pipe};
 use tokio::time::timeout;
 
 use super::backplane::{
-    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, Issue, ListPage, LogBatch,
-    LogPosition, NodeId, Seat,
+    Backplane, BackplaneError, BackplaneFuture, Claim, Claimed, HeldSeat, Issue, ListPage,
+    LogBatch, LogPosition, NodeId, Seat, SeatPlace,
 };
+use super::shared_state::{StateChanges, StateMap, StatePosition, StateWrite, StateWritten};
 use crate::{
     identity::UserId,
     revocation::{Revocation, Subject},
@@ -40,6 +44,7 @@ use crate::{
 use keys::Keys;
 use link::Link;
 use scripts::Scripts;
+use shared_state::StateScripts;
 
 /// For a subscription to be made.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -63,6 +68,7 @@ pub struct RedisBackplane {
     /// The connection on which the log is read, between two reads.
     reader: Mutex<Option<MultiplexedConnection>>,
     scripts: Scripts,
+    state_scripts: StateScripts,
     keys: Keys,
     log_length: usize,
 }
@@ -77,18 +83,19 @@ impl RedisBackplane {
             .map_err(|_| BackplaneError("this is not a redis:// address".to_owned()))?;
         Ok(Self {
             link: Link::new(client.clone()),
+            keys: Keys::new("bevy_bouncer:", database_of(&client)),
             client,
             reader: Mutex::new(None),
             scripts: Scripts::new(),
-            keys: Keys::new("bevy_bouncer:"),
+            state_scripts: StateScripts::new(),
             log_length: 100_000,
         })
     }
 
     /// Sets what all keys begin with, which all nodes of a fleet have in common. Default
-    /// `bevy_bouncer:`.
+    /// `bevy_bouncer:`. Fleets with another prefix, or in another database, have nothing in common.
     pub fn key_prefix(mut self, prefix: &str) -> Self {
-        self.keys = Keys::new(prefix);
+        self.keys = Keys::new(prefix, database_of(&self.client));
         self
     }
 
@@ -107,6 +114,10 @@ impl fmt::Debug for RedisBackplane {
             .field("prefix", &self.keys.prefix)
             .finish_non_exhaustive()
     }
+}
+
+fn database_of(client: &Client) -> i64 {
+    client.get_connection_info().redis_settings().db()
 }
 
 fn millis(time: Duration) -> u64 {
@@ -188,7 +199,11 @@ impl Backplane for RedisBackplane {
         Box::pin(self.take_seat(claim))
     }
 
-    fn renew<'a>(&'a self, seats: &'a [Seat], lifetime: Duration) -> BackplaneFuture<'a, ()> {
+    fn renew<'a>(
+        &'a self,
+        seats: &'a [HeldSeat],
+        lifetime: Duration,
+    ) -> BackplaneFuture<'a, Vec<SeatPlace>> {
         Box::pin(self.renew_seats(seats, lifetime))
     }
 
@@ -255,5 +270,25 @@ impl Backplane for RedisBackplane {
 
     fn listen<'a>(&'a self, hear: &'a (dyn Fn(Bytes) + Send + Sync)) -> BackplaneFuture<'a, ()> {
         Box::pin(self.hear(hear))
+    }
+
+    fn shares_state(&self) -> bool {
+        true
+    }
+
+    fn write_state<'a>(
+        &'a self,
+        map: &'a StateMap,
+        writes: &'a [StateWrite],
+    ) -> BackplaneFuture<'a, Vec<StateWritten>> {
+        Box::pin(self.write_map(map, writes))
+    }
+
+    fn read_state<'a>(
+        &'a self,
+        name: &'a str,
+        after: Option<StatePosition>,
+    ) -> BackplaneFuture<'a, StateChanges> {
+        Box::pin(self.read_map(name, after))
     }
 }

@@ -52,7 +52,7 @@ end
 ";
 
 /// Takes a seat, as `registry/duplicate_login.rs` judges. Other seats of the claim's own node are that node's own
-/// affair. Keys: the user's seats, the user's replacements, log. Arguments: node, connection, policy (`ask`,
+/// affair. Keys: the user's seats, the user's replacements, log, when the user's seats began. Arguments: node, connection, policy (`ask`,
 /// `replace` or `limit`), sessions, sessions of this node, replacements per minute, milliseconds to keep the
 /// seat, length of the log. Answers `yes`, `full`, or milliseconds to wait.
 const CLAIM: &str = r#"
@@ -76,6 +76,7 @@ if ARGV[3] == 'replace' then
   if elsewhere > 0 and redis.call('INCR', KEYS[2]) == 1 then redis.call('PEXPIRE', KEYS[2], 60000) end
   for _, held in ipairs(others) do
     redis.call('ZREM', KEYS[1], held)
+    redis.call('HDEL', KEYS[4], held)
     local their_node, connection = string.match(held, '^(.*):(%d+)$')
     local replace = '{"replace":{"node":"' .. their_node .. '","connection":' .. connection .. '}}'
     local issue = '{"number":0,"node":"' .. node .. '","decision":' .. replace .. '}'
@@ -84,17 +85,42 @@ if ARGV[3] == 'replace' then
 end
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[7]), member)
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
+redis.call('HSET', KEYS[4], member, string.format('%.0f', time[1] * 1000000 + time[2]))
+redis.call('PEXPIRE', KEYS[4], ARGV[7])
 return 'yes'
 "#;
 
-/// Keeps seats for longer. Keys: the users' seats. Arguments: milliseconds, and the seats.
+/// Keeps seats for longer. Keys: for each seat the user's seats, and when they began. Arguments: milliseconds to keep them,
+/// and for each seat its name, and how many microseconds ago it was taken. Answers for each how many of the user's seats
+/// began earlier, and how many there are.
 const RENEW: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-for i, key in ipairs(KEYS) do
-  redis.call('ZADD', key, now + tonumber(ARGV[1]), ARGV[i + 1])
-  redis.call('PEXPIRE', key, ARGV[1])
+for i = 1, #KEYS, 2 do
+  local seats, since, member, age = KEYS[i], KEYS[i + 1], ARGV[i + 1], tonumber(ARGV[i + 2])
+  redis.call('ZREMRANGEBYSCORE', seats, '-inf', now)
+  redis.call('ZADD', seats, now + tonumber(ARGV[1]), member)
+  redis.call('PEXPIRE', seats, ARGV[1])
+  redis.call('HSETNX', since, member, string.format('%.0f', time[1] * 1000000 + time[2] - age))
+  redis.call('PEXPIRE', since, ARGV[1])
 end
+local places = {}
+for i = 1, #KEYS, 2 do
+  local seats, since, member = KEYS[i], KEYS[i + 1], ARGV[i + 1]
+  local began, place, count = tonumber(redis.call('HGET', since, member)), 0, 0
+  local all = redis.call('HGETALL', since)
+  for j = 1, #all, 2 do
+    local other, at = all[j], tonumber(all[j + 1])
+    if not redis.call('ZSCORE', seats, other) then
+      redis.call('HDEL', since, other)
+    else
+      count = count + 1
+      if at < began or (at == began and other < member) then place = place + 1 end
+    end
+  end
+  table.insert(places, { place, count })
+end
+return places
 ";
 
 /// How many seats a user has. Keys: the user's seats.

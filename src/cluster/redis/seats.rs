@@ -6,7 +6,7 @@ use redis::pipe;
 
 use super::{RedisBackplane, keys::member, millis};
 use crate::{
-    cluster::backplane::{BackplaneError, Claim, Claimed, Seat},
+    cluster::backplane::{BackplaneError, Claim, Claimed, HeldSeat, Seat, SeatPlace},
     identity::UserId,
 };
 
@@ -16,6 +16,7 @@ impl RedisBackplane {
         let mut call = self.scripts.claim.prepare_invoke();
         call.key(self.keys.seats(user));
         call.key(self.keys.replaced(user)).key(&self.keys.log);
+        call.key(self.keys.since(user));
         call.arg(claim.seat.node.as_str());
         call.arg(claim.seat.connection.as_u64());
         call.arg(match (claim.policy.replaces(), claim.entered) {
@@ -37,15 +38,20 @@ impl RedisBackplane {
 
     pub(super) async fn renew_seats(
         &self,
-        seats: &[Seat],
+        seats: &[HeldSeat],
         lifetime: Duration,
-    ) -> Result<(), BackplaneError> {
+    ) -> Result<Vec<SeatPlace>, BackplaneError> {
         let mut call = self.scripts.renew.prepare_invoke();
         call.arg(millis(lifetime));
-        for seat in seats {
-            call.key(self.keys.seats(&seat.user)).arg(member(seat));
+        for HeldSeat { seat, age } in seats {
+            call.key(self.keys.seats(&seat.user));
+            call.key(self.keys.since(&seat.user));
+            let age = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
+            call.arg(member(seat)).arg(age);
         }
-        self.run(&call).await
+        let places: Vec<(usize, usize)> = self.run(&call).await?;
+        let places = places.into_iter();
+        Ok(places.map(|(place, of)| SeatPlace { place, of }).collect())
     }
 
     pub(super) async fn release_seats(&self, seats: &[Seat]) -> Result<(), BackplaneError> {
@@ -53,6 +59,8 @@ impl RedisBackplane {
         for seat in seats {
             let remove = commands.cmd("ZREM").arg(self.keys.seats(&seat.user));
             remove.arg(member(seat)).ignore();
+            let forget = commands.cmd("HDEL").arg(self.keys.since(&seat.user));
+            forget.arg(member(seat)).ignore();
         }
         self.tell(&commands).await
     }

@@ -1,7 +1,7 @@
 //! What happens in the chat, carried out in one place: nothing can be changed here without being archived,
 //! relayed and told.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bevy_bouncer::{User, UserId};
 use bevy_bouncer_protocol::{Ack, ErrorCode, ServerMessage};
@@ -12,14 +12,16 @@ use crate::{
     context::ChatContext,
     events::Spoken,
     model::{
+        closed_rooms::ClosedRooms,
         history::{RoomHistory, StoredMessage},
         ids::IdGenerator,
         role::rank_of,
         room::{Room, RoomRules},
         users::{MutedIn, StoredMute},
     },
-    protocol::{Denied, milliseconds},
+    protocol::Denied,
     publish::{self, ChatEvent, Whisper},
+    shared::{MuteDecision, RulesDecision, SharedChat},
 };
 
 /// Where an event happened.
@@ -62,6 +64,9 @@ impl ChatContext<'_> {
     /// # Errors
     /// When there is no place for it.
     pub fn apply(&mut self, mut event: ChatEvent, origin: Origin) -> Result<Option<Ack>, Denied> {
+        if origin == Origin::ThisNode {
+            self.share_decision(&event)?;
+        }
         let Some(change) = self.change(&mut event, origin)? else {
             return Ok(None);
         };
@@ -71,7 +76,7 @@ impl ChatContext<'_> {
             archive.put(record);
         }
         if origin == Origin::ThisNode {
-            publish::publish(self.world, &event);
+            self.relay(&event);
         }
         match change.told {
             Some((Hearers::Room(room), message)) => self.tell_room(room, &message),
@@ -80,6 +85,56 @@ impl ChatContext<'_> {
             None => {}
         }
         Ok(Some(change.ack))
+    }
+
+    /// What a moderator decides is shared first: from above it may be decided otherwise.
+    fn share_decision(&self, event: &ChatEvent) -> Result<(), Denied> {
+        let shared = self.world.resource::<SharedChat>();
+        match event {
+            ChatEvent::Muted(mute, by) => {
+                let wanted = MuteDecision::mute(mute, by.clone());
+                shared.decide(&mute.user, mute.room.as_deref(), wanted)?;
+            }
+            ChatEvent::Unmuted {
+                user,
+                room,
+                by,
+                by_rank,
+            } => {
+                let wanted = MuteDecision::end(by.clone(), *by_rank);
+                shared.decide(user, room.as_deref(), wanted)?;
+            }
+            ChatEvent::Rules {
+                room,
+                slow_ms,
+                frozen,
+                by_rank,
+            } => {
+                let rules = RulesDecision {
+                    slow_ms: *slow_ms,
+                    frozen: *frozen,
+                    by_rank: *by_rank,
+                };
+                shared.set_rules(room, &rules)?;
+            }
+            ChatEvent::Said(_) | ChatEvent::Whispered(_) | ChatEvent::Deleted { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Tells the other nodes what has happened here.
+    fn relay(&self, event: &ChatEvent) {
+        match event {
+            ChatEvent::Said(_) | ChatEvent::Whispered(_) => publish::publish(self.world, event),
+            ChatEvent::Deleted { room, mid } => {
+                let shared = self.world.resource::<SharedChat>();
+                if let Err(code) = shared.delete(room, mid) {
+                    let code = code.as_str();
+                    tracing::error!(code, mid, "a deletion is not told to the other nodes");
+                }
+            }
+            ChatEvent::Muted(..) | ChatEvent::Unmuted { .. } | ChatEvent::Rules { .. } => {}
+        }
     }
 
     /// Says something in a room, whatever its rules are.
@@ -118,15 +173,22 @@ impl ChatContext<'_> {
 
     fn change(&mut self, event: &mut ChatEvent, origin: Origin) -> Result<Option<Change>, Denied> {
         Ok(match event {
-            ChatEvent::Said(message) => self.add_message(message),
+            ChatEvent::Said(message) => {
+                // Its deletion may have come first.
+                if self.world.resource::<SharedChat>().is_deleted(&message.mid) {
+                    message.text = None;
+                }
+                self.add_message(message)
+            }
             ChatEvent::Deleted { room, mid } => self.delete_message(room, mid),
             ChatEvent::Whispered(whisper) => Some(self.whisper(whisper)),
-            ChatEvent::Muted(mute) => self.mute(mute)?,
-            ChatEvent::Unmuted(user, room) => self.unmute(user, room)?,
+            ChatEvent::Muted(mute, _) => self.mute(mute)?,
+            ChatEvent::Unmuted { user, room, .. } => self.unmute(user, room)?,
             ChatEvent::Rules {
                 room,
                 slow_ms,
                 frozen,
+                ..
             } => self.change_rules(room, *slow_ms, *frozen, origin),
         })
     }
@@ -155,7 +217,14 @@ impl ChatContext<'_> {
     }
 
     fn delete_message(&mut self, room: &str, mid: &str) -> Option<Change> {
-        let entity = self.room_called(room)?;
+        let Some(entity) = self.room_called(room) else {
+            let mut closed_rooms = self.world.resource_mut::<ClosedRooms>();
+            closed_rooms.delete(room, mid)?;
+            return Some(Change {
+                told: None,
+                ack: Ack::default(),
+            });
+        };
         let mut history = self.world.get_mut::<RoomHistory>(entity)?;
         let (seq, mid) = history.delete(mid)?;
         let room: Arc<str> = room.into();
@@ -236,16 +305,7 @@ impl ChatContext<'_> {
     ) -> Option<Change> {
         let entity = self.room_called(room)?;
         let mut rules = self.world.get_mut::<RoomRules>(entity)?;
-        // What is not changed stays as exact as the game has set it.
-        let slow_mode = if rules.slow_mode.map_or(0, milliseconds) == slow_ms {
-            rules.slow_mode
-        } else {
-            (slow_ms > 0).then(|| Duration::from_millis(slow_ms))
-        };
-        let new = RoomRules {
-            slow_mode,
-            is_frozen,
-        };
+        let new = rules.changed(slow_ms, is_frozen);
         if origin == Origin::ThisNode || *rules != new {
             *rules = new;
         }
@@ -258,17 +318,18 @@ impl ChatContext<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bevy_bouncer::Players;
 
     use super::*;
     use crate::{
         model::{
-            closed_rooms::ClosedRooms,
             room::{self, RoomIndex},
             room_lists::RoomLists,
             users::Users,
         },
-        options::SharedOptions,
+        options::{ChatOptions, SharedOptions},
     };
 
     /// A world with the room "a".
@@ -277,6 +338,7 @@ mod tests {
         world.insert_resource(SharedOptions(Arc::default()));
         world.insert_resource(IdGenerator::new().unwrap());
         world.init_resource::<ClosedRooms>();
+        world.insert_resource(SharedChat::new(None, &ChatOptions::default()));
         world.init_resource::<Players>();
         world.init_resource::<RoomIndex>();
         world.init_resource::<RoomLists>();
@@ -301,7 +363,7 @@ mod tests {
     }
 
     fn mute(until: u64) -> ChatEvent {
-        ChatEvent::Muted(StoredMute {
+        let mute = StoredMute {
             user: UserId::new("ann").unwrap(),
             name: "Ann".into(),
             rank: None,
@@ -309,7 +371,8 @@ mod tests {
             by_rank: 1,
             until,
             reason: None,
-        })
+        };
+        ChatEvent::Muted(mute, None)
     }
 
     #[test]
@@ -338,7 +401,12 @@ mod tests {
             room: "a".into(),
             mid: "m-c1".into(),
         };
-        let unmute = ChatEvent::Unmuted(UserId::new("ann").unwrap(), None);
+        let unmute = ChatEvent::Unmuted {
+            user: UserId::new("ann").unwrap(),
+            room: None,
+            by: None,
+            by_rank: 1,
+        };
         assert!(!happens(delete.clone()));
         assert!(happens(said("a", "c1")));
         assert!(happens(delete.clone()));
@@ -366,6 +434,7 @@ mod tests {
                 room,
                 slow_ms,
                 frozen,
+                by_rank: 1,
             };
             context.apply(event, Origin::ThisNode).unwrap();
             rules(context.world)

@@ -1,5 +1,7 @@
 //! What requests want to know.
 
+use std::time::Duration;
+
 use bevy_bouncer::{Players, User, UserId};
 use bevy_bouncer_protocol::{Ack, ErrorCode};
 use bevy_ecs::prelude::*;
@@ -13,9 +15,21 @@ use crate::{
         users::{UserRecord, Users},
     },
     protocol::Denied,
+    shared::SharedChat,
 };
 
+/// When to ask again, while the node does not know what the others have decided.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 impl ChatContext<'_> {
+    /// Refuses everything for which a node has to know what the others have decided, until it does.
+    pub fn check_knows_decisions(&self) -> Result<(), Denied> {
+        if self.world.resource::<SharedChat>().is_loaded() {
+            return Ok(());
+        }
+        Err(Denied::after(ErrorCode::Unavailable, ASK_AGAIN))
+    }
+
     /// Refuses a user who is muted, and in a frozen room everybody below a moderator. Without a room it is about
     /// whispers.
     pub fn check_can_speak(
@@ -24,6 +38,9 @@ impl ChatContext<'_> {
         rank: u8,
         room: Option<(Entity, &str)>,
     ) -> Result<(), Denied> {
+        if rank == 0 {
+            self.check_knows_decisions()?;
+        }
         self.record_of(user)?
             .check_mute(room.map(|(_, name)| name))?;
         let rules = room.and_then(|(entity, _)| self.world.get::<RoomRules>(entity));

@@ -39,6 +39,12 @@ impl ClosedRooms {
         }
     }
 
+    /// Takes the words of a message away, if there are any.
+    pub fn delete(&mut self, room: &str, mid: &str) -> Option<()> {
+        let (_, history) = self.rooms.get_mut(room)?;
+        history.delete(mid).map(drop)
+    }
+
     /// Gives back what was said in a room that is open again.
     pub fn take(&mut self, name: &str, history: &mut RoomHistory) {
         if let Some((number, before)) = self.rooms.remove(name) {

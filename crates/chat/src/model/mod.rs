@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod closed_rooms;
+pub(crate) mod fleet_presence;
 pub(crate) mod history;
 pub(crate) mod ids;
 pub(crate) mod members;

@@ -81,6 +81,19 @@ pub struct RoomRules {
 }
 
 impl RoomRules {
+    /// These, as they are shown. What is not changed stays as exact as the game has set it.
+    pub(crate) fn changed(&self, slow_ms: u64, is_frozen: bool) -> Self {
+        let slow_mode = if self.slow_mode.map_or(0, milliseconds) == slow_ms {
+            self.slow_mode
+        } else {
+            (slow_ms > 0).then(|| Duration::from_millis(slow_ms))
+        };
+        Self {
+            slow_mode,
+            is_frozen,
+        }
+    }
+
     pub(crate) fn shown(&self) -> Rules {
         Rules {
             slow_ms: self.slow_mode.map_or(0, milliseconds),

@@ -84,7 +84,8 @@ pub(crate) fn mute(
         until,
         reason: reason.clone(),
     };
-    let ack = context.apply(ChatEvent::Muted(mute), Origin::ThisNode)?;
+    let by = Some(asker.user.id().clone());
+    let ack = context.apply(ChatEvent::Muted(mute, by), Origin::ThisNode)?;
     let action = Moderation::Mute(user, place, length.as_secs());
     report(context, asker, action, reason);
     Ok(ack.unwrap_or_default().into())
@@ -103,7 +104,13 @@ pub(crate) fn unmute(
     if record.is_muted_from_above(&place, asker.rank) {
         return Err(ErrorCode::Forbidden.into());
     }
-    context.apply(ChatEvent::Unmuted(user.clone(), room), Origin::ThisNode)?;
+    let event = ChatEvent::Unmuted {
+        user: user.clone(),
+        room,
+        by: Some(asker.user.id().clone()),
+        by_rank: asker.rank,
+    };
+    context.apply(event, Origin::ThisNode)?;
     report(context, asker, Moderation::Unmute(user, place), None);
     done()
 }
@@ -273,6 +280,7 @@ fn change_rules(
         room: room.to_owned(),
         slow_ms: rules.slow_ms,
         frozen: rules.frozen,
+        by_rank: asker.rank,
     };
     context.apply(event, Origin::ThisNode)?;
     Ok(entity)

@@ -38,6 +38,8 @@ pub(crate) fn list(context: &mut ChatContext, asker: &Asker) -> Answer {
 
 /// `room.join`
 pub(crate) fn join(context: &mut ChatContext, asker: &Asker, name: &str) -> Answer {
+    // With it come messages that may be deleted.
+    context.check_knows_decisions()?;
     let (entity, room) = context.room_for(&asker.user, name)?;
     let name = room.shared_name();
     if context.own_room(asker.player, &name).is_err() {

@@ -236,7 +236,8 @@ pub use admin::{AdminError, AdminPlugin};
 pub use auth::SqliteDirectory;
 pub use auth::{
     Algorithm, Authenticator, Claims, Credential, DirectoryError, HandshakeRequest, IssueError,
-    JwtAuthenticator, KeyError, KeySet, MapDirectory, Standing, Ticket, TokenIssuer, UserDirectory,
+    JwtAuthenticator, KeyError, KeySet, Known, MapDirectory, Standing, Ticket, TokenIssuer,
+    UserDirectory,
 };
 #[cfg(feature = "jwks-url")]
 pub use auth::{RemoteKeyOptions, RemoteKeys};
@@ -252,9 +253,9 @@ pub use config::TlsConfig;
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use drain::{Drain, DrainReport, Draining};
 pub use identity::{
-    Admission, ConnectionId, DisconnectReason, GameCode, InvalidIdentity, Payload, Refusal,
-    RefusalKind, USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES, USER_ROLE_MAX_BYTES, USER_ROLES_MAX, User,
-    UserId,
+    Admission, ConnectionId, DisconnectReason, GameCode, InvalidIdentity, OwnedComponents, Payload,
+    Refusal, RefusalKind, USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES, USER_ROLE_MAX_BYTES,
+    USER_ROLES_MAX, User, UserId,
 };
 pub use plugin::{AfterLast, BouncerError, BouncerPlugin, BouncerSystems};
 #[cfg(feature = "sqlite")]
@@ -268,7 +269,7 @@ pub use util::{SqliteError, SqliteFile};
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Cluster, ClusterOutbox, Connection, Counters,
     Disconnected, DrainStarted, Group, Leaving, LinkLost, LinkRestored, Outbox, PlayerCommands,
-    PlayerInfo, Players, Refreshed, RevocationNotStored, SendError, TokenExpiring,
+    PlayerInfo, Players, Refreshed, RevocationNotStored, SendError, TokenExpiring, UserChanged,
     WakingRunnerPlugin, is_draining, is_ready,
 };
 
@@ -279,8 +280,8 @@ pub mod prelude {
         BouncerSystems, ClientFrame, Connection, Credential, DisconnectReason, Disconnected, Drain,
         DrainStarted, DuplicateLogin, GameCode, Group, JwtAuthenticator, Leaving, Limits, LinkLost,
         LinkRestored, MapDirectory, Outbox, Payload, PlayerCommands, Players, Refreshed, Refusal,
-        Revocation, SendError, Subject, TokenExpiring, TokenIssuer, User, UserId, is_draining,
-        is_ready,
+        Revocation, SendError, Subject, TokenExpiring, TokenIssuer, User, UserChanged, UserId,
+        is_draining, is_ready,
     };
     #[cfg(feature = "sqlite")]
     pub use crate::{SqliteDirectory, SqliteRevocations};

@@ -161,13 +161,13 @@ fn users_are_added_changed_disabled_and_enabled() {
 
     let ann = User::new("ann", "Ann").unwrap();
     runtime.block_on(users.upsert(&ann)).unwrap();
-    assert_eq!(standing(&users), Standing::Active(ann));
+    assert_eq!(standing(&users), Standing::active(ann));
     let ann = User::new("ann", "Ann B.")
         .unwrap()
         .with_roles(["moderator", "cook"])
         .unwrap();
     runtime.block_on(users.upsert(&ann)).unwrap();
-    assert_eq!(standing(&users), Standing::Active(ann.clone()));
+    assert_eq!(standing(&users), Standing::active(ann.clone()));
 
     assert!(disable(true));
     runtime.block_on(users.upsert(&ann)).unwrap();
@@ -178,7 +178,7 @@ fn users_are_added_changed_disabled_and_enabled() {
         "a new name lets nobody in again"
     );
     assert!(disable(false));
-    assert_eq!(standing(&reopened), Standing::Active(ann));
+    assert_eq!(standing(&reopened), Standing::active(ann));
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn users_can_be_a_view_of_another_table() {
     let ann = User::new("ann", "Ann").unwrap();
     assert_eq!(
         runtime.block_on(users.standing(&id("ann"))).unwrap(),
-        Standing::Active(ann)
+        Standing::active(ann)
     );
 }
 

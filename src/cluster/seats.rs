@@ -77,7 +77,7 @@ impl Node {
             seat: seat.clone(),
             seats: self.seats.clone(),
         };
-        self.claim(seat.clone(), registry.held(handle.user.id()), false)
+        self.claim(seat.clone(), registry.held(handle.user_id()), false)
             .await?;
         lock(&self.seats.state).taken.insert(seat.connection, seat);
         Ok(guard)
@@ -96,7 +96,7 @@ impl Node {
         Seat {
             node: self.id.clone(),
             connection: handle.id,
-            user: handle.user.id().clone(),
+            user: handle.user_id().clone(),
         }
     }
 

@@ -1,5 +1,5 @@
 //! The recheck: every player is checked again, now and then, for what changed outside of this process: a
-//! user who was disabled or deleted, a key that was withdrawn.
+//! user who was disabled or deleted or has other roles, a key that was withdrawn.
 //!
 //! Each session has its own time, so that those who came together are not looked up together. A check
 //! that fails by itself (a database that does not answer) ends no session.
@@ -13,7 +13,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use super::{AUDIT, Server};
 use crate::{
-    connection::{Fence, Handle},
+    connection::{Fence, Followed, Handle},
     identity::{Admission, CloseReason, ConnectionId, Refusal, RefusalKind},
     util::{jitter, microseconds},
 };
@@ -75,11 +75,19 @@ async fn check(
     handle: Arc<Handle>,
     interval: Duration,
 ) -> Result<(), Refusal> {
-    let token = handle.token();
-    let mut admission = Admission::new(handle.user.clone());
-    admission.token = token.clone();
-    let Err(refusal) = server.auth.readmit(admission).await else {
-        return Ok(());
+    let (look, token) = (handle.look(), handle.token());
+    let mut admission = Admission::new(handle.user());
+    (admission.token, admission.owned) = (token.clone(), handle.owned());
+    let refusal = match server.auth.readmit(admission).await {
+        Ok(mut found) if found.user.id() == handle.user_id() => {
+            found.token = token;
+            if server.registry.follow(&handle, look, found) == Followed::Overtaken {
+                plan(&handle, interval / RETRY_PARTS);
+            }
+            return Ok(());
+        }
+        Ok(_) => Refusal::unavailable("the authenticator found another user"),
+        Err(refusal) => refusal,
     };
     if refusal.kind() == RefusalKind::Unavailable {
         plan(&handle, interval / RETRY_PARTS);
@@ -96,7 +104,7 @@ async fn check(
     };
     tracing::info!(
         target: AUDIT,
-        user = %handle.user.id(), connection = %handle.id, reason = %close_reason.reason,
+        user = %handle.user_id(), connection = %handle.id, reason = %close_reason.reason,
         cause = refusal.cause(), "a player does not pass the check any more"
     );
     server.registry.leave(&handle, close_reason, Fence::Now);

@@ -5,11 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bevy_ecs::{message::Messages, name::Name, prelude::*};
+use bevy_ecs::{message::Messages, prelude::*};
 
 use super::{
-    components::{Connection, insert_all},
+    components::Connection,
     events::{ClientFrame, LinkLost, LinkRestored},
+    follow,
     incoming::Incoming,
     roster::{RegistryRef, Roster},
     tick_output::TickOutput,
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     bridge::{Arrival, Command},
     connection::{Fence, Handle},
-    identity::{CloseReason, DisconnectReason, User},
+    identity::{Admission, CloseReason, DisconnectReason, OwnedComponents},
     util::unix_now,
 };
 
@@ -49,7 +50,7 @@ pub(super) fn lost(
         close_reason,
     };
     world.resource_mut::<TickOutput>().push(leave);
-    tracing::debug!(user = %handle.user.id(), connection = %handle.id, %reason, "a link is lost");
+    tracing::debug!(user = %handle.user_id(), connection = %handle.id, %reason, "a link is lost");
     world.trigger(LinkLost {
         entity,
         reason,
@@ -73,16 +74,16 @@ pub(super) fn give_up(world: &mut World, incoming: &mut Incoming) {
 }
 
 /// Takes the player off a connection. Everything that came through it is read before what comes through
-/// the next one. `None` when the game has let the player go meanwhile.
+/// the next one. Also tells what the player has of the directory. `None` when the game has let the player go meanwhile.
 pub(super) fn take_over(
     world: &mut World,
     incoming: &mut Incoming,
     before: &Arc<Handle>,
-) -> Option<Entity> {
+) -> Option<(Entity, OwnedComponents)> {
     let mut roster = world.resource_mut::<Roster>();
     roster.get(before.id).filter(|entry| !entry.leaving)?;
     let entry = roster.remove(before.id)?;
-    let entity = entry.entity;
+    let (entity, owned) = (entry.entity, entry.owned);
     match entry.absent_until {
         Some(until) => _ = incoming.absent.remove(&(until, before.id)),
         None => {
@@ -105,11 +106,16 @@ pub(super) fn take_over(
     world
         .resource_mut::<Messages<ClientFrame>>()
         .write_batch(frames);
-    Some(entity)
+    Some((entity, owned))
 }
 
-/// Gives the player its new connection.
-pub(super) fn restore(world: &mut World, arrival: Arrival, entity: Entity) {
+/// Gives the player its new connection, and what the directory says now. What was for the spawn only is the game's.
+pub(super) fn restore(
+    world: &mut World,
+    arrival: Arrival,
+    entity: Entity,
+    owned_before: &OwnedComponents,
+) {
     let Arrival {
         handle,
         admission,
@@ -118,21 +124,18 @@ pub(super) fn restore(world: &mut World, arrival: Arrival, entity: Entity) {
         outbound,
         answer,
     } = arrival;
-    world.resource_mut::<Roster>().insert(entity, inbound);
+    let Admission { user, owned, .. } = admission;
+    let mut roster = world.resource_mut::<Roster>();
+    roster.insert(entity, inbound, owned.clone());
     world.resource_mut::<TickOutput>().push(Command::Join {
         id: handle.id,
         outbound,
     });
     if let Ok(mut player) = world.get_entity_mut(entity) {
         player.insert(Connection::new(handle.id, handle.peer, since));
-        insert_all(&mut player, admission.extras);
-        let changed = |user: &User| *user != admission.user;
-        if !player.is_despawned() && player.get::<User>().is_none_or(changed) {
-            let name = Name::new(admission.user.name().to_owned());
-            player.insert((name, admission.user));
-        }
     }
-    tracing::debug!(user = %handle.user.id(), connection = %handle.id, "a link is restored");
+    follow::give(world, entity, user, &owned, owned_before);
+    tracing::debug!(user = %handle.user_id(), connection = %handle.id, "a link is restored");
     world.trigger(LinkRestored { entity });
     // The handshake may have been dropped: then its departure follows.
     let _ = answer.send(Ok(()));

@@ -28,7 +28,7 @@ pub fn authenticator() -> impl Authenticator {
                 _ => vec![],
             };
             let user = User::new(id.clone(), format!("Name of {id}")).unwrap();
-            Ok(Standing::Active(user.with_roles(roles).unwrap()))
+            Ok(Standing::active(user.with_roles(roles).unwrap()))
         })
 }
 

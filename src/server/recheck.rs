@@ -154,3 +154,34 @@ impl Failures {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+    use crate::identity::{OwnedComponents, TokenFacts, User};
+
+    #[test]
+    fn p16_what_was_found_with_an_older_token_does_not_count() {
+        let ann = |name: &str| User::new("ann", name).unwrap();
+        let token = |id: &str| TokenFacts {
+            id: Some(id.into()),
+            ..TokenFacts::default()
+        };
+        let id = ConnectionId::from_u64(1);
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let handle = Handle::new(id, ann("Ann"), token("one"), peer, None);
+        let follow = |look, with: &str, name: &str| {
+            handle.follow(look, &token(with), ann(name), OwnedComponents::default())
+        };
+        let (refresh, recheck) = (handle.look(), handle.look());
+        handle.renew(token("two"));
+        // The recheck has asked about the claims of the token before.
+        assert_eq!(follow(recheck, "one", "Old"), Followed::Overtaken);
+        assert_eq!(follow(refresh, "two", "New"), Followed::News);
+        assert_eq!(handle.take_news().unwrap().0.name(), "New");
+        assert_eq!(handle.take_news(), None);
+        assert_eq!(follow(handle.look(), "two", "New"), Followed::Unchanged);
+    }
+}

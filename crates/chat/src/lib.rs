@@ -59,6 +59,7 @@ mod plugin;
 mod presence;
 mod protocol;
 mod publish;
+mod rank_check;
 mod requests;
 
 #[cfg(feature = "sqlite")]

@@ -85,6 +85,9 @@ pub struct ChatOptions {
     /// Users of whom anything is remembered; of more, only those who are connected. Those who are not connected
     /// and not muted make room for others, first those who were silent longest. Default 20 000, 1 to 10 000 000.
     pub remembered_users: usize,
+    /// Decisions of one moderator about users who are away that wait for the directory; one more is refused. Default
+    /// 16, 1 to 1000.
+    pub pending_decisions: usize,
     /// Errors within five seconds after which a player is closed with 4400. Default 20, 1 to 10 000.
     pub errors: usize,
     /// Longest mute, which a longer one is shortened to. Default 30 days, 1 s to 10 years.
@@ -117,6 +120,7 @@ impl Default for ChatOptions {
             filter_queue: 1000,
             remembered_ids: 256,
             remembered_users: 20_000,
+            pending_decisions: 16,
             errors: 20,
             longest_mute: Duration::from_secs(30 * 24 * 3600),
         }
@@ -148,6 +152,7 @@ impl ChatOptions {
             ("members_per_room", self.members_per_room, 1_000_000),
             ("remembered_ids", self.remembered_ids, 10_000),
             ("remembered_users", self.remembered_users, 10_000_000),
+            ("pending_decisions", self.pending_decisions, 1000),
             ("errors", self.errors, 10_000),
         ];
         for (field, value, most) in counts {

@@ -24,6 +24,7 @@ use crate::{
     },
     options::{ChatOptions, SharedOptions},
     presence::{self, ChangedRules},
+    rank_check::PendingDecisions,
     requests::typed::KnownMessages,
 };
 
@@ -142,6 +143,7 @@ impl ChatPlugin {
             .init_resource::<ChangedRules>()
             .init_resource::<DeferredReplies>()
             .init_resource::<KnownMessages>()
+            .init_resource::<PendingDecisions>()
             .init_resource::<PendingFilter>()
             .init_resource::<RoomIndex>();
     }

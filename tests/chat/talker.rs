@@ -28,6 +28,7 @@ struct PeopleState {
     written: Mutex<HashMap<String, User>>,
     /// The next look-up waits for this one.
     gate: Mutex<Option<Arc<Semaphore>>>,
+    looked_up: AtomicU64,
 }
 
 impl People {
@@ -58,6 +59,10 @@ impl People {
         gate
     }
 
+    pub fn looked_up(&self) -> u64 {
+        self.0.looked_up.load(Ordering::SeqCst)
+    }
+
     /// Whether a look-up is held.
     pub fn is_held(&self) -> bool {
         self.0.gate.lock().unwrap().is_none()
@@ -74,6 +79,7 @@ impl UserDirectory for People {
         if let Some(gate) = gate {
             let _ = gate.acquire().await.unwrap();
         }
+        self.0.looked_up.fetch_add(1, Ordering::SeqCst);
         match user.as_str() {
             id if id.starts_with("never-") => Ok(Known::Missing),
             id if id.ends_with("-unknown") => Ok(Known::Unknown),

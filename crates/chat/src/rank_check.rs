@@ -186,9 +186,10 @@ fn decide(context: &mut ChatContext, by: &UserId, pending: Pending, found: &Look
         return;
     };
     let asker = Asker::new(player, user, id.clone());
-    let is_above =
-        check_moderator(&asker).and_then(|()| check_above(context, &asker, &target, found));
-    if let (Ok(()), Ok(Known::User(user))) = (&is_above, found) {
+    let is_above = check_above(context, &asker, &target, found);
+    if let (Ok(()), Ok(Known::User(user))) = (&is_above, found)
+        && context.rank_here(user.id()).is_none()
+    {
         // The record may be older, or there is none yet, and then there may be no room for one.
         let _ = context.record_of(user);
     }
@@ -199,7 +200,7 @@ fn decide(context: &mut ChatContext, by: &UserId, pending: Pending, found: &Look
     }
 }
 
-/// Refuses an asker who is not above the target.
+/// Refuses an asker who is not above the target. Whoever is no moderator any more is above nobody.
 fn check_above(
     context: &ChatContext,
     asker: &Asker,

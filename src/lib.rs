@@ -55,7 +55,8 @@
 //! # At the door
 //!
 //! - Users come from a closure, a [`MapDirectory`], SQLite, or a [`UserDirectory`] of your own. It answers with
-//!   a [`Standing`]: who exists may still be barred.
+//!   a [`Standing`]: who exists may still be barred. Implement [`UserDirectory::look_up`] as well, so that moderators can
+//!   act on users who are away.
 //! - A user who connects twice replaces the older session, is refused, or has several:
 //!   [`Limits::duplicate_login`].
 //! - A page cannot read why its upgrade was refused. It asks `GET <path>/preflight` first, which says the
@@ -151,6 +152,10 @@
 //! A session ends with its token. [`TokenExpiring`] tells the game in time to ask the client for another
 //! one, and [`PlayerCommands::refresh`] takes it; so does [`Bouncer::refresh`] outside of the ECS. Everybody is looked up
 //! again every [`Limits::recheck_interval`].
+//!
+//! Name and roles are the directory's: when a look finds others, the entity gets the new [`User`] and [`UserChanged`]
+//! tells the game. Components of the directory ([`Standing::with`]) follow in the same way. Who is not connected can be looked
+//! up with [`Bouncer::look_up`].
 //!
 //! With [`Limits::resume_window`], a player whose connection was lost stays an entity for a while
 //! ([`LinkLost`]), and goes on when the user is back ([`LinkRestored`]), after a full check.

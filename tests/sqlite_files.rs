@@ -12,7 +12,7 @@ use std::{
 use bevy_bouncer::{
     Authenticator, ConnectionId, Credential, DirectoryError, HandshakeRequest, JwtAuthenticator,
     RefusalKind, Revocation, RevocationStore, SqliteDirectory, SqliteRevocations, Standing,
-    StoreError, Subject, User, UserId, testing::check_revocation_store,
+    StoreError, Subject, User, UserDirectory, UserId, testing::check_revocation_store,
 };
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -156,7 +156,9 @@ fn users_are_added_changed_disabled_and_enabled() {
             .block_on(users.set_disabled(&id("ann"), disabled))
             .unwrap()
     };
+    let known = |users: &SqliteDirectory| runtime.block_on(users.look_up(&id("ann"))).unwrap();
     assert_eq!(standing(&users), Standing::Missing);
+    assert_eq!(known(&users), Known::Missing);
     assert!(!disable(true), "nobody to disable");
 
     let ann = User::new("ann", "Ann").unwrap();
@@ -177,6 +179,8 @@ fn users_are_added_changed_disabled_and_enabled() {
         Standing::Barred,
         "a new name lets nobody in again"
     );
+    let is_ann = known(&reopened) == Known::User(ann.clone());
+    assert!(is_ann, "whoever is kept out keeps the rank");
     assert!(disable(false));
     assert_eq!(standing(&reopened), Standing::active(ann));
 }

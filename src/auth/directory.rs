@@ -289,3 +289,21 @@ impl UserDirectory for MapDirectory {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn p16_a_map_knows_its_users_and_of_the_barred_nothing() {
+        let id = |id: &str| UserId::new(id).unwrap();
+        let ann = User::new("ann", "Ann").unwrap();
+        let map = MapDirectory::new([ann.clone()]);
+        map.bar(id("ben"));
+        assert_eq!(map.look_up(&id("ann")).await, Ok(Known::User(ann)));
+        assert_eq!(map.look_up(&id("ben")).await, Ok(Known::Unknown));
+        assert_eq!(map.look_up(&id("eve")).await, Ok(Known::Missing));
+        let closure = |_: &Claims| Ok(Standing::Missing);
+        assert_eq!(closure.look_up(&id("ann")).await, Ok(Known::Unknown));
+    }
+}

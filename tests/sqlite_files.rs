@@ -11,7 +11,7 @@ use std::{
 
 use bevy_bouncer::{
     Authenticator, ConnectionId, Credential, DirectoryError, HandshakeRequest, JwtAuthenticator,
-    RefusalKind, Revocation, RevocationStore, SqliteDirectory, SqliteRevocations, Standing,
+    Known, RefusalKind, Revocation, RevocationStore, SqliteDirectory, SqliteRevocations, Standing,
     StoreError, Subject, User, UserDirectory, UserId, testing::check_revocation_store,
 };
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};

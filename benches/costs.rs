@@ -20,9 +20,11 @@ mod connection {
 #[path = "../src/identity"]
 mod identity {
     mod close_reason;
+    mod owned_components;
     mod token_facts;
     pub use bevy_bouncer::{ConnectionId, Payload, Refusal, RefusalKind, User, UserId};
     pub(crate) use close_reason::{CloseReason, DisconnectReason};
+    pub(crate) use owned_components::OwnedComponents;
     pub(crate) use token_facts::TokenFacts;
 }
 #[path = "../src/registry"]

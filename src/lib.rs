@@ -55,7 +55,8 @@
 //! # At the door
 //!
 //! - Users come from a closure, a [`MapDirectory`], SQLite, or a [`UserDirectory`] of your own. It answers with
-//!   a [`Standing`]: who exists may still be barred.
+//!   a [`Standing`]: who exists may still be barred. Implement [`UserDirectory::look_up`] as well, so that moderators can
+//!   act on users who are away.
 //! - A user who connects twice replaces the older session, is refused, or has several:
 //!   [`Limits::duplicate_login`].
 //! - A page cannot read why its upgrade was refused. It asks `GET <path>/preflight` first, which says the
@@ -152,6 +153,10 @@
 //! one, and [`PlayerCommands::refresh`] takes it; so does [`Bouncer::refresh`] outside of the ECS. Everybody is looked up
 //! again every [`Limits::recheck_interval`].
 //!
+//! Name and roles are the directory's: when a look finds others, the entity gets the new [`User`] and [`UserChanged`]
+//! tells the game. Components of the directory ([`Standing::with`]) follow in the same way. Who is not connected can be looked
+//! up with [`Bouncer::look_up`].
+//!
 //! With [`Limits::resume_window`], a player whose connection was lost stays an entity for a while
 //! ([`LinkLost`]), and goes on when the user is back ([`LinkRestored`]), after a full check.
 //!
@@ -236,7 +241,8 @@ pub use admin::{AdminError, AdminPlugin};
 pub use auth::SqliteDirectory;
 pub use auth::{
     Algorithm, Authenticator, Claims, Credential, DirectoryError, HandshakeRequest, IssueError,
-    JwtAuthenticator, KeyError, KeySet, MapDirectory, Standing, Ticket, TokenIssuer, UserDirectory,
+    JwtAuthenticator, KeyError, KeySet, Known, MapDirectory, Standing, Ticket, TokenIssuer,
+    UserDirectory,
 };
 #[cfg(feature = "jwks-url")]
 pub use auth::{RemoteKeyOptions, RemoteKeys};
@@ -255,9 +261,9 @@ pub use config::TlsConfig;
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use drain::{Drain, DrainReport, Draining};
 pub use identity::{
-    Admission, ConnectionId, DisconnectReason, GameCode, InvalidIdentity, Payload, Refusal,
-    RefusalKind, USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES, USER_ROLE_MAX_BYTES, USER_ROLES_MAX, User,
-    UserId,
+    Admission, ConnectionId, DisconnectReason, GameCode, InvalidIdentity, OwnedComponents, Payload,
+    Refusal, RefusalKind, USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES, USER_ROLE_MAX_BYTES,
+    USER_ROLES_MAX, User, UserId,
 };
 pub use plugin::{AfterLast, BouncerError, BouncerPlugin, BouncerSystems};
 #[cfg(feature = "sqlite")]
@@ -271,7 +277,7 @@ pub use util::{SqliteError, SqliteFile};
 pub use world::{
     Arriving, Bouncer, BouncerCommands, ClientFrame, Cluster, ClusterOutbox, Connection, Counters,
     Disconnected, DrainStarted, Group, Leaving, LinkLost, LinkRestored, Outbox, PlayerCommands,
-    PlayerInfo, Players, Refreshed, RevocationNotStored, SendError, TokenExpiring,
+    PlayerInfo, Players, Refreshed, RevocationNotStored, SendError, TokenExpiring, UserChanged,
     WakingRunnerPlugin, is_draining, is_ready,
 };
 
@@ -282,8 +288,8 @@ pub mod prelude {
         BouncerSystems, ClientFrame, Connection, Credential, DisconnectReason, Disconnected, Drain,
         DrainStarted, DuplicateLogin, GameCode, Group, JwtAuthenticator, Leaving, Limits, LinkLost,
         LinkRestored, MapDirectory, Outbox, Payload, PlayerCommands, Players, Refreshed, Refusal,
-        Revocation, SendError, Subject, TokenExpiring, TokenIssuer, User, UserId, is_draining,
-        is_ready,
+        Revocation, SendError, Subject, TokenExpiring, TokenIssuer, User, UserChanged, UserId,
+        is_draining, is_ready,
     };
     #[cfg(feature = "sqlite")]
     pub use crate::{SqliteDirectory, SqliteRevocations};

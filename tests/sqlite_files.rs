@@ -11,8 +11,8 @@ use std::{
 
 use bevy_bouncer::{
     Authenticator, ConnectionId, Credential, DirectoryError, HandshakeRequest, JwtAuthenticator,
-    RefusalKind, Revocation, RevocationStore, SqliteDirectory, SqliteRevocations, Standing,
-    StoreError, Subject, User, UserId, testing::check_revocation_store,
+    Known, RefusalKind, Revocation, RevocationStore, SqliteDirectory, SqliteRevocations, Standing,
+    StoreError, Subject, User, UserDirectory, UserId, testing::check_revocation_store,
 };
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -156,18 +156,20 @@ fn users_are_added_changed_disabled_and_enabled() {
             .block_on(users.set_disabled(&id("ann"), disabled))
             .unwrap()
     };
+    let known = |users: &SqliteDirectory| runtime.block_on(users.look_up(&id("ann"))).unwrap();
     assert_eq!(standing(&users), Standing::Missing);
+    assert_eq!(known(&users), Known::Missing);
     assert!(!disable(true), "nobody to disable");
 
     let ann = User::new("ann", "Ann").unwrap();
     runtime.block_on(users.upsert(&ann)).unwrap();
-    assert_eq!(standing(&users), Standing::Active(ann));
+    assert_eq!(standing(&users), Standing::active(ann));
     let ann = User::new("ann", "Ann B.")
         .unwrap()
         .with_roles(["moderator", "cook"])
         .unwrap();
     runtime.block_on(users.upsert(&ann)).unwrap();
-    assert_eq!(standing(&users), Standing::Active(ann.clone()));
+    assert_eq!(standing(&users), Standing::active(ann.clone()));
 
     assert!(disable(true));
     runtime.block_on(users.upsert(&ann)).unwrap();
@@ -177,8 +179,10 @@ fn users_are_added_changed_disabled_and_enabled() {
         Standing::Barred,
         "a new name lets nobody in again"
     );
+    let is_ann = known(&reopened) == Known::User(ann.clone());
+    assert!(is_ann, "whoever is kept out keeps the rank");
     assert!(disable(false));
-    assert_eq!(standing(&reopened), Standing::Active(ann));
+    assert_eq!(standing(&reopened), Standing::active(ann));
 }
 
 #[test]
@@ -370,7 +374,7 @@ fn users_can_be_a_view_of_another_table() {
     let ann = User::new("ann", "Ann").unwrap();
     assert_eq!(
         runtime.block_on(users.standing(&id("ann"))).unwrap(),
-        Standing::Active(ann)
+        Standing::active(ann)
     );
 }
 

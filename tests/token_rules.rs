@@ -692,7 +692,7 @@ fn a_directory_that_fails_or_finds_somebody_else_lets_nobody_in() {
         "the client does not learn why"
     );
     let confused =
-        authenticator().users(|_: &Claims| Ok(Standing::Active(User::new("player-2", "Ben")?)));
+        authenticator().users(|_: &Claims| Ok(Standing::active(User::new("player-2", "Ben")?)));
     let refusal = runtime
         .block_on(confused.authenticate(&request))
         .unwrap_err();

@@ -91,7 +91,7 @@ impl Service {
     /// The user, if they may be in the lobby. Everybody else learns why not.
     async fn admit(&self, id: &UserId) -> Result<User, Problem> {
         let user = match self.accounts.standing(id).await? {
-            Standing::Active(user) | Standing::Versioned { user, .. } => user,
+            Standing::Active { user, .. } | Standing::Versioned { user, .. } => user,
             Standing::Missing => return Err(Problem::logged_out()),
             Standing::Barred => {
                 let words = "This account is disabled.";
@@ -193,7 +193,9 @@ async fn revoked(State(service): State<Arc<Service>>, headers: HeaderMap) -> Ans
     let mut users = Vec::new();
     for removal in service.removals.all().await? {
         let name = match service.accounts.standing(&removal.user).await? {
-            Standing::Active(user) | Standing::Versioned { user, .. } => user.name().to_owned(),
+            Standing::Active { user, .. } | Standing::Versioned { user, .. } => {
+                user.name().to_owned()
+            }
             Standing::Missing | Standing::Barred => removal.user.to_string(),
         };
         users.push(json!({ "id": removal.user, "name": name, "reason": removal.reason }));

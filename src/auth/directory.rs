@@ -6,10 +6,11 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use bevy_ecs::component::Component;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::identity::{InvalidIdentity, TokenFacts, User, UserId};
+use crate::identity::{InvalidIdentity, OwnedComponents, TokenFacts, User, UserId};
 
 /// The verified content of a token (RFC 7519 §4).
 #[derive(Clone)]
@@ -70,24 +71,99 @@ impl std::fmt::Debug for Claims {
     }
 }
 
-/// What a directory knows of a user.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a directory says to the claims of a user: see [`Standing::active`] and [`Standing::versioned`].
+///
+/// It is asked when the user comes in, brings another token or comes back, and every
+/// [`Limits::recheck_interval`](crate::Limits::recheck_interval); each time the player's entity has afterwards what the
+/// directory says, or leaves.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Standing {
     /// May come in, as this user.
-    Active(User),
+    #[non_exhaustive]
+    Active {
+        /// The user.
+        user: User,
+        /// What else the player has of the directory.
+        components: OwnedComponents,
+    },
     /// May come in, as this user, with tokens whose `ver` claim is this number: 401 for all others. Count it
     /// up to log the user out everywhere: those who are in leave when they are looked up again, and a
     /// new token lets them in within the same second.
+    #[non_exhaustive]
     Versioned {
         /// The user.
         user: User,
         /// The number.
         token_version: u64,
+        /// What else the player has of the directory.
+        components: OwnedComponents,
     },
     /// There is no such user: 401.
     Missing,
     /// The user is kept out: 403 `banned`.
     Barred,
+}
+
+impl Standing {
+    /// May come in, as this user.
+    pub fn active(user: User) -> Self {
+        let components = OwnedComponents::default();
+        Self::Active { user, components }
+    }
+
+    /// May come in, as this user, with tokens whose `ver` claim is this number: see [`Standing::Versioned`].
+    pub fn versioned(user: User, token_version: u64) -> Self {
+        Self::Versioned {
+            user,
+            token_version,
+            components: OwnedComponents::default(),
+        }
+    }
+
+    /// Gives the player a component that is the directory's. Call it again for each other component.
+    ///
+    /// It is inserted before [`User`]. Whenever the directory is asked again, it is inserted again if the entity has
+    /// another value, and removed once the directory does not give it any more. So the game reads it, and changes
+    /// the directory to change it. Who may not come in gets nothing.
+    ///
+    /// ```
+    /// use bevy_bouncer::{Claims, Standing, User};
+    /// use bevy_ecs::prelude::*;
+    ///
+    /// #[derive(Component, Clone, PartialEq)]
+    /// struct Guild(u32);
+    ///
+    /// # fn guild_of(claims: &Claims) -> u32 { 7 }
+    /// fn find(claims: &Claims) -> Result<Standing, bevy_bouncer::DirectoryError> {
+    ///     let user = User::new(claims.subject().clone(), "Ann")?;
+    ///     Ok(Standing::active(user).with(Guild(guild_of(claims))))
+    /// }
+    /// ```
+    pub fn with(mut self, component: impl Component + PartialEq + Clone) -> Self {
+        if let Self::Active { components, .. } | Self::Versioned { components, .. } = &mut self {
+            components.add(component);
+        }
+        self
+    }
+
+    /// The user who may come in.
+    pub fn user(&self) -> Option<&User> {
+        match self {
+            Self::Active { user, .. } | Self::Versioned { user, .. } => Some(user),
+            Self::Missing | Self::Barred => None,
+        }
+    }
+}
+
+/// What a directory knows of somebody who need not be connected: see [`UserDirectory::look_up`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// This is the user, barred or not.
+    User(User),
+    /// There is no such user.
+    Missing,
+    /// The directory cannot tell. Where ranks matter, this counts as somebody who is above a moderator.
+    Unknown,
 }
 
 /// Why a directory could not answer. The client gets 503.
@@ -112,7 +188,7 @@ pub enum DirectoryError {
 /// # let secret = [7; 32];
 /// let tokens = JwtAuthenticator::hs256(secret)?.users(|claims: &Claims| {
 ///     Ok(match claims.get("name").and_then(|name| name.as_str()) {
-///         Some(name) => Standing::Active(User::new(claims.subject().clone(), name)?),
+///         Some(name) => Standing::active(User::new(claims.subject().clone(), name)?),
 ///         None => Standing::Missing,
 ///     })
 /// });
@@ -127,6 +203,17 @@ pub trait UserDirectory: Send + Sync + 'static {
         &self,
         claims: &Claims,
     ) -> impl Future<Output = Result<Standing, DirectoryError>> + Send;
+
+    /// Who this is, for somebody who need not be connected and of whom there are no claims. Moderation asks it
+    /// before it touches somebody who is away: nobody may touch a peer or a superior. By default the directory
+    /// cannot tell, and then only admins may.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] when the directory failed.
+    fn look_up(&self, user: &UserId) -> impl Future<Output = Result<Known, DirectoryError>> + Send {
+        let _ = user;
+        async { Ok(Known::Unknown) }
+    }
 }
 
 impl<F> UserDirectory for F
@@ -164,7 +251,7 @@ impl MapDirectory {
     /// Adds a user, or changes the one with the same id, or lets a barred one in again.
     pub fn insert(&self, user: User) {
         let id = user.id().clone();
-        self.write(|users| users.insert(id, Standing::Active(user)));
+        self.write(|users| users.insert(id, Standing::active(user)));
     }
 
     /// Keeps a user out with 403. Does not end sessions: revoke for that.
@@ -189,5 +276,34 @@ impl UserDirectory for MapDirectory {
             .get(claims.subject())
             .cloned()
             .unwrap_or(Standing::Missing))
+    }
+
+    /// Of a user who is barred only that is known.
+    async fn look_up(&self, user: &UserId) -> Result<Known, DirectoryError> {
+        let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(match users.get(user) {
+            None | Some(Standing::Missing) => Known::Missing,
+            Some(standing) => standing
+                .user()
+                .map_or(Known::Unknown, |user| Known::User(user.clone())),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn p16_a_map_knows_its_users_and_of_the_barred_nothing() {
+        let id = |id: &str| UserId::new(id).unwrap();
+        let ann = User::new("ann", "Ann").unwrap();
+        let map = MapDirectory::new([ann.clone()]);
+        map.bar(id("ben"));
+        assert_eq!(map.look_up(&id("ann")).await, Ok(Known::User(ann)));
+        assert_eq!(map.look_up(&id("ben")).await, Ok(Known::Unknown));
+        assert_eq!(map.look_up(&id("eve")).await, Ok(Known::Missing));
+        let closure = |_: &Claims| Ok(Standing::Missing);
+        assert_eq!(closure.look_up(&id("ann")).await, Ok(Known::Unknown));
     }
 }

@@ -15,7 +15,7 @@ use super::remote_keys::RemoteKeys;
 use super::request::HandshakeRequest;
 use super::{
     Authenticator,
-    directory::{Claims, Standing, UserDirectory},
+    directory::{Claims, DirectoryError, Known, Standing, UserDirectory},
     key_source::KeySource,
     keys::{KeyError, KeySet, VerifyingKey},
     refused_tokens::RefusedTokens,
@@ -25,7 +25,7 @@ use super::{
 use crate::config::ConfigError;
 use crate::{
     config::Limits,
-    identity::{Admission, DisconnectReason, Refusal, User},
+    identity::{Admission, DisconnectReason, OwnedComponents, Refusal, User, UserId},
     util::{Digest, unix_now},
 };
 
@@ -283,8 +283,9 @@ impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
             .credential()
             .ok_or_else(|| Refusal::unauthorized("no credential"))?;
         let claims = self.verify(credential.expose()).await?;
-        let mut admission = Admission::new(self.find(&claims).await?);
-        admission.token = claims.token;
+        let (user, owned) = self.find(&claims).await?;
+        let mut admission = Admission::new(user);
+        (admission.owned, admission.token) = (owned, claims.token);
         Ok(admission)
     }
 
@@ -293,27 +294,39 @@ impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
         self.keys.check_still_known(key)?;
         let claims = Claims::again(admission.user.id(), &admission.token)
             .ok_or_else(|| Refusal::unavailable("this authenticator did not make the admission"))?;
-        admission.user = self.find(&claims).await?;
+        (admission.user, admission.owned) = self.find(&claims).await?;
         Ok(admission)
+    }
+
+    async fn look_up(&self, user: &UserId) -> Result<Known, DirectoryError> {
+        let known = self.directory.look_up(user).await?;
+        match &known {
+            Known::User(found) if found.id() != user => {
+                let words = format!("it was asked for {user} and found {}", found.id());
+                Err(DirectoryError::Failed(words))
+            }
+            _ => Ok(known),
+        }
     }
 }
 
 impl<D: UserDirectory> JwtAuthenticator<D> {
-    async fn find(&self, claims: &Claims) -> Result<User, Refusal> {
+    async fn find(&self, claims: &Claims) -> Result<(User, OwnedComponents), Refusal> {
         let standing = self.directory.find(claims).await.map_err(|error| {
             tracing::error!(%error, "a user could not be looked up");
             Refusal::unavailable(error.to_string())
         })?;
-        let user = match standing {
-            Standing::Active(user) => user,
+        let (user, components) = match standing {
+            Standing::Active { user, components } => (user, components),
             Standing::Versioned {
                 user,
                 token_version,
+                components,
             } => {
                 if claims.get("ver").and_then(Value::as_u64) != Some(token_version) {
                     return Err(Refusal::unauthorized("ver is not the user's"));
                 }
-                user
+                (user, components)
             }
             Standing::Missing => {
                 return Err(Refusal::unauthorized("there is no such user")
@@ -325,7 +338,7 @@ impl<D: UserDirectory> JwtAuthenticator<D> {
             tracing::error!(asked = %claims.subject, found = %user.id(), "the directory found another user");
             return Err(Refusal::unavailable("the directory found another user"));
         }
-        Ok(user)
+        Ok((user, components))
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::request::HandshakeRequest;
-use super::{Authenticator, ErasedAuthenticator};
+use super::{Authenticator, ErasedAuthenticator, Known, directory::DirectoryError};
 use crate::{
     config::Limits,
-    identity::{Admission, Refusal},
+    identity::{Admission, Refusal, UserId},
 };
 
 /// An authenticator that has no more than [`Limits::lookups_at_once`] checks under way, and
@@ -43,7 +43,7 @@ impl AuthLimiter {
     /// # Errors
     /// What the authenticator says, or 503 when that takes too long.
     pub async fn authenticate(&self, request: &HandshakeRequest) -> Result<Admission, Refusal> {
-        self.limited(self.authenticator.authenticate(request)).await
+        self.check(self.authenticator.authenticate(request)).await
     }
 
     /// Has an admitted user checked again, who comes with a ticket or whose session lasts.
@@ -51,21 +51,34 @@ impl AuthLimiter {
     /// # Errors
     /// As [`authenticate`](Self::authenticate).
     pub async fn readmit(&self, admission: Admission) -> Result<Admission, Refusal> {
-        self.limited(self.authenticator.readmit(admission)).await
+        self.check(self.authenticator.readmit(admission)).await
     }
 
-    async fn limited(
+    /// Has somebody looked up who need not be connected.
+    ///
+    /// # Errors
+    /// What the authenticator says, or that it took too long.
+    pub async fn look_up(&self, user: &UserId) -> Result<Known, DirectoryError> {
+        let known = self.in_turn(self.authenticator.look_up(user)).await;
+        known.unwrap_or_else(|| Err(DirectoryError::Failed("it took too long".to_owned())))
+    }
+
+    async fn check(
         &self,
         check: impl Future<Output = Result<Admission, Refusal>>,
     ) -> Result<Admission, Refusal> {
+        let checked = self.in_turn(check).await;
+        checked.unwrap_or_else(|| Err(Refusal::unavailable("the authenticator took too long")))
+    }
+
+    /// `None` when it took too long.
+    async fn in_turn<T>(&self, check: impl Future<Output = T>) -> Option<T> {
         let in_turn = async {
             // Only a closed semaphore is an error, and nobody closes this one.
             let _turn = self.checks_under_way.acquire().await;
             check.await
         };
-        timeout(self.check_timeout, in_turn)
-            .await
-            .unwrap_or_else(|_| Err(Refusal::unavailable("the authenticator took too long")))
+        timeout(self.check_timeout, in_turn).await.ok()
     }
 }
 
@@ -87,6 +100,10 @@ mod tests {
             std::future::pending().await
         }
 
+        async fn look_up(&self, _: &UserId) -> Result<Known, DirectoryError> {
+            std::future::pending().await
+        }
+
         fn configure(&mut self, limits: &Limits) {
             self.0.store(limits.signatures_at_once, Ordering::SeqCst);
         }
@@ -105,5 +122,7 @@ mod tests {
         let request = HandshakeRequest::for_test(None);
         let refusal = auth.authenticate(&request).await.unwrap_err();
         assert_eq!(refusal.kind(), RefusalKind::Unavailable);
+        let ann = UserId::new("ann").unwrap();
+        assert!(auth.look_up(&ann).await.is_err());
     }
 }

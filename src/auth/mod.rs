@@ -17,7 +17,7 @@ mod strict_json;
 mod ticket;
 mod token_rules;
 
-pub use directory::{Claims, DirectoryError, MapDirectory, Standing, UserDirectory};
+pub use directory::{Claims, DirectoryError, Known, MapDirectory, Standing, UserDirectory};
 pub use issuer::{IssueError, TokenIssuer};
 pub use jwt::JwtAuthenticator;
 pub use keys::{KeyError, KeySet};
@@ -36,7 +36,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::{
     config::Limits,
-    identity::{Admission, Refusal},
+    identity::{Admission, Refusal, UserId},
 };
 
 /// The algorithms of RFC 7518 §3 and RFC 8037 that tokens can be signed with.
@@ -78,8 +78,9 @@ pub trait Authenticator: Send + Sync + 'static {
     /// [`Limits::recheck_interval`] while a session lasts. Nobody needs to look for revocations: the
     /// door does. By default nothing has changed; [`JwtAuthenticator`] looks the user up again.
     ///
-    /// The admission has the user and what is known about the token, but none of the components. Of the
-    /// answer only the refusal matters to a session: its player stays who it was.
+    /// The admission has the user, what is known about the token and what was given by
+    /// [`with_owned`](Admission::with_owned), but no other components. A session has the user and the owned
+    /// components of the answer from then on: see [`UserChanged`](crate::UserChanged). It has to be the same user id.
     ///
     /// # Errors
     /// As [`authenticate`](Self::authenticate). A live session ends as
@@ -90,6 +91,16 @@ pub trait Authenticator: Send + Sync + 'static {
         admission: Admission,
     ) -> impl Future<Output = Result<Admission, Refusal>> + Send {
         async { Ok(admission) }
+    }
+
+    /// Who this is, for somebody who need not be connected: see [`UserDirectory::look_up`]. By default that is
+    /// not known; an authenticator that asks another one passes it on.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] when it could not be found out.
+    fn look_up(&self, user: &UserId) -> impl Future<Output = Result<Known, DirectoryError>> + Send {
+        let _ = user;
+        async { Ok(Known::Unknown) }
     }
 
     /// How long from now on every token that exists now has ended, when that is known. A revocation that is
@@ -121,6 +132,11 @@ pub(crate) trait ErasedAuthenticator: Send + Sync {
         admission: Admission,
     ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>>;
 
+    fn look_up<'a>(
+        &'a self,
+        user: &'a UserId,
+    ) -> Pin<Box<dyn Future<Output = Result<Known, DirectoryError>> + Send + 'a>>;
+
     fn start(&self);
 }
 
@@ -137,6 +153,13 @@ impl<A: Authenticator> ErasedAuthenticator for A {
         admission: Admission,
     ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>> {
         Box::pin(Authenticator::readmit(self, admission))
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        user: &'a UserId,
+    ) -> Pin<Box<dyn Future<Output = Result<Known, DirectoryError>> + Send + 'a>> {
+        Box::pin(Authenticator::look_up(self, user))
     }
 
     fn start(&self) {

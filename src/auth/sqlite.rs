@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sqlx::SqlitePool;
 
-use super::directory::{Claims, DirectoryError, Standing, UserDirectory};
+use super::directory::{Claims, DirectoryError, Known, Standing, UserDirectory};
 use crate::{
     identity::{User, UserId},
     util::{SqliteError, SqliteFile, sqlite},
@@ -106,36 +106,49 @@ impl SqliteDirectory {
     /// # Errors
     /// [`DirectoryError`] when the file cannot be read, or holds a name or role that cannot be one.
     pub async fn standing(&self, id: &UserId) -> Result<Standing, DirectoryError> {
-        let row: Option<(String, String, bool, Option<i64>)> = sqlx::query_as(self.find)
-            .bind(id.as_str())
-            .fetch_optional(&self.pool)
-            .await?;
-        Ok(match row {
+        Ok(match self.row(id).await? {
             None => Standing::Missing,
             Some((_, _, true, _)) => Standing::Barred,
             Some((name, roles, false, version)) => {
-                let roles = roles
-                    .split(',')
-                    .map(str::trim)
-                    .filter(|role| !role.is_empty());
-                let user = User::new(id.clone(), name)?.with_roles(roles)?;
-                match version {
-                    None => Standing::Active(user),
-                    Some(version) => Standing::Versioned {
-                        user,
-                        token_version: u64::try_from(version).map_err(|_| {
-                            DirectoryError::Failed("a token_version is below 0".to_owned())
-                        })?,
-                    },
+                let user = user(id, name, &roles)?;
+                match version.map(u64::try_from) {
+                    None => Standing::active(user),
+                    Some(Ok(version)) => Standing::versioned(user, version),
+                    Some(Err(_)) => {
+                        let words = "a token_version is below 0".to_owned();
+                        return Err(DirectoryError::Failed(words));
+                    }
                 }
             }
         })
     }
+
+    async fn row(&self, id: &UserId) -> Result<Option<Row>, DirectoryError> {
+        let row = sqlx::query_as(self.find).bind(id.as_str());
+        Ok(row.fetch_optional(&self.pool).await?)
+    }
+}
+
+/// Name, roles, whether it is disabled, and the version of its tokens.
+type Row = (String, String, bool, Option<i64>);
+
+fn user(id: &UserId, name: String, roles: &str) -> Result<User, DirectoryError> {
+    let roles = roles.split(',').map(str::trim);
+    let roles = roles.filter(|role| !role.is_empty());
+    Ok(User::new(id.clone(), name)?.with_roles(roles)?)
 }
 
 impl UserDirectory for SqliteDirectory {
     async fn find(&self, claims: &Claims) -> Result<Standing, DirectoryError> {
         self.standing(claims.subject()).await
+    }
+
+    /// Who is disabled is known too.
+    async fn look_up(&self, id: &UserId) -> Result<Known, DirectoryError> {
+        Ok(match self.row(id).await? {
+            None => Known::Missing,
+            Some((name, roles, ..)) => Known::User(user(id, name, &roles)?),
+        })
     }
 }
 

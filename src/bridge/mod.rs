@@ -80,9 +80,9 @@ pub(crate) fn bridge(
     let (arrivals, arrivals_end) = Line::bounded(limits.pending_handshakes, &waker);
     let (departures, departures_end) = Line::bounded(limits.connections.saturating_mul(2), &waker);
     let (ready, ready_end) = Line::bounded(limits.connections, &waker);
-    // Two for each session: its token expires, and another one was given.
+    // Three for each session: its token expires, another one was given, and its user has changed.
     let (notices, notices_end) =
-        Line::bounded(limits.connections.saturating_mul(2).max(16), &waker);
+        Line::bounded(limits.connections.saturating_mul(3).max(16), &waker);
     let notices = Notices::new(notices, counts.clone());
     let (ticks, ticks_end) = mpsc::channel(limits.queued_ticks);
     let network = NetworkEnd {

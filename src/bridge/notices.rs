@@ -17,6 +17,8 @@ pub(crate) enum Notice {
     NotStored(StoreError),
     /// A session will end at this time (unix seconds, grace included) unless it gets another token.
     Expiring { id: ConnectionId, ends_at: u64 },
+    /// The directory says something else of a session's user: [`Handle::take_news`](crate::connection::Handle::take_news).
+    UserChanged(ConnectionId),
     /// What came of another token: when it expires, or why it was refused.
     Refreshed {
         id: ConnectionId,

@@ -86,7 +86,7 @@ impl Node {
             seat: seat.clone(),
             seats: self.seats.clone(),
         };
-        self.claim(seat.clone(), registry.held(handle.user.id()), false)
+        self.claim(seat.clone(), registry.held(handle.user_id()), false)
             .await?;
         let taken = Taken {
             seat,
@@ -114,7 +114,7 @@ impl Node {
         Seat {
             node: self.id.clone(),
             connection: handle.id,
-            user: handle.user.id().clone(),
+            user: handle.user_id().clone(),
         }
     }
 

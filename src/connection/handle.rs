@@ -24,7 +24,10 @@ use std::{
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::{
-    identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, TokenFacts, User},
+    identity::{
+        CloseReason, ConnectionId, DisconnectReason, OwnedComponents, Refusal, TokenFacts, User,
+        UserId,
+    },
     util::{Mutex, lock, microseconds},
 };
 
@@ -32,8 +35,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub id: ConnectionId,
-    pub user: User,
+    user_id: UserId,
     pub peer: SocketAddr,
+    /// What the directory last said.
+    identity: Mutex<Identity>,
     /// The token that the session lasts on.
     token: Mutex<TokenFacts>,
     /// When the session may bring another one, in [`microseconds`].
@@ -61,6 +66,32 @@ enum Phase {
         close_reason: CloseReason,
         fenced: bool,
     },
+}
+
+#[derive(Debug)]
+struct Identity {
+    user: User,
+    owned: OwnedComponents,
+    /// The game has not taken it yet.
+    is_news: bool,
+    /// The number of the look that it came from; how many have begun.
+    look: u64,
+    looks: u64,
+}
+
+/// One look at what the directory says now. What an earlier one found never overrules a later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look(u64);
+
+/// What [`Handle::follow`] came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// The game has to hear of it.
+    News,
+    /// It was so before.
+    Unchanged,
+    /// A later look, or another token, was first: this one does not count.
+    Overtaken,
 }
 
 /// When a session that ends takes nothing more from the game.
@@ -100,8 +131,15 @@ impl Handle {
     ) -> Arc<Self> {
         Arc::new(Self {
             id,
-            user,
+            user_id: user.id().clone(),
             peer,
+            identity: Mutex::new(Identity {
+                user,
+                owned: OwnedComponents::default(),
+                is_news: false,
+                look: 0,
+                looks: 0,
+            }),
             token: Mutex::new(token),
             next_refresh: AtomicU64::new(0),
             renewed: AtomicBool::new(false),
@@ -111,6 +149,64 @@ impl Handle {
             _seat: seat,
             kept: Mutex::new(None),
         })
+    }
+
+    /// Whose connection it is.
+    pub fn user_id(&self) -> &UserId {
+        &self.user_id
+    }
+
+    /// The user, as the directory last said.
+    pub fn user(&self) -> User {
+        lock(&self.identity).user.clone()
+    }
+
+    /// The directory's components, as it last said.
+    pub fn owned(&self) -> OwnedComponents {
+        lock(&self.identity).owned.clone()
+    }
+
+    /// Gives a new session the directory's components.
+    pub fn own(&self, owned: OwnedComponents) {
+        lock(&self.identity).owned = owned;
+    }
+
+    /// Begins to look what the directory says.
+    pub fn look(&self) -> Look {
+        let mut identity = lock(&self.identity);
+        identity.looks += 1;
+        Look(identity.looks)
+    }
+
+    /// Takes what a look has found with this token.
+    pub fn follow(
+        &self,
+        look: Look,
+        token: &TokenFacts,
+        user: User,
+        owned: OwnedComponents,
+    ) -> Followed {
+        let mut identity = lock(&self.identity);
+        if look.0 < identity.look || *lock(&self.token) != *token {
+            return Followed::Overtaken;
+        }
+        identity.look = look.0;
+        // The game may have changed a component that is the directory's.
+        let has_owned = !owned.is_empty() || !identity.owned.is_empty();
+        identity.is_news |= has_owned || identity.user != user;
+        (identity.user, identity.owned) = (user, owned);
+        if identity.is_news {
+            Followed::News
+        } else {
+            Followed::Unchanged
+        }
+    }
+
+    /// For the game: what it has not taken yet.
+    pub fn take_news(&self) -> Option<(User, OwnedComponents)> {
+        let mut identity = lock(&self.identity);
+        let is_news = std::mem::take(&mut identity.is_news);
+        is_news.then(|| (identity.user.clone(), identity.owned.clone()))
     }
 
     /// Drops this when nothing knows the connection any more.
@@ -294,6 +390,11 @@ impl Handle {
         self.renewed.store(true, Ordering::Release);
         self.wake();
         before
+    }
+
+    /// The player is checked again at once.
+    pub fn recheck_now(&self) {
+        self.recheck_at.store(1, Ordering::Relaxed);
     }
 
     /// Takes the right to bring another token, which is there again after the pause; or tells how long to

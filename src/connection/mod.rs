@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `Registry::index`, `Outbound::side` | all below |
 //! | `Handle::phase` | `DrainState::players`; a non-blocking write of at most 64 KiB to the socket |
+//! | `Handle::identity` | `Handle::token` |
 //! | `Handle::token`, `Journal::waiting`, `DrainState::players` | nothing |
 //! | `Handle::kept` | the state of the cluster's seats |
 //! | the state of the cluster's seats | nothing |
@@ -34,6 +35,6 @@ mod inbound;
 mod outbound;
 
 pub(crate) use backlog::FrameBatch;
-pub(crate) use handle::{Fence, Handle, Left};
+pub(crate) use handle::{Fence, Followed, Handle, Left, Look};
 pub(crate) use inbound::{Inbound, InboundLimits};
 pub(crate) use outbound::{Outbound, Written};

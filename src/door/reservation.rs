@@ -73,6 +73,9 @@ pub(super) async fn reserve<S: Transport>(
     door.server.check_room()?;
     let registry = door.server.registry.clone();
     let handle = registry.admit(admission.user.clone(), admission.token.clone(), peer)?;
+    if !admission.owned.is_empty() {
+        handle.own(admission.owned.clone());
+    }
     let reservation = Reservation {
         inbound: door.network.inbound(handle.clone()),
         outbound: Arc::new(Outbound::new(handle.clone(), &door.limits)),
@@ -106,7 +109,7 @@ async fn reserve_seat(door: &Door, handle: &Handle, deadline: Instant) -> Result
         return Ok(());
     };
     let asked = async {
-        node.check_barred(handle.user.id(), &handle.token()).await?;
+        node.check_barred(handle.user_id(), &handle.token()).await?;
         let seat = node.reserve(handle, &door.server.registry).await?;
         handle.keep(Box::new(seat));
         Ok(())

@@ -179,7 +179,7 @@ impl Stage {
     }
 
     fn subject(&self) -> Subject {
-        Subject::User(self.handle.user.id().clone())
+        Subject::User(self.handle.user_id().clone())
     }
 
     /// Lets the session do what it can, and does what the game does about a departure.

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use bevy_ecs::prelude::*;
 
-use super::{TokenFacts, User};
+use super::{OwnedComponents, TokenFacts, User};
 
 /// Inserts a component of the game's own.
 pub(crate) type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
@@ -28,6 +28,7 @@ pub struct Admission {
     pub(crate) user: User,
     pub(crate) token: TokenFacts,
     pub(crate) extras: Vec<Extra>,
+    pub(crate) owned: OwnedComponents,
 }
 
 impl Admission {
@@ -37,6 +38,7 @@ impl Admission {
             user,
             token: TokenFacts::default(),
             extras: Vec::new(),
+            owned: OwnedComponents::default(),
         }
     }
 
@@ -59,7 +61,8 @@ impl Admission {
         self
     }
 
-    /// Adds components that the player entity has from the start, inserted before [`User`].
+    /// Adds components that the player entity has from the start, inserted before [`User`]. They are the game's
+    /// from then on: no later check inserts them again.
     pub fn with(mut self, bundle: impl Bundle) -> Self {
         self.extras.push(Box::new(move |entity| {
             entity.insert(bundle);
@@ -67,12 +70,21 @@ impl Admission {
         self
     }
 
-    /// A copy without the components, which can be inserted only once.
+    /// Adds a component that follows the authenticator, inserted before [`User`] as well: whenever the player is
+    /// checked again (by [`readmit`](crate::Authenticator::readmit), with another token, when it comes back), the entity
+    /// has what that admission says. [`Standing::with`](crate::Standing::with) is the same for directories.
+    pub fn with_owned(mut self, component: impl Component + PartialEq + Clone) -> Self {
+        self.owned.add(component);
+        self
+    }
+
+    /// A copy without the components of the spawn, which can be inserted only once.
     pub(crate) fn without_components(&self) -> Self {
         Self {
             user: self.user.clone(),
             token: self.token.clone(),
             extras: Vec::new(),
+            owned: self.owned.clone(),
         }
     }
 

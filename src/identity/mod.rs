@@ -6,6 +6,7 @@
 mod admission;
 mod close_reason;
 mod connection_id;
+mod owned_components;
 mod payload;
 mod refusal;
 mod token_facts;
@@ -16,6 +17,7 @@ pub(crate) use admission::Extra;
 pub(crate) use close_reason::CloseReason;
 pub use close_reason::{DisconnectReason, GameCode};
 pub use connection_id::ConnectionId;
+pub use owned_components::OwnedComponents;
 pub use payload::Payload;
 pub use refusal::{Refusal, RefusalKind};
 pub(crate) use token_facts::TokenFacts;

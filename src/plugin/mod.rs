@@ -26,7 +26,7 @@ use crate::{
     world::{
         Arrived, Arriving, Bouncer, ClientFrame, Cluster, Connection, Disconnected, DrainStarted,
         Group, Incoming, Leaving, LinkLost, LinkRestored, Players, Refreshed, RegistryRef,
-        RevocationNotStored, Roster, TickOutput, TokenExpiring, cut, exit_when_over,
+        RevocationNotStored, Roster, TickOutput, TokenExpiring, UserChanged, cut, exit_when_over,
         has_cluster_frames, has_departures, has_incoming, has_state_changes, is_exiting, on_remove,
         receive, receive_cluster_frames, receive_state_changes, send, shut_down,
     },
@@ -178,7 +178,8 @@ fn register_types(app: &mut App) {
         .register_type::<Refreshed>()
         .register_type::<RevocationNotStored>()
         .register_type::<TokenExpiring>()
-        .register_type::<User>();
+        .register_type::<User>()
+        .register_type::<UserChanged>();
 }
 
 /// An app that is updated by hand may have forgotten to open the door.

@@ -19,9 +19,11 @@ use tokio::sync::Semaphore;
 use crate::{
     bridge::{Departure, Departures, Notice, Notices},
     config::Limits,
-    connection::{Fence, Handle, Left},
+    connection::{Fence, Followed, Handle, Left, Look},
     drain::DrainState,
-    identity::{CloseReason, ConnectionId, Refusal, RefusalKind, TokenFacts, User, UserId},
+    identity::{
+        Admission, CloseReason, ConnectionId, Refusal, RefusalKind, TokenFacts, User, UserId,
+    },
     revocation::{Journal, Receipt, Revocation, StoreError, Storing, Subject},
     util::{Mutex, lock, unix_now},
 };
@@ -150,6 +152,19 @@ impl Registry {
         lock(&self.index).renew(handle, token, unix_now())
     }
 
+    /// The session's user is from now on what a look has found, and the game hears of it. When that does not fit
+    /// among the notices, the next look tells it.
+    pub fn follow(&self, handle: &Handle, look: Look, found: Admission) -> Followed {
+        let Admission {
+            user, token, owned, ..
+        } = found;
+        let followed = handle.follow(look, &token, user, owned);
+        if followed == Followed::News {
+            self.notices.put(Notice::UserChanged(handle.id));
+        }
+        followed
+    }
+
     /// Ends a session and reports the departure, unless that was done before. With [`Fence::AfterQueue`] the
     /// session stays in the indexes until its task ends, so that a revocation still finds it.
     pub fn leave(&self, handle: &Arc<Handle>, close_reason: CloseReason, fence: Fence) -> Left {
@@ -264,6 +279,12 @@ impl Registry {
         let mut found = lock(&self.index).find(subject);
         found.retain(|handle| handle.is_in());
         self.cut(&found, close_reason, Fence::AfterQueue)
+    }
+
+    /// The newest session of a user who is in.
+    pub fn newest_of(&self, user: &UserId) -> Option<Arc<Handle>> {
+        let sessions = lock(&self.index).find(&Subject::User(user.clone()));
+        sessions.into_iter().rev().find(|handle| handle.is_in())
     }
 
     /// All players who are in, with a connection or without.

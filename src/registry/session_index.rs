@@ -106,7 +106,7 @@ impl SessionIndex {
         );
         self.sessions.insert(handle.id, handle.clone());
         self.by_user
-            .entry(handle.user.id().clone())
+            .entry(handle.user_id().clone())
             .or_insert_with(for_one)
             .push(handle.clone());
         self.index_token(&handle);
@@ -131,10 +131,10 @@ impl SessionIndex {
 
     /// Pending → Live, and which sessions that ends. `None` when the handshake was abandoned meanwhile.
     pub fn enter(&mut self, handle: &Handle) -> Option<Entered> {
-        let replaced = self.would_replace(handle.user.id());
+        let replaced = self.would_replace(handle.user_id());
         // Judged again: several handshakes of this user may have been admitted together.
         if !replaced.is_empty()
-            && let Err(refusal) = self.judge(handle.user.id(), replaced.len())
+            && let Err(refusal) = self.judge(handle.user_id(), replaced.len())
         {
             handle.abandon(refusal);
             self.forget(handle);
@@ -144,9 +144,9 @@ impl SessionIndex {
             return None;
         }
         if !replaced.is_empty() {
-            self.replacements.note(handle.user.id(), Instant::now());
+            self.replacements.note(handle.user_id(), Instant::now());
         }
-        let absent = self.would_resume(handle.user.id());
+        let absent = self.would_resume(handle.user_id());
         let resumed = absent.filter(|absent| absent.take_over());
         if let Some(resumed) = &resumed {
             self.forget(resumed);
@@ -159,7 +159,7 @@ impl SessionIndex {
         if self.sessions.remove(&handle.id).is_none() {
             return;
         }
-        remove_from(&mut self.by_user, handle.user.id(), handle.id);
+        remove_from(&mut self.by_user, handle.user_id(), handle.id);
         if let Some(token) = &handle.token().id {
             remove_from(&mut self.by_token, token, handle.id);
         }
@@ -176,7 +176,7 @@ impl SessionIndex {
         if !self.sessions.contains_key(&handle.id) || !handle.is_live() {
             return Err(Refusal::unauthorized("the session has ended"));
         }
-        if let Some(entry) = self.barred.verdict(handle.user.id(), &token, unix_now) {
+        if let Some(entry) = self.barred.verdict(handle.user_id(), &token, unix_now) {
             return Err(entry.refusal(unix_now));
         }
         if let Some(before) = handle.renew(token).id {

@@ -1,5 +1,5 @@
 //! The recheck: every player is checked again, now and then, for what changed outside of this process: a
-//! user who was disabled or deleted, a key that was withdrawn.
+//! user who was disabled or deleted or has other roles, a key that was withdrawn.
 //!
 //! Each session has its own time, so that those who came together are not looked up together. A check
 //! that fails by itself (a database that does not answer) ends no session.
@@ -13,7 +13,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use super::{AUDIT, Server};
 use crate::{
-    connection::{Fence, Handle},
+    connection::{Fence, Followed, Handle},
     identity::{Admission, CloseReason, ConnectionId, Refusal, RefusalKind},
     util::{jitter, microseconds},
 };
@@ -75,11 +75,19 @@ async fn check(
     handle: Arc<Handle>,
     interval: Duration,
 ) -> Result<(), Refusal> {
-    let token = handle.token();
-    let mut admission = Admission::new(handle.user.clone());
-    admission.token = token.clone();
-    let Err(refusal) = server.auth.readmit(admission).await else {
-        return Ok(());
+    let (look, token) = (handle.look(), handle.token());
+    let mut admission = Admission::new(handle.user());
+    (admission.token, admission.owned) = (token.clone(), handle.owned());
+    let refusal = match server.auth.readmit(admission).await {
+        Ok(mut found) if found.user.id() == handle.user_id() => {
+            found.token = token;
+            if server.registry.follow(&handle, look, found) == Followed::Overtaken {
+                plan(&handle, interval / RETRY_PARTS);
+            }
+            return Ok(());
+        }
+        Ok(_) => Refusal::unavailable("the authenticator found another user"),
+        Err(refusal) => refusal,
     };
     if refusal.kind() == RefusalKind::Unavailable {
         plan(&handle, interval / RETRY_PARTS);
@@ -96,7 +104,7 @@ async fn check(
     };
     tracing::info!(
         target: AUDIT,
-        user = %handle.user.id(), connection = %handle.id, reason = %close_reason.reason,
+        user = %handle.user_id(), connection = %handle.id, reason = %close_reason.reason,
         cause = refusal.cause(), "a player does not pass the check any more"
     );
     server.registry.leave(&handle, close_reason, Fence::Now);
@@ -144,5 +152,36 @@ impl Failures {
             tracing::warn!(players = self.count, %error, "players could not be checked again");
             self.count = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+    use crate::identity::{OwnedComponents, TokenFacts, User};
+
+    #[test]
+    fn p16_what_was_found_with_an_older_token_does_not_count() {
+        let ann = |name: &str| User::new("ann", name).unwrap();
+        let token = |id: &str| TokenFacts {
+            id: Some(id.into()),
+            ..TokenFacts::default()
+        };
+        let id = ConnectionId::from_u64(1);
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let handle = Handle::new(id, ann("Ann"), token("one"), peer, None);
+        let follow = |look, with: &str, name: &str| {
+            handle.follow(look, &token(with), ann(name), OwnedComponents::default())
+        };
+        let (refresh, recheck) = (handle.look(), handle.look());
+        handle.renew(token("two"));
+        // The recheck has asked about the claims of the token before.
+        assert_eq!(follow(recheck, "one", "Old"), Followed::Overtaken);
+        assert_eq!(follow(refresh, "two", "New"), Followed::News);
+        assert_eq!(handle.take_news().unwrap().0.name(), "New");
+        assert_eq!(handle.take_news(), None);
+        assert_eq!(follow(handle.look(), "two", "New"), Followed::Unchanged);
     }
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     bridge::{Arrival, Command},
     config::DuplicateLogin,
-    identity::DisconnectReason,
+    identity::{DisconnectReason, OwnedComponents},
     registry::Entered,
 };
 
@@ -28,7 +28,7 @@ pub(super) fn take_arrivals(world: &mut World, incoming: &mut Incoming) {
         let Ok(arrival) = incoming.end.arrivals.try_recv() else {
             return;
         };
-        if link::has_more_to_read(world, incoming, arrival.handle.user.id()) {
+        if link::has_more_to_read(world, incoming, arrival.handle.user_id()) {
             world.resource::<RegistryRef>().0.wake_game();
             incoming.held.push(arrival);
         } else {
@@ -48,16 +48,16 @@ fn let_in(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
         let _ = arrival.answer.send(Err(refusal));
         return;
     }
-    let replaced = registry.would_replace(arrival.handle.user.id());
+    let replaced = registry.would_replace(arrival.handle.user_id());
     let roster = world.resource::<Roster>();
     let entities = replaced
         .iter()
         .filter_map(|handle| Some(roster.get(handle.id)?.entity));
-    let resumes = registry.would_resume(arrival.handle.user.id());
+    let resumes = registry.would_resume(arrival.handle.user_id());
     let resumes = resumes.and_then(|handle| roster.get(handle.id));
     let mut arriving = Arriving {
         resumes: resumes.map(|entry| entry.entity),
-        user: arrival.handle.user.clone(),
+        user: arrival.handle.user(),
         peer: arrival.handle.peer,
         replaces: entities.collect(),
         refusal: None,
@@ -82,10 +82,10 @@ fn let_in(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
     for old in replaced {
         dismiss(world, old.id, DisconnectReason::Replaced.into());
     }
-    tell_earlier_ends(world, incoming, arrival.handle.user.id());
+    tell_earlier_ends(world, incoming, arrival.handle.user_id());
     let handle = arrival.handle.clone();
     match before.and_then(|before| link::take_over(world, incoming, &before)) {
-        Some(entity) => link::restore(world, arrival, entity),
+        Some((entity, owned)) => link::restore(world, arrival, entity, &owned),
         None => spawn(world, arrival),
     }
     // Who was cut since entering: the departure may have been taken when there was no entity yet.
@@ -106,29 +106,32 @@ fn spawn(world: &mut World, arrival: Arrival) {
         answer,
     } = arrival;
     let entity = world.spawn_empty().id();
-    world.resource_mut::<Roster>().insert(entity, inbound);
+    let owned = admission.owned;
+    let mut roster = world.resource_mut::<Roster>();
+    roster.insert(entity, inbound, owned.clone());
     world
         .resource_mut::<Players>()
-        .insert(handle.user.id().clone(), entity);
+        .insert(handle.user_id().clone(), entity);
     world.resource_mut::<TickOutput>().push(Command::Join {
         id: handle.id,
         outbound,
     });
     let about = (
-        Name::new(handle.user.name().to_owned()),
+        Name::new(admission.user.name().to_owned()),
         Connection::new(handle.id, handle.peer, since),
     );
     let mut player = world.entity_mut(entity);
-    if admission.extras.is_empty() {
+    if admission.extras.is_empty() && owned.is_empty() {
         player.insert((about, admission.user));
     } else {
         player.insert(about);
         insert_all(&mut player, admission.extras);
+        owned.give(&mut player, &OwnedComponents::default());
         if !player.is_despawned() {
             player.insert(admission.user);
         }
     }
-    tracing::debug!(user = %handle.user.id(), connection = %handle.id, "a player joined");
+    tracing::debug!(user = %handle.user_id(), connection = %handle.id, "a player joined");
     // The handshake may have been dropped: then its departure follows.
     let _ = answer.send(Ok(()));
 }

@@ -9,7 +9,7 @@ use std::{
 use bevy_ecs::prelude::*;
 
 use crate::{
-    auth::{Credential, Ticket},
+    auth::{Credential, DirectoryError, Known, Ticket},
     config::Limits,
     connection::Handle,
     drain::{Drain, Draining},
@@ -210,11 +210,28 @@ impl Bouncer {
     pub fn players(&self) -> Vec<PlayerInfo> {
         let info = |handle: Arc<Handle>| PlayerInfo {
             connection: handle.id,
-            user: handle.user.clone(),
+            user: handle.user(),
             peer: handle.peer,
             is_connected: handle.is_live(),
         };
         self.0.registry.everybody().into_iter().map(info).collect()
+    }
+
+    /// Who this is, connected or not: a player who is in, as the game sees it, or else what
+    /// [`UserDirectory::look_up`](crate::UserDirectory::look_up) says. From any thread; to be awaited in a Tokio runtime, within
+    /// [`Limits::lookup_timeout`](crate::Limits::lookup_timeout).
+    ///
+    /// Whoever is about to decide something about a user who is away asks this first: what was heard of the user
+    /// before need not be true any more.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] when it could not be found out.
+    pub async fn look_up(&self, user: &UserId) -> Result<Known, DirectoryError> {
+        let here = self.0.registry.newest_of(user);
+        match here {
+            Some(handle) => Ok(Known::User(handle.user())),
+            None => self.0.auth.look_up(user).await,
+        }
     }
 
     /// How many of the [`Limits::connections`](crate::Limits::connections) places are taken: players,

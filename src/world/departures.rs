@@ -56,7 +56,7 @@ pub(super) fn tell_earlier_ends(world: &mut World, incoming: &mut Incoming, user
     let ended_earlier = |(id, _): &(ConnectionId, CloseReason)| {
         roster
             .get(*id)
-            .is_some_and(|entry| entry.inbound.handle.user.id() == user)
+            .is_some_and(|entry| entry.inbound.handle.user_id() == user)
     };
     let (earlier, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut incoming.ending)
         .into_iter()

@@ -154,8 +154,9 @@ pub struct LinkLost {
 /// A player goes on with another connection, after the same checks as at any login: it came back in time,
 /// or connected again while it was connected ([`DuplicateLogin::TakeOver`](crate::DuplicateLogin)).
 ///
-/// [`Connection`](crate::Connection) is the new one by now, and so are [`User`] and the authenticator's
-/// components when they have changed.
+/// [`Connection`](crate::Connection) is the new one by now, and so are [`User`] and the directory's components
+/// ([`Standing::with`](crate::Standing::with)) when they have changed. What was given by
+/// [`Admission::with`](crate::Admission::with) is as the game has left it.
 #[derive(EntityEvent, Debug, Clone, Copy, PartialEq, Eq, Reflect)]
 #[reflect(Debug, Clone, PartialEq)]
 pub struct LinkRestored {

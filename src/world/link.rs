@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bevy_ecs::{name::Name, prelude::*};
+use bevy_ecs::prelude::*;
 
 use super::{
-    components::{Connection, insert_all},
+    components::Connection,
     events::{LinkLost, LinkRestored},
-    inbox,
+    follow, inbox,
     incoming::Incoming,
     roster::{RegistryRef, Roster},
     tick_output::TickOutput,
@@ -19,7 +19,7 @@ use crate::{
     bridge::{Arrival, Command},
     config::DuplicateLogin,
     connection::{Fence, Handle},
-    identity::{CloseReason, DisconnectReason, User, UserId},
+    identity::{Admission, CloseReason, DisconnectReason, OwnedComponents, UserId},
     util::unix_now,
 };
 
@@ -51,7 +51,7 @@ pub(super) fn lost(
         close_reason,
     };
     world.resource_mut::<TickOutput>().push(leave);
-    tracing::debug!(user = %handle.user.id(), connection = %handle.id, %reason, "a link is lost");
+    tracing::debug!(user = %handle.user_id(), connection = %handle.id, %reason, "a link is lost");
     world.trigger(LinkLost {
         entity,
         reason,
@@ -93,16 +93,17 @@ pub(super) fn has_more_to_read(world: &mut World, incoming: &Incoming, user: &Us
 }
 
 /// Takes the player off a connection. What has come through it since the game last read is dropped: the game would
-/// read it only after it was told of the new one. `None` when the game has let the player go meanwhile.
+/// read it only after it was told of the new one. Also tells what the player has of the directory. `None` when
+/// the game has let the player go meanwhile.
 pub(super) fn take_over(
     world: &mut World,
     incoming: &mut Incoming,
     before: &Arc<Handle>,
-) -> Option<Entity> {
+) -> Option<(Entity, OwnedComponents)> {
     let mut roster = world.resource_mut::<Roster>();
     roster.get(before.id).filter(|entry| !entry.leaving)?;
     let entry = roster.remove(before.id)?;
-    let entity = entry.entity;
+    let (entity, owned) = (entry.entity, entry.owned);
     match entry.absent_until {
         Some(until) => _ = incoming.absent.remove(&(until, before.id)),
         None => {
@@ -118,11 +119,16 @@ pub(super) fn take_over(
         }
     }
     entry.inbound.close();
-    Some(entity)
+    Some((entity, owned))
 }
 
-/// Gives the player its new connection.
-pub(super) fn restore(world: &mut World, arrival: Arrival, entity: Entity) {
+/// Gives the player its new connection, and what the directory says now. What was for the spawn only is the game's.
+pub(super) fn restore(
+    world: &mut World,
+    arrival: Arrival,
+    entity: Entity,
+    owned_before: &OwnedComponents,
+) {
     let Arrival {
         handle,
         admission,
@@ -131,21 +137,18 @@ pub(super) fn restore(world: &mut World, arrival: Arrival, entity: Entity) {
         outbound,
         answer,
     } = arrival;
-    world.resource_mut::<Roster>().insert(entity, inbound);
+    let Admission { user, owned, .. } = admission;
+    let mut roster = world.resource_mut::<Roster>();
+    roster.insert(entity, inbound, owned.clone());
     world.resource_mut::<TickOutput>().push(Command::Join {
         id: handle.id,
         outbound,
     });
     if let Ok(mut player) = world.get_entity_mut(entity) {
         player.insert(Connection::new(handle.id, handle.peer, since));
-        insert_all(&mut player, admission.extras);
-        let changed = |user: &User| *user != admission.user;
-        if !player.is_despawned() && player.get::<User>().is_none_or(changed) {
-            let name = Name::new(admission.user.name().to_owned());
-            player.insert((name, admission.user));
-        }
     }
-    tracing::debug!(user = %handle.user.id(), connection = %handle.id, "a link is restored");
+    follow::give(world, entity, user, &owned, owned_before);
+    tracing::debug!(user = %handle.user_id(), connection = %handle.id, "a link is restored");
     world.trigger(LinkRestored { entity });
     // The handshake may have been dropped: then its departure follows.
     let _ = answer.send(Ok(()));

@@ -16,6 +16,7 @@ mod components;
 mod departures;
 mod drain;
 mod events;
+mod follow;
 mod group;
 mod inbox;
 mod incoming;
@@ -44,6 +45,7 @@ pub use events::{
     Arriving, ClientFrame, Disconnected, DrainStarted, Leaving, LinkLost, LinkRestored,
     RevocationNotStored,
 };
+pub use follow::UserChanged;
 pub use group::Group;
 pub(crate) use incoming::Incoming;
 pub use outbox::Outbox;

@@ -2,7 +2,8 @@
 //!
 //! In this order: players whose end the game could still see in the last tick are despawned; then those
 //! who were cut leave at once; then arrivals, veto first; then messages, a fair share for each
-//! connection; and last, the game hears of ordinary ends, whose entities stay for this tick.
+//! connection; then the game hears of ordinary ends, whose entities stay for this tick; and last, of what else has
+//! changed for those who stay.
 
 use bevy_ecs::prelude::*;
 
@@ -11,6 +12,7 @@ use super::{
     departures::{take_departures, tell_endings},
     drain::announce,
     events::RevocationNotStored,
+    follow,
     inbox::take_messages,
     incoming::Incoming,
     link,
@@ -56,6 +58,7 @@ fn take_notices(world: &mut World, incoming: &Incoming) {
                     world.trigger(TokenExpiring { entity, ends_at });
                 }
             }
+            Notice::UserChanged(id) => follow::take_news(world, id),
             Notice::Refreshed { id, result } => {
                 if let Some(entity) = entity_of(world, id) {
                     world.trigger(Refreshed { entity, result });

@@ -7,7 +7,7 @@ use super::bouncer::Bouncer;
 use crate::{
     auth::Credential,
     bridge::Notice,
-    connection::Fence,
+    connection::{Fence, Followed},
     identity::{ConnectionId, DisconnectReason, Refusal, RefusalKind},
 };
 
@@ -68,8 +68,9 @@ impl Bouncer {
 
     /// Lets a session last on another token of the same user: the token goes through all that it would
     /// go through at the door, and from then on only the new one counts: the session ends with it, and
-    /// revoking the one before does not end it. Giving the same token again changes nothing. Returns
-    /// when the token expires. To be awaited in a Tokio runtime.
+    /// revoking the one before does not end it. The player's entity gets the user and the directory's components
+    /// that go with the new token: see [`UserChanged`](crate::UserChanged). Giving the same token again changes nothing
+    /// else. Returns when the token expires. To be awaited in a Tokio runtime.
     ///
     /// # Errors
     /// What the door would say. The session goes on with the token that it has, except that the token of
@@ -92,6 +93,7 @@ impl Bouncer {
         let attempt = handle
             .may_refresh(pause)
             .map_err(|wait| too_many().retry_after(wait))?;
+        let look = handle.look();
         let end = |reason: DisconnectReason| registry.leave(&handle, reason.into(), Fence::Now);
         let admission = match server.authenticate(token, handle.peer).await {
             Ok(admission) => admission,
@@ -102,20 +104,23 @@ impl Bouncer {
                 return Err(refusal);
             }
         };
-        if admission.user.id() != handle.user.id() {
+        if admission.user.id() != handle.user_id() {
             end(DisconnectReason::RefreshUserMismatch);
             return Err(Refusal::unauthorized("the token is another user's"));
         }
         if let Some(node) = server.node() {
-            let (user, token) = (handle.user.id(), &admission.token);
+            let (user, token) = (handle.user_id(), &admission.token);
             node.check_barred(user, token).await?;
         }
         if !handle.is_last(attempt) {
             return Err(too_many().because("another token came meanwhile"));
         }
         let expires_at = admission.token.expires_at;
-        registry.renew(&handle, admission.token)?;
-        tracing::debug!(user = %handle.user.id(), %connection, "a session has another token");
+        registry.renew(&handle, admission.token.clone())?;
+        if registry.follow(&handle, look, admission) == Followed::Overtaken {
+            handle.recheck_now();
+        }
+        tracing::debug!(user = %handle.user_id(), %connection, "a session has another token");
         Ok(expires_at)
     }
 }

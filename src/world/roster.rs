@@ -12,7 +12,7 @@ use super::{
 use crate::{
     bridge::Command,
     connection::Inbound,
-    identity::{CloseReason, ConnectionId, DisconnectReason},
+    identity::{CloseReason, ConnectionId, DisconnectReason, OwnedComponents},
     registry::Registry,
 };
 
@@ -30,6 +30,8 @@ pub(crate) struct PlayerEntry {
     pub leaving: bool,
     /// When the player leaves whose connection is lost.
     pub absent_until: Option<Instant>,
+    /// What the entity was given of the directory.
+    pub owned: OwnedComponents,
 }
 
 impl Roster {
@@ -40,12 +42,13 @@ impl Roster {
         }
     }
 
-    pub fn insert(&mut self, entity: Entity, inbound: Arc<Inbound>) {
+    pub fn insert(&mut self, entity: Entity, inbound: Arc<Inbound>, owned: OwnedComponents) {
         let entry = PlayerEntry {
             entity,
             inbound,
             leaving: false,
             absent_until: None,
+            owned,
         };
         self.by_connection.insert(entry.inbound.handle.id, entry);
     }
@@ -84,7 +87,7 @@ pub(crate) fn farewell(world: &mut World, id: ConnectionId, reason: DisconnectRe
     }
     entry.leaving = true;
     let (entity, handle) = (entry.entity, entry.inbound.handle.clone());
-    let user = handle.user.clone();
+    let user = handle.user();
     world.resource_mut::<Players>().remove(user.id(), entity);
     if let Ok(mut player) = world.get_entity_mut(entity) {
         player.insert(Leaving);

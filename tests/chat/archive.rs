@@ -87,7 +87,7 @@ fn after_a_restart_nobody_touches_a_superior_either() {
     for request in [mute("ann"), delete(words), unmute] {
         moderator.ack(&mut game, request);
     }
-    assert_eq!(moderator.err(&mut game, mute("nobody")), "unknown_user");
+    assert_eq!(moderator.err(&mut game, mute("never-here")), "unknown_user");
     let listed = moderator.ack(&mut game, json!({"op": "mod.mutes"}));
     assert_eq!(listed["mutes"][0]["name"], "Name of ann");
 }

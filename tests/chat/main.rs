@@ -10,6 +10,7 @@ mod held_back;
 mod messages;
 mod moderation;
 mod nodes;
+mod p16_nobody_touches_a_superior;
 mod rooms;
 mod sessions;
 mod talker;

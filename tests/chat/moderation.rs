@@ -103,6 +103,7 @@ fn a_room_that_is_not_for_a_moderator_is_not_theirs_to_rule() {
     game.world().spawn(admins);
     for request in [
         json!({"op": "mod.mute", "user": "ann", "room": "admins"}),
+        json!({"op": "mod.unmute", "user": "ann", "room": "admins"}),
         json!({"op": "mod.slow", "room": "admins", "seconds": 1}),
         json!({"op": "mod.freeze", "room": "admins", "on": true}),
         json!({"op": "chat.delete", "room": "admins", "mid": "any"}),

@@ -14,12 +14,12 @@ use crate::{
 };
 
 /// Both nodes are ticked.
-struct Fleet {
-    nodes: [Game; 2],
+pub struct Fleet {
+    pub nodes: [Game; 2],
 }
 
 impl Fleet {
-    fn start() -> Self {
+    pub fn start() -> Self {
         Self::start_with(|_| ChatPlugin::new(options()).unwrap())
     }
 

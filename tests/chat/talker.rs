@@ -1,7 +1,11 @@
 //! A game with a chat, and somebody who talks.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -10,17 +14,33 @@ use bevy_bouncer::*;
 use bevy_bouncer_chat::*;
 use bevy_ecs::prelude::*;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::support::*;
 
-/// Whoever is called `mod-…` is a moderator, and `admin-…` an admin.
-pub fn authenticator() -> impl Authenticator {
-    JwtAuthenticator::hs256(SECRET)
-        .unwrap()
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .users(|claims: &Claims| {
-            let id = claims.subject().clone();
+/// Whoever is called `mod-…` is a moderator, and `admin-…` an admin, unless something else is written. Of
+/// `never-…` it is known that there is no such user, of `…-unknown` nothing, and `…-broken` cannot be read.
+#[derive(Clone, Default)]
+pub struct People(Arc<PeopleState>);
+
+#[derive(Default)]
+struct PeopleState {
+    written: Mutex<HashMap<String, User>>,
+    /// The next look-up waits for this one.
+    gate: Mutex<Option<Arc<Semaphore>>>,
+    looked_up: AtomicU64,
+}
+
+impl People {
+    pub fn write(&self, id: &str, name: &str, roles: &[&str]) {
+        let user = User::new(id, name).unwrap();
+        let user = user.with_roles(roles.iter().copied()).unwrap();
+        self.0.written.lock().unwrap().insert(id.to_owned(), user);
+    }
+
+    fn of(&self, id: &UserId) -> User {
+        let written = self.0.written.lock().unwrap().get(id.as_str()).cloned();
+        written.unwrap_or_else(|| {
             let roles = match id.as_str() {
                 id if id.starts_with("mod-") => vec!["moderator"],
                 id if id.starts_with("admin-") => vec!["admin"],
@@ -28,8 +48,57 @@ pub fn authenticator() -> impl Authenticator {
                 _ => vec![],
             };
             let user = User::new(id.clone(), format!("Name of {id}")).unwrap();
-            Ok(Standing::Active(user.with_roles(roles).unwrap()))
+            user.with_roles(roles).unwrap()
         })
+    }
+
+    /// The next who is looked up is looked up when this is let go.
+    pub fn hold_next(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.0.gate.lock().unwrap() = Some(gate.clone());
+        gate
+    }
+
+    pub fn looked_up(&self) -> u64 {
+        self.0.looked_up.load(Ordering::SeqCst)
+    }
+
+    /// Whether a look-up is held.
+    pub fn is_held(&self) -> bool {
+        self.0.gate.lock().unwrap().is_none()
+    }
+}
+
+impl UserDirectory for People {
+    async fn find(&self, claims: &Claims) -> Result<Standing, DirectoryError> {
+        Ok(Standing::active(self.of(claims.subject())))
+    }
+
+    async fn look_up(&self, user: &UserId) -> Result<Known, DirectoryError> {
+        let gate = self.0.gate.lock().unwrap().take();
+        if let Some(gate) = gate {
+            let _ = gate.acquire().await.unwrap();
+        }
+        self.0.looked_up.fetch_add(1, Ordering::SeqCst);
+        match user.as_str() {
+            id if id.starts_with("never-") => Ok(Known::Missing),
+            id if id.ends_with("-unknown") => Ok(Known::Unknown),
+            id if id.ends_with("-broken") => Err(DirectoryError::Failed("no answer".into())),
+            _ => Ok(Known::User(self.of(user))),
+        }
+    }
+}
+
+pub fn authenticator() -> impl Authenticator {
+    tokens_of(People::default())
+}
+
+pub fn tokens_of(people: People) -> impl Authenticator {
+    JwtAuthenticator::hs256(SECRET)
+        .unwrap()
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .users(people)
 }
 
 /// Nobody has to wait long.
@@ -46,9 +115,13 @@ pub fn open(plugin: ChatPlugin) -> Game {
     open_with(config(), plugin)
 }
 
-pub fn open_with(mut config: BouncerConfig, plugin: ChatPlugin) -> Game {
+pub fn open_with(config: BouncerConfig, plugin: ChatPlugin) -> Game {
+    open_for(People::default(), config, plugin)
+}
+
+pub fn open_for(people: People, mut config: BouncerConfig, plugin: ChatPlugin) -> Game {
     config = config.subprotocols([SUBPROTOCOL]);
-    let door = BouncerPlugin::bind(config, authenticator()).unwrap();
+    let door = BouncerPlugin::bind(config, tokens_of(people)).unwrap();
     let mut game = Game::open_with(door, |app| {
         app.add_plugins(plugin);
     });

@@ -1,6 +1,6 @@
 //! The feature list, from outside: a real listener, real clients, a real app that is ticked.
 //!
-//! Files `p01` to `p13` each hold one promise of the README.
+//! Files `p01` to `p16` each hold one promise of the README.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -21,6 +21,7 @@ mod p10_order_is_kept;
 mod p11_a_bad_client_harms_only_itself;
 mod p13_clients_learn_what_to_do;
 mod p15_nothing_decided_is_lost;
+mod p16_roles_are_the_directorys;
 mod player_commands;
 mod plugin_order;
 mod preflight;

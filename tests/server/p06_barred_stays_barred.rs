@@ -132,7 +132,7 @@ fn p06_a_revoked_token_stays_out_for_as_long_as_it_could_be_good() {
         .require_issued_at(true)
         .users(|claims: &Claims| {
             let user = User::new(claims.subject().clone(), "Ann");
-            Ok(Standing::Active(user.expect("a valid user")))
+            Ok(Standing::active(user.expect("a valid user")))
         });
     let mut game = Game::open(BouncerPlugin::bind(config(), tokens).unwrap());
     let now = unix_now();

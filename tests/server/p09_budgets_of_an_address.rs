@@ -161,7 +161,7 @@ impl UserDirectory for Slow {
         }
         // Long enough for the others to arrive.
         tokio::time::sleep(Duration::from_millis(300)).await;
-        Ok(Standing::Active(User::new(claims.subject().clone(), "A")?))
+        Ok(Standing::active(User::new(claims.subject().clone(), "A")?))
     }
 }
 

@@ -26,7 +26,7 @@ fn tokens() -> JwtAuthenticator {
 }
 
 fn active(id: &UserId) -> Standing {
-    Standing::Active(User::new(id.clone(), "Somebody").unwrap())
+    Standing::active(User::new(id.clone(), "Somebody").unwrap())
 }
 
 /// Ticks until this one was told why it has to leave.

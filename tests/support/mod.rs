@@ -123,7 +123,7 @@ pub fn authenticator() -> impl Authenticator {
             let id = claims.subject();
             Ok(match id.as_str() {
                 "barred" => Standing::Barred,
-                known if known.starts_with("player-") => Standing::Active(
+                known if known.starts_with("player-") => Standing::active(
                     User::new(id.clone(), format!("Name of {id}")).expect("a valid user"),
                 ),
                 _ => Standing::Missing,

@@ -8,7 +8,7 @@ use crate::{
     context::{Answer, Asker, ChatContext, Reply},
     deferred::DeferredReplies,
     protocol::{Content, Denied, Incoming, Request, parse},
-    requests::{auth, moderation, rooms, send, typed},
+    requests::{auth, delete, moderation, rooms, send, typed},
 };
 
 /// Finishes what was deferred, and answers everything that has come. Binary messages are the game's.
@@ -101,7 +101,7 @@ fn dispatch(context: &mut ChatContext, asker: &Asker, request: Request) -> Answe
             after,
             before,
         } => rooms::history(context, asker, &room, after, before),
-        Request::ChatDelete { room, mid } => moderation::delete(context, asker, &room, &mid),
+        Request::ChatDelete { room, mid } => delete::delete(context, asker, &room, &mid),
         Request::ChatTyping { room } => rooms::typing(context, asker, &room),
         Request::AuthRefresh { token } => auth::refresh(context, asker, token),
         Request::ModMute {

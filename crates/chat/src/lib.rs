@@ -60,6 +60,7 @@ mod plugin;
 mod presence;
 mod protocol;
 mod publish;
+mod rank_check;
 mod requests;
 mod shared;
 

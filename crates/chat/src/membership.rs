@@ -70,19 +70,22 @@ pub(crate) fn on_player_left(
 /// A user has another name or other roles: some rooms may not be for the player any more.
 pub(crate) fn on_user_changed(
     changed: On<Insert<User>>,
-    mut players: Query<(&User, &mut InRooms)>,
+    mut players: Query<(&User, Option<&mut InRooms>)>,
     mut rooms: Query<(&Room, &mut RoomMembers)>,
     mut users: ResMut<Users>,
     mut changed_rooms: ResMut<ChangedRooms>,
     mut outbox: Outbox,
 ) {
     let player = changed.entity;
-    let Ok((user, mut entered)) = players.get_mut(player) else {
+    let Ok((user, entered)) = players.get_mut(player) else {
         return;
     };
     if let Some(record) = users.get_mut(user.id()) {
         record.update(user);
     }
+    let Some(mut entered) = entered else {
+        return;
+    };
     entered.0.retain(|(entity, name)| {
         let Ok((room, mut members)) = rooms.get_mut(*entity) else {
             return false;

@@ -93,6 +93,9 @@ pub struct ChatOptions {
     pub remembered_deletions: usize,
     /// How long they remember them. Default 30 days, 1 s to 10 years.
     pub deletions_last: Duration,
+    /// Decisions of one moderator about users who are away that wait for the directory; one more is refused. Default
+    /// 16, 1 to 1000.
+    pub pending_decisions: usize,
     /// Errors within five seconds after which a player is closed with 4400. Default 20, 1 to 10 000.
     pub errors: usize,
     /// Longest mute, which a longer one is shortened to. Default 30 days, 1 s to 10 years.
@@ -128,6 +131,7 @@ impl Default for ChatOptions {
             remembered_users: 20_000,
             remembered_deletions: 10_000,
             deletions_last: Duration::from_secs(30 * 24 * 3600),
+            pending_decisions: 16,
             errors: 20,
             longest_mute: Duration::from_secs(30 * 24 * 3600),
         }
@@ -160,6 +164,7 @@ impl ChatOptions {
             ("remembered_ids", self.remembered_ids, 10_000),
             ("remembered_users", self.remembered_users, 10_000_000),
             ("remembered_deletions", self.remembered_deletions, 1_000_000),
+            ("pending_decisions", self.pending_decisions, 1000),
             ("errors", self.errors, 10_000),
         ];
         for (field, value, most) in counts {

@@ -29,6 +29,7 @@ use crate::{
     online,
     options::{ChatOptions, SharedOptions},
     presence::{self, ChangedRules},
+    rank_check::PendingDecisions,
     requests::typed::KnownMessages,
     shared::SharedChat,
 };
@@ -181,6 +182,7 @@ impl ChatPlugin {
             .init_resource::<DeferredReplies>()
             .init_resource::<FleetPresence>()
             .init_resource::<KnownMessages>()
+            .init_resource::<PendingDecisions>()
             .init_resource::<PendingFilter>()
             .init_resource::<RoomIndex>()
             .init_resource::<RoomLists>();

@@ -1,8 +1,8 @@
 //! Who may come in: the key that verifies tokens, and the users who exist.
 
 use bevy_bouncer::{
-    Claims, ConfigError, DirectoryError, JwtAuthenticator, KeySet, MapDirectory, RemoteKeys,
-    SqliteDirectory, Standing, UserDirectory,
+    Claims, ConfigError, DirectoryError, JwtAuthenticator, KeySet, Known, MapDirectory, RemoteKeys,
+    SqliteDirectory, Standing, UserDirectory, UserId,
 };
 
 use crate::{
@@ -26,6 +26,13 @@ impl UserDirectory for Directory {
         match self {
             Self::Fixed(directory) => directory.find(claims).await,
             Self::Sqlite(directory) => directory.find(claims).await,
+        }
+    }
+
+    async fn look_up(&self, user: &UserId) -> Result<Known, DirectoryError> {
+        match self {
+            Self::Fixed(directory) => directory.look_up(user).await,
+            Self::Sqlite(directory) => directory.look_up(user).await,
         }
     }
 }

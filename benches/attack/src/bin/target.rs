@@ -93,7 +93,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Ok(Standing::Missing);
         }
         let name = id.to_string();
-        Ok(User::new(id, name).map_or(Standing::Missing, Standing::Active))
+        Ok(User::new(id, name).map_or(Standing::Missing, Standing::active))
     };
     let tokens = keys.ok_or("keys are missing")?.authenticator()?;
     let config = BouncerConfig::new("127.0.0.1:0").limits(limits);

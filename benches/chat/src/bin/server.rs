@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let users = |claims: &Claims| {
         let id = claims.subject().clone();
         let user = User::new(id.clone(), id.as_str())?;
-        Ok(Standing::Active(user))
+        Ok(Standing::active(user))
     };
     let tokens = JwtAuthenticator::hs256(chat::SECRET)?.users(users);
     let door = BouncerPlugin::bind(config, tokens)?;

@@ -385,8 +385,8 @@ mod tests {
         }
         assert_eq!(context.apply(said("b", "c3"), Origin::OtherNode), Ok(None));
         let ann = UserId::new("ann").unwrap();
-        assert_eq!(context.rank(&ann), Some(2));
         let record = context.world.resource::<Users>().get(&ann).unwrap();
+        assert_eq!(record.name, "Ann");
         assert_eq!(record.answered("c2").unwrap().seq, Some(2));
         let history = context.world.get::<RoomHistory>(room).unwrap();
         assert_eq!(history.last_seq(), 2);

@@ -7,10 +7,10 @@ use bevy_bouncer_protocol::{Ack, ErrorCode};
 use bevy_ecs::prelude::*;
 
 use crate::{
-    context::{Asker, ChatContext},
+    context::ChatContext,
     model::{
         members::RoomMembers,
-        role::{ADMIN, rank_of},
+        role::rank_of,
         room::{Room, RoomIndex, RoomRules},
         users::{UserRecord, Users},
     },
@@ -117,26 +117,12 @@ impl ChatContext<'_> {
         here.map(|user| user.name().to_owned()).or_else(was)
     }
 
-    /// The rank of a user who is here, or was. `None` when nothing is known.
-    pub fn rank(&self, user: &UserId) -> Option<u8> {
+    /// The rank of a user who is here, the highest of all sessions.
+    pub fn rank_here(&self, user: &UserId) -> Option<u8> {
         let players = self.players_of(user);
         let here = players
             .iter()
             .filter_map(|player| self.world.get::<User>(*player));
-        let was = || {
-            let record = self.world.resource::<Users>().get(user);
-            record.and_then(|record| record.rank)
-        };
-        here.map(rank_of).max().or_else(was)
-    }
-
-    /// Refuses an asker who is not above a user. Above users of whom nothing is known are only admins.
-    pub fn check_is_above(&self, asker: &Asker, user: &UserId) -> Result<(), Denied> {
-        match self.rank(user) {
-            Some(rank) if rank < asker.rank => Ok(()),
-            Some(_) => Err(ErrorCode::Forbidden.into()),
-            None if asker.rank == ADMIN => Ok(()),
-            None => Err(ErrorCode::UnknownUser.into()),
-        }
+        here.map(rank_of).max()
     }
 }

@@ -5,12 +5,23 @@ use bevy_bouncer_protocol::{Ack, ServerMessage};
 use bevy_ecs::prelude::*;
 
 use crate::{
-    context::{ChatContext, QueuedMessage},
+    context::{Asker, ChatContext, QueuedMessage},
+    events::{Moderated, Moderation},
     model::members::RoomMembers,
     protocol::{Denied, json},
 };
 
+/// Where the audit lines go.
+const AUDIT: &str = "bevy_bouncer::audit";
+
 impl ChatContext<'_> {
+    /// Tells the game and the log what a moderator did.
+    pub fn report(&mut self, asker: &Asker, action: Moderation, reason: Option<String>) {
+        let by = asker.user.id().clone();
+        tracing::info!(target: AUDIT, %by, ?action, reason, "moderated");
+        self.world.write_message(Moderated { by, action, reason });
+    }
+
     /// Tells players of whom each has a connection; the others hear nothing.
     pub fn tell_players(
         &mut self,

@@ -9,43 +9,18 @@ use bevy_ecs::entity::Entity;
 use crate::{
     context::{Answer, Asker, ChatContext, Reply, apply::Origin},
     deferred::defer,
-    events::{Moderated, Moderation},
+    events::Moderation,
     model::{
-        history::RoomHistory,
-        role::MODERATOR,
         room::{LONGEST_PAUSE, RoomRules},
         users::{MutedIn, StoredMute, Users},
     },
     protocol::{Denied, milliseconds},
     publish::ChatEvent,
+    rank_check::{check_moderator, if_above},
 };
 
-/// Where the audit lines go.
-const AUDIT: &str = "bevy_bouncer::audit";
 /// Mutes of one list, so that it fits any queue.
 const MUTES_LISTED: usize = 500;
-
-fn check_moderator(asker: &Asker) -> Result<(), Denied> {
-    if asker.rank < MODERATOR {
-        return Err(ErrorCode::Forbidden.into());
-    }
-    Ok(())
-}
-
-/// Refuses everybody but moderators who are above the user.
-fn check_above(context: &ChatContext, asker: &Asker, user: &UserId) -> Result<(), Denied> {
-    check_moderator(asker)?;
-    context.check_is_above(asker, user)
-}
-
-/// Tells the game and the log what a moderator did.
-fn report(context: &mut ChatContext, asker: &Asker, action: Moderation, reason: Option<String>) {
-    let by = asker.user.id().clone();
-    tracing::info!(target: AUDIT, %by, ?action, reason, "moderated");
-    context
-        .world
-        .write_message(Moderated { by, action, reason });
-}
 
 fn done() -> Answer {
     Ok(Ack::default().into())
@@ -60,35 +35,30 @@ pub(crate) fn mute(
     seconds: Option<u64>,
     reason: Option<String>,
 ) -> Answer {
-    check_above(context, asker, &user)?;
-    if let Some(room) = &room {
-        context.room_for(&asker.user, room)?;
-    }
     let longest = context.options.longest_mute;
     let length = seconds.map_or(longest, |seconds| Duration::from_secs(seconds).min(longest));
     if length.is_zero() {
+        check_moderator(asker)?;
         return Err(ErrorCode::BadRequest.into());
     }
-    let until = context.unix_now.saturating_add(milliseconds(length));
-    let place = MutedIn::new(room.clone());
-    let record = context.record_by_id(&user)?;
-    if record.is_muted_from_above(&place, asker.rank) {
-        return Err(ErrorCode::Forbidden.into());
-    }
-    let mute = StoredMute {
-        user: user.clone(),
-        name: record.name.clone(),
-        rank: record.rank,
-        room,
-        by_rank: asker.rank,
-        until,
-        reason: reason.clone(),
-    };
-    let by = Some(asker.user.id().clone());
-    let ack = context.apply(ChatEvent::Muted(mute, by), Origin::ThisNode)?;
-    let action = Moderation::Mute(user, place, length.as_secs());
-    report(context, asker, action, reason);
-    Ok(ack.unwrap_or_default().into())
+    if_above(context, asker, user.clone(), move |context, asker| {
+        let place = check_mutable(context, asker, &user, &room)?;
+        let record = context.record_by_id(&user)?;
+        let mute = StoredMute {
+            user: user.clone(),
+            name: record.name.clone(),
+            rank: record.rank,
+            room,
+            by_rank: asker.rank,
+            until: context.unix_now.saturating_add(milliseconds(length)),
+            reason: reason.clone(),
+        };
+        let by = Some(asker.user.id().clone());
+        let ack = context.apply(ChatEvent::Muted(mute, by), Origin::ThisNode)?;
+        let action = Moderation::Mute(user, place, length.as_secs());
+        context.report(asker, action, reason);
+        Ok(ack.unwrap_or_default().into())
+    })
 }
 
 /// `mod.unmute`
@@ -98,21 +68,39 @@ pub(crate) fn unmute(
     user: UserId,
     room: Option<String>,
 ) -> Answer {
-    check_above(context, asker, &user)?;
+    if_above(context, asker, user.clone(), move |context, asker| {
+        let place = check_mutable(context, asker, &user, &room)?;
+        let event = ChatEvent::Unmuted {
+            user: user.clone(),
+            room,
+            by: Some(asker.user.id().clone()),
+            by_rank: asker.rank,
+        };
+        context.apply(event, Origin::ThisNode)?;
+        context.report(asker, Moderation::Unmute(user, place), None);
+        done()
+    })
+}
+
+/// Where the mute is that a moderator begins or ends. Refuses rooms that are not for the moderator, and what a higher
+/// moderator decided.
+fn check_mutable(
+    context: &mut ChatContext,
+    asker: &Asker,
+    user: &UserId,
+    room: &Option<String>,
+) -> Result<MutedIn, Denied> {
+    if let Some(room) = room {
+        context.room_for(&asker.user, room)?;
+    }
     let place = MutedIn::new(room.clone());
-    let record = context.record_by_id(&user)?;
-    if record.is_muted_from_above(&place, asker.rank) {
+    if context
+        .record_by_id(user)?
+        .is_muted_from_above(&place, asker.rank)
+    {
         return Err(ErrorCode::Forbidden.into());
     }
-    let event = ChatEvent::Unmuted {
-        user: user.clone(),
-        room,
-        by: Some(asker.user.id().clone()),
-        by_rank: asker.rank,
-    };
-    context.apply(event, Origin::ThisNode)?;
-    report(context, asker, Moderation::Unmute(user, place), None);
-    done()
+    Ok(place)
 }
 
 /// `mod.mutes`
@@ -153,16 +141,17 @@ pub(crate) fn kick(
     user: UserId,
     reason: Option<String>,
 ) -> Answer {
-    check_above(context, asker, &user)?;
-    if let Some(cluster) = context.world.get_resource::<Cluster>() {
-        drop(cluster.kick_everywhere(&user, reason.as_deref()));
-    } else {
-        let bouncer = context.world.resource::<Bouncer>();
-        _ = bouncer.kick(&user, reason.as_deref());
-    }
-    context.ignore(user.clone());
-    report(context, asker, Moderation::Kick(user), reason);
-    done()
+    if_above(context, asker, user.clone(), move |context, asker| {
+        if let Some(cluster) = context.world.get_resource::<Cluster>() {
+            drop(cluster.kick_everywhere(&user, reason.as_deref()));
+        } else {
+            let bouncer = context.world.resource::<Bouncer>();
+            _ = bouncer.kick(&user, reason.as_deref());
+        }
+        context.ignore(user.clone());
+        context.report(asker, Moderation::Kick(user), reason);
+        done()
+    })
 }
 
 /// `mod.ban`
@@ -173,18 +162,17 @@ pub(crate) fn ban(
     seconds: Option<u64>,
     reason: Option<String>,
 ) -> Answer {
-    let until = seconds.map(|seconds| (context.unix_now / 1000).saturating_add(seconds));
-    let mut revocation = Revocation::user(user.clone()).ban();
-    if let Some(until) = until {
-        revocation = revocation.until(until);
-    }
-    bar(
-        context,
-        asker,
-        revocation,
-        Moderation::Ban(user, until),
-        reason,
-    )
+    if_above(context, asker, user.clone(), move |context, asker| {
+        let now = context.unix_now / 1000;
+        let until = seconds.map(|seconds| now.saturating_add(seconds));
+        let mut revocation = Revocation::user(user.clone()).ban();
+        if let Some(until) = until {
+            revocation = revocation.until(until);
+        }
+        context.ignore(user.clone());
+        let action = Moderation::Ban(user, until);
+        Ok(bar(context, asker, revocation, action, reason))
+    })
 }
 
 /// `mod.revoke`
@@ -194,8 +182,12 @@ pub(crate) fn revoke(
     user: UserId,
     reason: Option<String>,
 ) -> Answer {
-    let revocation = Revocation::user(user.clone());
-    bar(context, asker, revocation, Moderation::Revoke(user), reason)
+    if_above(context, asker, user.clone(), move |context, asker| {
+        let revocation = Revocation::user(user.clone());
+        context.ignore(user.clone());
+        let action = Moderation::Revoke(user);
+        Ok(bar(context, asker, revocation, action, reason))
+    })
 }
 
 /// Ends the sessions of a user and keeps new ones out.
@@ -205,31 +197,23 @@ fn bar(
     mut revocation: Revocation,
     action: Moderation,
     reason: Option<String>,
-) -> Answer {
-    let (Moderation::Ban(user, _) | Moderation::Revoke(user)) = &action else {
-        return Err(ErrorCode::BadRequest.into());
-    };
-    check_above(context, asker, user)?;
-    context.ignore(user.clone());
+) -> Reply {
     if let Some(reason) = &reason {
         revocation = revocation.reason(reason.clone());
     }
     let receipt = context.world.resource::<Bouncer>().revoke(revocation);
-    report(context, asker, action, reason);
-    Ok(when_stored(context, asker, receipt))
+    context.report(asker, action, reason);
+    when_stored(context, asker, receipt)
 }
 
 /// `mod.restore`
 pub(crate) fn restore(context: &mut ChatContext, asker: &Asker, user: UserId) -> Answer {
-    check_moderator(asker)?;
-    // Of a user who was banned before the last start nothing is known. A moderator may restore them nevertheless.
-    if context.rank(&user).is_some_and(|rank| rank >= asker.rank) {
-        return Err(ErrorCode::Forbidden.into());
-    }
-    let subject = Subject::User(user.clone());
-    let receipt = context.world.resource::<Bouncer>().restore(subject);
-    report(context, asker, Moderation::Restore(user), None);
-    Ok(when_stored(context, asker, receipt))
+    if_above(context, asker, user.clone(), move |context, asker| {
+        let subject = Subject::User(user.clone());
+        let receipt = context.world.resource::<Bouncer>().restore(subject);
+        context.report(asker, Moderation::Restore(user), None);
+        Ok(when_stored(context, asker, receipt))
+    })
 }
 
 /// Answers once a revocation, or its end, is stored.
@@ -253,14 +237,14 @@ pub(crate) fn slow(context: &mut ChatContext, asker: &Asker, room: &str, seconds
     }
     let slow_ms = milliseconds(pause);
     let entity = change_rules(context, asker, room, |rules| rules.slow_ms = slow_ms)?;
-    report(context, asker, Moderation::SlowMode(entity, seconds), None);
+    context.report(asker, Moderation::SlowMode(entity, seconds), None);
     done()
 }
 
 /// `mod.freeze`
 pub(crate) fn freeze(context: &mut ChatContext, asker: &Asker, room: &str, on: bool) -> Answer {
     let entity = change_rules(context, asker, room, |rules| rules.frozen = on)?;
-    report(context, asker, Moderation::Freeze(entity, on), None);
+    context.report(asker, Moderation::Freeze(entity, on), None);
     done()
 }
 
@@ -284,35 +268,4 @@ fn change_rules(
     };
     context.apply(event, Origin::ThisNode)?;
     Ok(entity)
-}
-
-/// `chat.delete`: for the author, and for moderators above the author.
-pub(crate) fn delete(context: &mut ChatContext, asker: &Asker, room: &str, mid: &str) -> Answer {
-    let (entity, _) = if asker.rank >= MODERATOR {
-        context.room_for(&asker.user, room)?
-    } else {
-        context.own_room(asker.player, room)?
-    };
-    let history = context.world.get::<RoomHistory>(entity);
-    let said = history.and_then(|history| history.find(mid));
-    let said = said.ok_or(ErrorCode::UnknownMessage)?;
-    let (author, rank_then, seq) = (said.user.clone(), said.rank, said.seq);
-    let is_own = author.as_ref() == Some(asker.user.id());
-    if !is_own {
-        check_moderator(asker)?;
-        let rank = author.and_then(|author| context.rank(&author));
-        if rank.unwrap_or(rank_then) >= asker.rank {
-            return Err(ErrorCode::Forbidden.into());
-        }
-    }
-    let event = ChatEvent::Deleted {
-        room: room.to_owned(),
-        mid: mid.to_owned(),
-    };
-    // It may have been deleted before.
-    let is_deleted_now = context.apply(event, Origin::ThisNode)?.is_some();
-    if is_deleted_now && !is_own {
-        report(context, asker, Moderation::Delete(entity, seq), None);
-    }
-    done()
 }

@@ -27,13 +27,14 @@ impl BouncerPlugin {
     /// finished its plugins; until then they wait in the system's queue.
     ///
     /// # Errors
-    /// [`BouncerError::Config`] names the field that cannot be used, or whose file cannot;
+    /// [`BouncerError::Config`] names the field that cannot be used, or whose file cannot, also one of the authenticator's;
     /// [`BouncerError::Bind`] says why the address cannot be had, for instance because the port is in use.
     pub fn bind(
         config: BouncerConfig,
         authenticator: impl Authenticator,
     ) -> Result<Self, BouncerError> {
         let checked = config.checked()?;
+        authenticator.validate()?;
         let address = checked.address;
         #[cfg(feature = "tls")]
         let tls = config

@@ -46,6 +46,8 @@ pub struct Shape {
 pub struct Auth {
     pub issuer: Option<String>,
     pub audience: Option<String>,
+    #[serde(default)]
+    pub any_audience: bool,
     pub jwks_file: Option<PathBuf>,
     pub jwks_url: Option<String>,
     #[serde(default)]

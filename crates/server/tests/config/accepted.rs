@@ -146,6 +146,27 @@ fn plain_text_on_a_public_address_needs_a_word() {
     assert!(admin("\nallow_plaintext = true").unwrap().allow_plaintext);
 }
 
+#[test]
+fn every_audience_of_a_provider_needs_a_word() {
+    let with_auth = |auth: &str| {
+        let auth = format!("auth = {{ {auth} }}");
+        parse(&changed(r#"auth = { secret_env = "SECRET" }"#, &auth))
+    };
+    for keys in [
+        r#"jwks_url = "https://login.example/keys""#,
+        r#"discovery = true, issuer = "https://login.example""#,
+    ] {
+        assert!(with_auth(keys).is_err(), "{keys}");
+        let settings = with_auth(&format!("{keys}, any_audience = true")).unwrap();
+        assert_eq!(settings.tokens.audience, None);
+        // No text means every audience.
+        for text in ["*", "any", "true"] {
+            let settings = with_auth(&format!("{keys}, audience = \"{text}\"")).unwrap();
+            assert_eq!(settings.tokens.audience.as_deref(), Some(text));
+        }
+    }
+}
+
 /// Replaces one line of a good file, or adds to it.
 pub fn changed(line: &str, replacement: &str) -> String {
     assert!(LEAST.contains(line), "{line:?} is in the file");

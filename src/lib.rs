@@ -249,6 +249,7 @@ pub use cluster::{
 pub use config::TlsConfig;
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use drain::{Drain, DrainReport, Draining};
+pub use http::ForwardedHeader;
 pub use identity::{
     Admission, ConnectionId, DisconnectReason, InvalidIdentity, Payload, Refusal, RefusalKind,
     USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES, USER_ROLE_MAX_BYTES, USER_ROLES_MAX, User, UserId,

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use bevy_bouncer::{Drain, DuplicateLogin, TlsConfig};
+use bevy_bouncer::{Drain, DuplicateLogin, ForwardedHeader, TlsConfig};
 
 use crate::config::{Settings, tokens::KeySource, users::UserSource};
 
@@ -12,6 +12,7 @@ path = "/play"
 origins = ["https://game.example"]
 subprotocols = ["game.v1"]
 trusted_proxies = ["10.0.0.0/8", "192.0.2.7"]
+forwarded_header = "forwarded"
 tick_hz = 50
 echo = true
 
@@ -75,6 +76,7 @@ fn every_field_arrives() {
     assert_eq!(settings.door.origins, ["https://game.example"]);
     assert_eq!(settings.door.subprotocols, ["game.v1"]);
     assert_eq!(settings.door.trusted_proxies, ["10.0.0.0/8", "192.0.2.7"]);
+    assert_eq!(settings.door.forwarded_header, ForwardedHeader::Forwarded);
     assert_eq!(settings.door.limits.connections_per_user, 32);
     assert_eq!(
         settings.door.limits.duplicate_login,

@@ -18,7 +18,7 @@ use crate::{
     door::listener,
     registry::Registry,
     revocation::{MemoryRevocations, RevocationStore},
-    server::Server,
+    server::{Server, Throttle},
     world::Bouncer,
 };
 
@@ -53,6 +53,7 @@ impl BouncerPlugin {
             registry: Arc::new(registry),
             auth,
             tickets: Tickets::new(&config.limits),
+            handshakes: Arc::new(Throttle::of_handshakes(&config.limits)),
             config: Arc::new(config),
             counts,
             local_addr,

@@ -260,6 +260,7 @@ pub use cluster::{
 pub use config::TlsConfig;
 pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
 pub use drain::{Drain, DrainReport, Draining};
+pub use http::ForwardedHeader;
 pub use identity::{
     Admission, ConnectionId, DisconnectReason, GameCode, InvalidIdentity, OwnedComponents, Payload,
     Refusal, RefusalKind, USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES, USER_ROLE_MAX_BYTES,

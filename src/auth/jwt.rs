@@ -21,10 +21,8 @@ use super::{
     refused_tokens::RefusedTokens,
     token_rules::{Rejected, TokenRules, Unverified},
 };
-#[cfg(feature = "jwks-url")]
-use crate::config::ConfigError;
 use crate::{
-    config::Limits,
+    config::{ConfigError, Limits},
     identity::{Admission, DisconnectReason, OwnedComponents, Refusal, User, UserId},
     util::{Digest, unix_now},
 };
@@ -41,6 +39,10 @@ use crate::{
 /// - `exp` and `sub` are there; `exp`, `nbf` and `iat` fit the clock, give or take 5 s; no token is
 ///   accepted that lives longer than 24 h;
 /// - `iss` and `aud` when configured; no member of an object is there twice; at most 4 KiB.
+///
+/// Keys from a URL are a provider's, which signs the tokens of other services with them as well. With these
+/// [`audience`](Self::audience) has to be given, or [`any_audience`](Self::any_audience) in so many words: else
+/// the plugin cannot be made, and no token is verified.
 ///
 /// ```
 /// use std::time::Duration;
@@ -161,6 +163,14 @@ impl<D> JwtAuthenticator<D> {
         self
     }
 
+    /// Says that the tokens of every audience are meant, which has to be said of keys that come from a URL: whoever has a
+    /// token of that provider, for whatever service, comes in when the directory knows the user. Once an
+    /// [`audience`](Self::audience) is given, that counts.
+    pub fn any_audience(mut self) -> Self {
+        self.rules.any_audience = true;
+        self
+    }
+
     /// How much the clocks of the issuer and this server may differ. Whole seconds, default 5 s.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.rules.leeway = leeway;
@@ -197,13 +207,15 @@ impl<D> JwtAuthenticator<D> {
     ///
     /// # Errors
     /// 401 for every token that breaks a rule; 503 when it could not be verified, also because its keys
-    /// have not been fetched.
+    /// have not been fetched, or come from a URL and nothing is said about the audience.
     pub async fn verify(&self, token: &str) -> Result<Claims, Refusal> {
         self.verify_at(token, unix_now()).await
     }
 
     /// Verifies a token as if it were this time in unix seconds.
     pub(crate) async fn verify_at(&self, token: &str, now: u64) -> Result<Claims, Refusal> {
+        self.check_audience_is_said()
+            .map_err(|error| Refusal::unavailable(error.to_string()))?;
         let unverified = self.rules.read(token).map_err(Refusal::unauthorized)?;
         let key = self.keys.find(unverified.key_id()).await?;
         unverified
@@ -224,6 +236,16 @@ impl<D> JwtAuthenticator<D> {
                 }
                 Refusal::unauthorized(rejected.cause)
             })
+    }
+
+    fn check_audience_is_said(&self) -> Result<(), ConfigError> {
+        let is_said = self.rules.any_audience || !self.rules.audiences.is_empty();
+        if is_said || !self.keys.is_remote() {
+            return Ok(());
+        }
+        let reason = "is required with keys from a URL, since any token of their provider would be a log-in; \
+                      any_audience says that this is meant";
+        Err(ConfigError::new("audience", reason))
     }
 
     fn keep_to(&mut self, limits: &Limits) {
@@ -269,6 +291,10 @@ impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
 
     fn configure(&mut self, limits: &Limits) {
         self.keep_to(limits);
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        self.check_audience_is_said()
     }
 
     fn tokens_end_within(&self) -> Option<Duration> {

@@ -16,6 +16,15 @@ pub(super) enum KeySource {
 }
 
 impl KeySource {
+    /// Whether the same keys are likely to sign tokens for others than this game: a provider's.
+    pub fn is_remote(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            #[cfg(feature = "jwks-url")]
+            Self::Remote(_) => true,
+        }
+    }
+
     /// The door opens.
     pub fn start(&self) {
         match self {

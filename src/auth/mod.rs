@@ -35,7 +35,7 @@ pub(crate) use ticket::{TicketUse, Tickets, hash_of, in_time};
 use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::{
-    config::Limits,
+    config::{ConfigError, Limits},
     identity::{Admission, Refusal, UserId},
 };
 
@@ -101,6 +101,15 @@ pub trait Authenticator: Send + Sync + 'static {
     fn look_up(&self, user: &UserId) -> impl Future<Output = Result<Known, DirectoryError>> + Send {
         let _ = user;
         async { Ok(Known::Unknown) }
+    }
+
+    /// Looked at once, when the plugin is made: what this says keeps the door closed. By default nothing. An
+    /// authenticator that asks another one passes it on.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names what is missing or contradicts itself.
+    fn validate(&self) -> Result<(), ConfigError> {
+        Ok(())
     }
 
     /// How long from now on every token that exists now has ended, when that is known. A revocation that is

@@ -30,6 +30,8 @@ const TOKEN_ID_MAX_BYTES: usize = 128;
 pub(super) struct TokenRules {
     pub issuers: Vec<String>,
     pub audiences: Vec<String>,
+    /// Whether it is meant that no audience is asked for.
+    pub any_audience: bool,
     pub leeway: Duration,
     pub longest_lifetime: Duration,
     pub require_type: bool,
@@ -42,6 +44,7 @@ impl Default for TokenRules {
         Self {
             issuers: Vec::new(),
             audiences: Vec::new(),
+            any_audience: false,
             leeway: Duration::from_secs(5),
             longest_lifetime: Duration::from_secs(24 * 3600),
             require_type: false,

@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 
 use bevy_bouncer_protocol::BEARER_PREFIX;
 
-use crate::http::{AllowedOrigins, TrustedProxies, is_token};
+use crate::http::{AllowedOrigins, ForwardedHeader, TrustedProxies, is_token};
 
 /// Where to listen, who may connect, and within which limits.
 ///
@@ -45,10 +45,13 @@ pub struct BouncerConfig {
     /// none, and then no subprotocol is ever selected.
     pub subprotocols: Vec<String>,
     /// The networks of your own proxies, as `10.0.0.0/8` or `10.0.0.7`. Only what these say in
-    /// `X-Forwarded-For` or `Forwarded` is believed, and then the right-most address that is not one
-    /// of theirs is the client's, for limits, logs and [`Connection`](crate::Connection). Default:
-    /// none, and then the client is the peer of the socket.
+    /// the [`forwarded_header`](Self::forwarded_header) is believed, and then the right-most address that is not
+    /// one of theirs is the client's, for limits, logs and [`Connection`](crate::Connection); a request
+    /// of theirs that names nobody there gets 400, unless it is a health check. Default: none, and then the client is
+    /// the peer of the socket.
     pub trusted_proxies: Vec<String>,
+    /// The header in which they name the client. Default: `X-Forwarded-For`.
+    pub forwarded_header: ForwardedHeader,
     /// The certificate. Default: none, and then tokens cross the network in plain text.
     #[cfg(feature = "tls")]
     pub tls: Option<TlsConfig>,
@@ -68,6 +71,7 @@ impl BouncerConfig {
             origins: Vec::new(),
             subprotocols: Vec::new(),
             trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::default(),
             #[cfg(feature = "tls")]
             tls: None,
             allow_plaintext: false,
@@ -102,6 +106,12 @@ impl BouncerConfig {
         networks: impl IntoIterator<Item = S>,
     ) -> Self {
         self.trusted_proxies = networks.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the header in which trusted proxies name the client.
+    pub fn forwarded_header(mut self, header: ForwardedHeader) -> Self {
+        self.forwarded_header = header;
         self
     }
 
@@ -145,7 +155,7 @@ impl BouncerConfig {
         self.check_subprotocols()?;
         let origins = AllowedOrigins::new(&self.origins)
             .map_err(|error| ConfigError::new("origins", error.to_string()))?;
-        let proxies = TrustedProxies::new(&self.trusted_proxies)
+        let proxies = TrustedProxies::new(&self.trusted_proxies, self.forwarded_header)
             .map_err(|error| ConfigError::new("trusted_proxies", error.to_string()))?;
         self.limits.check()?;
         Ok(Checked {

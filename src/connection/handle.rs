@@ -43,6 +43,8 @@ pub(crate) struct Handle {
     token: Mutex<TokenFacts>,
     /// When the session may bring another one, in [`microseconds`].
     next_refresh: AtomicU64,
+    /// Whether one that it brought was refused.
+    has_guessed: AtomicBool,
     /// Whether it is another one than the session's task knows.
     renewed: AtomicBool,
     phase: Mutex<Phase>,
@@ -142,6 +144,7 @@ impl Handle {
             }),
             token: Mutex::new(token),
             next_refresh: AtomicU64::new(0),
+            has_guessed: AtomicBool::new(false),
             renewed: AtomicBool::new(false),
             phase: Mutex::new(Phase::Pending),
             wake: Notify::new(),
@@ -414,6 +417,16 @@ impl Handle {
     /// Whether no other attempt has begun since this one.
     pub fn is_last(&self, attempt: Attempt) -> bool {
         self.next_refresh.load(Ordering::Relaxed) == attempt.0
+    }
+
+    /// A token that the session brought was refused as a guess.
+    pub fn note_guess(&self) {
+        self.has_guessed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that ever happened.
+    pub fn has_guessed(&self) -> bool {
+        self.has_guessed.load(Ordering::Relaxed)
     }
 
     /// For the session's task: whether the token is another one since the last time.

@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct Caller<'a> {
     /// The peer of the socket, or for whom a trusted proxy speaks.
     pub address: SocketAddr,
+    /// What is due when a trusted proxy did not say who the client is. Health checks may go on.
+    pub unnamed: Option<Refusal>,
     /// Whom the connection is counted for. Empty until a proxy has said it.
     pub visitor: &'a mut Option<Visitor>,
     pub pending: &'a PendingHandshake,
@@ -29,7 +31,10 @@ impl Caller<'_> {
     /// 400 when the proxy's header is malformed.
     pub fn believe_proxy(&mut self, proxies: &TrustedProxies, head: &Head) -> Result<(), Refusal> {
         if self.visitor.is_none() {
-            self.address = proxies.client(self.address, &head.headers)?;
+            match proxies.client(&head.headers)? {
+                Some(client) => self.address = client,
+                None => self.unnamed = Some(proxies.nobody_named()),
+            }
         }
         Ok(())
     }
@@ -46,8 +51,12 @@ impl Caller<'_> {
     /// Counts the connection and charges the handshake, unless both was done when it was accepted.
     ///
     /// # Errors
-    /// 429 when the address has as many connections as it may, or has spent its handshake budget.
+    /// 400 when a proxy did not say whose address it is; 429 when the address has as many connections as it may,
+    /// or has spent its handshake budget.
     pub fn charge(&mut self, gate: &Gate) -> Result<(), Refusal> {
+        if let Some(refusal) = &self.unnamed {
+            return Err(refusal.clone());
+        }
         let visitor = match &mut *self.visitor {
             Some(visitor) => visitor,
             unknown => unknown.insert(gate.receive(self.address)?),

@@ -2,23 +2,28 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{net::TcpStream, sync::Semaphore};
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tracing::debug;
 
 use super::{
     occupancy::{AddressPermit, Occupancy},
     pending::{Budget, PendingHandshake, PendingHandshakes},
     response,
-    throttle::Throttle,
 };
 use crate::{
     config::Limits,
     http::{AllowedOrigins, TrustedProxies, canonical},
     identity::{Refusal, RefusalKind},
+    server::Throttle,
 };
 
 /// Sockets that are being told that there is no room. One more is dropped without a word.
 const REFUSALS_AT_ONCE: usize = 64;
+/// How many of these may come from one address, so that it does not silence the door for all others.
+const REFUSALS_OF_AN_ADDRESS: usize = 8;
 
 /// When to try again after there was no room.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -46,8 +51,9 @@ pub(crate) struct Visitor {
 pub(crate) struct Gate {
     pending: Arc<PendingHandshakes>,
     refusals: Arc<Semaphore>,
+    refusals_of: Arc<Occupancy>,
     occupancy: Arc<Occupancy>,
-    handshakes: Throttle,
+    handshakes: Arc<Throttle>,
     health_checks: Throttle,
     pub proxies: TrustedProxies,
     /// What a refused credential costs on top of its handshake.
@@ -57,21 +63,24 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// With the limits `pending_handshakes`, `connections_per_ip`, `handshakes_per_ip_per_minute`,
-    /// `failed_handshake_price`, `health_checks_per_ip_per_minute` and `tracked_addresses`.
-    pub fn new(limits: &Limits, proxies: TrustedProxies, origins: &AllowedOrigins) -> Self {
-        let throttle = |name, per_minute| Throttle::new(name, per_minute, limits.tracked_addresses);
+    /// With the limits `pending_handshakes`, `connections_per_ip`, `failed_handshake_price`,
+    /// `health_checks_per_ip_per_minute` and `tracked_addresses`, and the budget of handshakes that all share.
+    pub fn new(
+        limits: &Limits,
+        handshakes: Arc<Throttle>,
+        proxies: TrustedProxies,
+        origins: &AllowedOrigins,
+    ) -> Self {
         Self {
             pending: PendingHandshakes::new(limits.pending_handshakes),
             refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
-            occupancy: Arc::new(Occupancy::new(limits)),
-            handshakes: throttle(
-                "handshakes_per_ip_per_minute",
-                limits.handshakes_per_ip_per_minute,
-            ),
-            health_checks: throttle(
+            refusals_of: Arc::new(Occupancy::new(REFUSALS_OF_AN_ADDRESS)),
+            occupancy: Arc::new(Occupancy::new(limits.connections_per_ip)),
+            handshakes,
+            health_checks: Throttle::new(
                 "health_checks_per_ip_per_minute",
                 limits.health_checks_per_ip_per_minute,
+                limits.tracked_addresses,
             ),
             penalty: limits.failed_handshake_price - 1,
             proxies,
@@ -108,6 +117,8 @@ impl Gate {
     /// # Errors
     /// 429 when the address has as many connections as it may.
     pub fn receive(&self, address: SocketAddr) -> Result<Visitor, Refusal> {
+        // One connection too many costs as much as any other.
+        let budget = self.handshakes.charge(address.ip().into());
         let permit = self.occupancy.enter(address.ip().into()).ok_or_else(|| {
             Refusal::from(RefusalKind::TooManyAttempts)
                 .because("connections_per_ip")
@@ -115,7 +126,7 @@ impl Gate {
         })?;
         Ok(Visitor {
             address,
-            budget: self.handshakes.charge(address.ip().into()),
+            budget,
             _permit: permit,
         })
     }
@@ -143,16 +154,31 @@ impl Gate {
         self.has_pages.then_some("*")
     }
 
-    /// Tells the client, unless too many are being told already.
+    /// Tells the client, unless too many are being told already, at all or of its address.
     pub fn turn_away(&self, stream: TcpStream, peer: SocketAddr, refusal: Refusal) {
         debug!(%peer, %refusal, "turned away");
-        if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
-            let readers = self.readers();
-            tokio::spawn(async move {
-                response::refuse(stream, &refusal.retry_after(RETRY_AFTER), readers).await;
-                drop(permit);
-            });
-        }
+        let Some(permits) = self.may_refuse(peer) else {
+            return;
+        };
+        let readers = self.readers();
+        tokio::spawn(async move {
+            response::refuse(stream, &refusal.retry_after(RETRY_AFTER), readers).await;
+            drop(permits);
+        });
+    }
+
+    /// A place to be refused at. All clients of a trusted proxy come from its address, so that has no share.
+    fn may_refuse(
+        &self,
+        peer: SocketAddr,
+    ) -> Option<(Option<AddressPermit>, OwnedSemaphorePermit)> {
+        let share = if self.proxies.trusts(peer.ip()) {
+            None
+        } else {
+            Some(self.refusals_of.enter(peer.ip().into())?)
+        };
+        let place = Arc::clone(&self.refusals).try_acquire_owned().ok()?;
+        Some((share, place))
     }
 }
 
@@ -162,6 +188,7 @@ impl Gate {
     pub fn for_test(limits: &Limits) -> Self {
         Self::new(
             limits,
+            Arc::new(Throttle::of_handshakes(limits)),
             TrustedProxies::default(),
             &AllowedOrigins::default(),
         )
@@ -201,6 +228,26 @@ mod tests {
         assert_eq!(answer, "", "no room to refuse a second one");
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    }
+    #[tokio::test]
+    async fn p11_one_address_does_not_use_up_the_refusals_of_the_others() {
+        let gate = Gate::for_test(&Limits::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let turn_away = async |peer: &str| {
+            let (stream, _) = listener.accept().await.unwrap();
+            gate.turn_away(stream, peer.parse().unwrap(), RefusalKind::Capacity.into());
+        };
+        // None of these hangs up, so each keeps its place for a while.
+        let mut greedy = Vec::new();
+        for _ in 0..REFUSALS_AT_ONCE {
+            greedy.push(TcpStream::connect(address).await.unwrap());
+            turn_away("192.0.2.1:1000").await;
+        }
+        let left = gate.refusals.available_permits();
+        assert_eq!(left, REFUSALS_AT_ONCE - REFUSALS_OF_AN_ADDRESS);
+        let (answer, ()) = join!(answer(address), turn_away("192.0.2.2:1000"));
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     }
 }

@@ -63,6 +63,7 @@ pub(super) async fn serve<A: Acceptor>(
     };
     let mut caller = Caller {
         address: peer,
+        unnamed: None,
         visitor,
         pending,
         origin: None,

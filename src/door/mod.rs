@@ -25,7 +25,6 @@
 //! Each step is a small function that answers with a [`Refusal`] when it is not content; [`response`]
 //! writes it.
 
-mod address_key;
 mod authenticate;
 mod caller;
 pub(crate) mod credential;
@@ -40,7 +39,6 @@ mod reservation;
 mod response;
 mod stopped;
 mod subprotocol;
-mod throttle;
 mod upgrade;
 
 #[cfg(fuzzing)]
@@ -84,7 +82,12 @@ impl Door {
         Self {
             limits: Arc::new(limits.clone()),
             network,
-            gate: Arc::new(Gate::new(limits, checked.proxies, &checked.origins)),
+            gate: Arc::new(Gate::new(
+                limits,
+                server.handshakes.clone(),
+                checked.proxies,
+                &checked.origins,
+            )),
             origins: checked.origins,
             preflight_path: format!("{}/preflight", server.config.path.trim_end_matches('/')),
             server,

@@ -1,29 +1,28 @@
-//! What one address may hold at a time.
+//! What one address may hold at a time: connections, and answers that it is being given.
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::address_key::AddressKey;
 use crate::{
-    config::Limits,
+    server::AddressKey,
     util::{Mutex, lock},
 };
 
-/// Connections and pending handshakes of each address.
+/// How many each address holds.
 pub(crate) struct Occupancy {
     counts: Mutex<HashMap<AddressKey, usize>>,
     per_address: usize,
 }
 
 impl Occupancy {
-    /// With the limit `connections_per_ip`.
-    pub fn new(limits: &Limits) -> Self {
+    /// So many for each, at least one.
+    pub fn new(per_address: usize) -> Self {
         Self {
             counts: Mutex::default(),
-            per_address: limits.connections_per_ip,
+            per_address,
         }
     }
 
-    /// One more connection of this address, until the permit is dropped. `None` when it has as many
+    /// One more of this address, until the permit is dropped. `None` when it has as many
     /// as it may.
     pub fn enter(self: &Arc<Self>, address: AddressKey) -> Option<AddressPermit> {
         let mut counts = lock(&self.counts);
@@ -50,7 +49,7 @@ impl Occupancy {
     }
 }
 
-/// One connection of an address. Dropping it makes room for another one.
+/// What an address holds. Dropping it makes room for another one.
 pub(crate) struct AddressPermit {
     occupancy: Arc<Occupancy>,
     address: AddressKey,
@@ -74,11 +73,7 @@ mod tests {
 
     #[test]
     fn an_address_has_so_many_connections_and_no_more() {
-        let limits = Limits {
-            connections_per_ip: 2,
-            ..Limits::default()
-        };
-        let occupancy = Arc::new(Occupancy::new(&limits));
+        let occupancy = Arc::new(Occupancy::new(2));
         let ann = key("192.0.2.1");
         let first = occupancy.enter(ann).unwrap();
         let second = occupancy.enter(ann).unwrap();

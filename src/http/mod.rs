@@ -7,6 +7,7 @@ mod networks;
 mod origin;
 mod token;
 
+pub use forwarded::ForwardedHeader;
 pub(crate) use head::{Head, HeadError, HeadLimits, Method};
 pub(crate) use networks::{TrustedProxies, canonical, remove_hops};
 pub(crate) use origin::AllowedOrigins;

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use thiserror::Error;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, header::FORWARDED};
 
-use super::forwarded::{X_FORWARDED_FOR, hops};
+use super::forwarded::{ForwardedHeader, X_FORWARDED_FOR, hops};
 use crate::identity::Refusal;
 
 /// A text that cannot stand on the list of trusted networks.
@@ -22,42 +22,59 @@ pub(crate) enum InvalidNetwork {
     MappedIpv4(String),
 }
 
-/// The networks of our own proxies.
+/// The networks of our own proxies, and what they name their clients in.
 #[derive(Debug, Default)]
-pub(crate) struct TrustedProxies(Vec<IpNet>);
+pub(crate) struct TrustedProxies {
+    networks: Vec<IpNet>,
+    header: ForwardedHeader,
+}
 
 impl TrustedProxies {
     /// Reads addresses and networks, as `10.0.0.7` or `10.0.0.0/8`.
     ///
     /// # Errors
     /// A text that is neither, a network with bits behind its prefix, and one that is everybody.
-    pub fn new(networks: &[String]) -> Result<Self, InvalidNetwork> {
-        networks
-            .iter()
-            .map(|text| parse(text))
-            .collect::<Result<_, _>>()
-            .map(Self)
+    pub fn new(networks: &[String], header: ForwardedHeader) -> Result<Self, InvalidNetwork> {
+        let networks = networks.iter().map(|text| parse(text));
+        Ok(Self {
+            networks: networks.collect::<Result<_, _>>()?,
+            header,
+        })
     }
 
     /// Whether this address is that of a trusted proxy.
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
     }
 
     /// For whom a trusted proxy speaks: the right-most hop that is not trusted, because everything
-    /// left of it is only what that one has said; or the first hop when all are trusted; or the proxy
-    /// itself when it names nobody.
+    /// left of it is only what that one has said; or the first hop when all are trusted. `None` when it names
+    /// nobody in the header that our proxies write.
     ///
     /// With `10.0.0.0/8` trusted, `X-Forwarded-For: 6.6.6.6, 192.0.2.1, 10.0.0.2` is read from the
     /// right: `10.0.0.2` is a proxy, `192.0.2.1` is the client, and `6.6.6.6` is only its claim.
     ///
     /// # Errors
     /// 400 when the header is malformed.
-    pub fn client(&self, proxy: SocketAddr, headers: &HeaderMap) -> Result<SocketAddr, Refusal> {
+    pub fn client(&self, headers: &HeaderMap) -> Result<Option<SocketAddr>, Refusal> {
         let hops = hops(headers)?;
+        if !headers.contains_key(self.header.name()) {
+            return Ok(None);
+        }
         let client = hops.iter().rev().find(|hop| !self.trusts(hop.ip()));
-        Ok(client.or(hops.first()).copied().unwrap_or(proxy))
+        Ok(client.or(hops.first()).copied())
+    }
+
+    /// 400, for a request of a trusted proxy that names nobody.
+    pub fn nobody_named(&self) -> Refusal {
+        let rule = format!(
+            "a trusted proxy must name its client in {}",
+            self.header.name()
+        );
+        Refusal::bad_request(rule)
     }
 }
 
@@ -101,14 +118,13 @@ mod tests {
 
     fn proxies(networks: &[&str]) -> TrustedProxies {
         let networks: Vec<String> = networks.iter().map(|&text| text.to_owned()).collect();
-        TrustedProxies::new(&networks).unwrap()
+        TrustedProxies::new(&networks, ForwardedHeader::default()).unwrap()
     }
 
     fn client(hops: &str) -> String {
         let head = Head::get("/ws", &[("x-forwarded-for", hops)]);
         let proxies = proxies(&["10.0.0.0/8", "2001:db8::/32"]);
-        let proxy = "10.0.0.1:5000".parse().unwrap();
-        let client = proxies.client(proxy, &head.headers).unwrap();
+        let client = proxies.client(&head.headers).unwrap().unwrap();
         client.ip().to_string()
     }
 
@@ -144,7 +160,8 @@ mod tests {
             ("::/0", Everybody),
             ("::ffff:10.0.0.0/104", MappedIpv4),
         ] {
-            let error = TrustedProxies::new(&[text.to_owned()]).unwrap_err();
+            let error =
+                TrustedProxies::new(&[text.to_owned()], ForwardedHeader::default()).unwrap_err();
             assert_eq!(error, why(text.to_owned()));
         }
     }
@@ -163,9 +180,19 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_names_nobody_speaks_for_itself() {
-        let proxy = "10.0.0.1:5000".parse().unwrap();
-        let client = proxies(&["10.0.0.0/8"]).client(proxy, &HeaderMap::new());
-        assert_eq!(client, Ok(proxy));
+    fn only_the_header_that_our_proxies_write_names_somebody() {
+        let networks = ["10.0.0.0/8".to_owned()];
+        let old = Head::get("/ws", &[("x-forwarded-for", "192.0.2.1")]).headers;
+        let new = Head::get("/ws", &[("forwarded", "for=192.0.2.1")]).headers;
+        for (header, right, wrong) in [
+            (ForwardedHeader::XForwardedFor, &old, &new),
+            (ForwardedHeader::Forwarded, &new, &old),
+        ] {
+            let proxies = TrustedProxies::new(&networks, header).unwrap();
+            let client = "192.0.2.1:0".parse().unwrap();
+            assert_eq!(proxies.client(right), Ok(Some(client)));
+            assert_eq!(proxies.client(wrong), Ok(None));
+            assert_eq!(proxies.client(&HeaderMap::new()), Ok(None));
+        }
     }
 }

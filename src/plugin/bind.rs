@@ -18,7 +18,7 @@ use crate::{
     door::listener,
     registry::Registry,
     revocation::{MemoryRevocations, RevocationStore},
-    server::{Decisions, Server},
+    server::{Decisions, Server, Throttle},
     world::Bouncer,
 };
 
@@ -27,13 +27,14 @@ impl BouncerPlugin {
     /// finished its plugins; until then they wait in the system's queue.
     ///
     /// # Errors
-    /// [`BouncerError::Config`] names the field that cannot be used, or whose file cannot;
+    /// [`BouncerError::Config`] names the field that cannot be used, or whose file cannot, also one of the authenticator's;
     /// [`BouncerError::Bind`] says why the address cannot be had, for instance because the port is in use.
     pub fn bind(
         config: BouncerConfig,
         authenticator: impl Authenticator,
     ) -> Result<Self, BouncerError> {
         let checked = config.checked()?;
+        authenticator.validate()?;
         let address = checked.address;
         #[cfg(feature = "tls")]
         let tls = config
@@ -52,6 +53,7 @@ impl BouncerPlugin {
             registry: Arc::new(registry),
             auth,
             tickets: Tickets::new(&config.limits),
+            handshakes: Arc::new(Throttle::of_handshakes(&config.limits)),
             config: Arc::new(config),
             counts,
             local_addr,

@@ -1,5 +1,6 @@
 //! One server: what its door, its game and its operator share, and the tasks that run beside them.
 
+mod address_key;
 mod audit;
 mod decisions;
 mod drain;
@@ -7,11 +8,14 @@ mod readiness;
 mod recheck;
 mod runtime;
 mod start;
+mod throttle;
 
+pub(crate) use address_key::AddressKey;
 pub(crate) use audit::AUDIT;
 pub(crate) use decisions::Decisions;
 pub(crate) use runtime::runtime;
 pub(crate) use start::{join_cluster, start};
+pub(crate) use throttle::Throttle;
 
 use std::{
     net::SocketAddr,
@@ -36,6 +40,8 @@ pub(crate) struct Server {
     pub registry: Arc<Registry>,
     pub auth: AuthLimiter,
     pub tickets: Tickets,
+    /// What each address may begin in a minute, and what refused credentials cost it.
+    pub handshakes: Arc<Throttle>,
     pub counts: Arc<Counts>,
     pub local_addr: SocketAddr,
     /// This process as one of many.

@@ -207,4 +207,15 @@ mod tests {
         timers.renew(&limits, Some(soon));
         assert_eq!(timers.due(&limits, start), None);
     }
+    #[test]
+    fn p07_the_wall_clock_is_looked_at_now_and_then_because_it_can_be_set() {
+        let limits = Limits {
+            ping_interval: Duration::from_secs(3000),
+            expiry_warning: Duration::ZERO,
+            ..Limits::default()
+        };
+        let now = Instant::now();
+        let timers = Timers::new(&limits, Some(unix_now() + 36_000), now);
+        assert!(timers.next(&limits, now) <= now + WALL_CLOCK_CHECK);
+    }
 }

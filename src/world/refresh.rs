@@ -76,7 +76,9 @@ impl Bouncer {
     /// What the door would say. The session goes on with the token that it has, except that the token of
     /// another user ends it with 4410, a user who is disabled by now leaves with 4403, and one who does
     /// not exist any more with 4404. 401 also when there is no such session; 429 within
-    /// [`refresh_pause`](crate::Limits::refresh_pause) of the last attempt.
+    /// [`refresh_pause`](crate::Limits::refresh_pause) of the last attempt. A token that gets 401 costs the player's
+    /// address as much as it would at the door, and from then on each attempt of the session costs a handshake: 429 when
+    /// the address has none left.
     pub async fn refresh(
         &self,
         connection: ConnectionId,
@@ -93,11 +95,19 @@ impl Bouncer {
         let attempt = handle
             .may_refresh(pause)
             .map_err(|wait| too_many().retry_after(wait))?;
+        if handle.has_guessed() {
+            server.handshakes.charge(handle.peer.ip().into())?;
+        }
         let look = handle.look();
         let end = |reason: DisconnectReason| registry.leave(&handle, reason.into(), Fence::Now);
         let admission = match server.authenticate(token, handle.peer).await {
             Ok(admission) => admission,
             Err(refusal) => {
+                if refusal.kind() == RefusalKind::Unauthorized {
+                    handle.note_guess();
+                    let price = server.config.limits.failed_handshake_price;
+                    server.handshakes.penalize(handle.peer.ip().into(), price);
+                }
                 if let Some(reason) = refusal.ends_a_session() {
                     end(reason);
                 }

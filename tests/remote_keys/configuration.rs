@@ -2,7 +2,17 @@
 
 use std::time::Duration;
 
-use bevy_bouncer::{ConfigError, JwtAuthenticator, RemoteKeyOptions, RemoteKeys};
+use bevy_bouncer::{
+    BouncerError, BouncerPlugin, ConfigError, JwtAuthenticator, MapDirectory, RemoteKeyOptions,
+    RemoteKeys,
+};
+
+use crate::{
+    key::{key_set, old_key},
+    key_server::KeyServer,
+    support::config,
+    verify::{hasty, status},
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -77,4 +87,50 @@ fn certificate_authorities_that_cannot_be_read_are_refused() {
         let field = field(|options| options.certificate_authorities = Some(pem.into()));
         assert_eq!(field, "remote_keys.certificate_authorities", "{pem}");
     }
+}
+
+fn bind(tokens: JwtAuthenticator) -> Result<BouncerPlugin, BouncerError> {
+    BouncerPlugin::bind(config(), tokens.users(MapDirectory::new([])))
+}
+
+#[test]
+fn p01_keys_of_a_provider_need_an_audience_or_a_word() {
+    let by_url = || JwtAuthenticator::jwks_url("https://login.example/keys").unwrap();
+    let by_discovery = || JwtAuthenticator::discover("https://login.example").unwrap();
+    let by_hand = || {
+        let keys = RemoteKeys::jwks_url("https://login.example/keys", hasty());
+        JwtAuthenticator::remote(keys.unwrap()).issuer("https://login.example")
+    };
+    for silent in [by_url(), by_discovery(), by_hand()] {
+        let Err(BouncerError::Config(error)) = bind(silent) else {
+            panic!("the door opens for every token of the provider")
+        };
+        assert_eq!(error.field, "audience");
+        assert!(error.reason.contains("any_audience"), "{error}");
+    }
+    for said in [
+        by_url().audience("game"),
+        by_discovery().audience("game"),
+        by_url().any_audience(),
+        by_discovery().any_audience(),
+    ] {
+        bind(said).unwrap();
+    }
+    let secret = JwtAuthenticator::hs256([7; 32]).unwrap();
+    bind(secret).expect("a secret is the game's own");
+}
+
+/// Also without a plugin, or behind an authenticator that does not pass the question on.
+#[tokio::test]
+async fn p01_without_a_word_about_the_audience_no_token_is_verified() {
+    let server = KeyServer::with_keys(key_set(&[&old_key()]));
+    let tokens = || {
+        let keys = RemoteKeys::jwks_url(&server.keys_url(), hasty()).unwrap();
+        JwtAuthenticator::remote(keys)
+    };
+    let good = old_key().token();
+    assert_eq!(status(&tokens(), &good).await, 503);
+    assert_eq!(status(&tokens().any_audience(), &good).await, 200);
+    let other = tokens().any_audience().audience("another game");
+    assert_eq!(status(&other, &good).await, 401, "an audience counts");
 }

@@ -37,6 +37,56 @@ fn p09_malformed_and_silent_connections_are_charged() {
 }
 
 #[test]
+fn p09_connections_past_those_of_the_address_are_charged() {
+    let mut game = Game::limited(|limits| {
+        limits.connections_per_ip = 1;
+        limits.handshakes_per_ip_per_minute = 4;
+    });
+    let player = game.join("player-1");
+    let retry_after = |game: &mut Game| {
+        let answer = game.raw(upgrade(&[])).unwrap();
+        assert_eq!(answer.status, 429, "let in, as if nothing had come before");
+        answer
+            .header("Retry-After")
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
+    };
+    for _ in 0..3 {
+        assert_eq!(retry_after(&mut game), 1, "as many connections as it may");
+    }
+    drop(player);
+    let deadline = Instant::now() + PATIENCE;
+    while retry_after(&mut game) == 1 {
+        assert!(Instant::now() < deadline, "the place is never free");
+    }
+}
+
+#[test]
+fn p09_a_refused_refresh_is_as_dear_as_a_refused_handshake() {
+    let mut game = Game::limited(|limits| {
+        limits.refresh_pause = Duration::ZERO;
+        limits.handshakes_per_ip_per_minute = 10;
+        limits.failed_handshake_price = 5;
+    });
+    let mut player = game.join("player-1");
+    let connection = game.bouncer.players()[0].connection;
+    let bouncer = game.bouncer.clone();
+    let refresh = |token: &str| {
+        let given = Credential::new(token);
+        block_on(bouncer.refresh(connection, &given)).map_err(|refusal| refusal.kind())
+    };
+    for _ in 0..8 {
+        refresh(&token("player-1")).expect("good ones are free");
+    }
+    assert_eq!(refresh("guess"), Err(RefusalKind::Unauthorized));
+    assert_eq!(guess(&mut game), 401, "takes the last five");
+    assert_eq!(refresh("guess"), Err(RefusalKind::TooManyAttempts));
+    assert_eq!(game.connect(&token("player-9")).err().unwrap().status, 429);
+    player.settle();
+}
+
+#[test]
 fn p09_whose_budget_is_used_up_is_not_listened_to_for_long() {
     let mut game = Game::limited(|limits| {
         limits.handshakes_per_ip_per_minute = 1;

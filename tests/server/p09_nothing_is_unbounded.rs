@@ -339,3 +339,20 @@ fn p09_a_port_in_use_fails_at_start_with_its_name() {
     assert!(matches!(error, BouncerError::Bind { .. }));
     assert!(error.to_string().starts_with("listen: "), "{error}");
 }
+
+/// Few messages, each long: the limit in bytes is the one that counts.
+#[test]
+fn p09_a_backlog_is_limited_in_bytes_as_well() {
+    let mut game = Game::limited(|limits| {
+        limits.outgoing_queue_bytes = 128 * 1024;
+        limits.outgoing_queue_messages = 100_000;
+        limits.write_timeout = PATIENCE * 10;
+    });
+    let _deaf = deaf_client(&mut game, "player-1");
+    for _ in 0..40 {
+        game.run(|mut outbox: Outbox| outbox.broadcast("x".repeat(60_000)).unwrap());
+        game.tick();
+    }
+    game.until("the cut", |game| !game.seen().left.is_empty());
+    assert_eq!(game.seen().left[0].1, DisconnectReason::SlowConsumer);
+}

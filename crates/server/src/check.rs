@@ -24,7 +24,7 @@ pub fn check(settings: Settings) -> Result<(), Problem> {
     if let Some(file) = &settings.revocations {
         database("revocations.sqlite", file)?;
     }
-    let tokens = players::verifier(&settings.tokens.key)?;
+    let tokens = players::verifier(settings.tokens)?;
     let mut game = settings.door;
     game.listen = ELSEWHERE.to_owned();
     let mut door = BouncerPlugin::bind(game, tokens.users(MapDirectory::new([])))

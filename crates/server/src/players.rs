@@ -42,18 +42,22 @@ pub fn authenticator(
     rules: TokenRules,
     users: UserSource,
 ) -> Result<JwtAuthenticator<Directory>, Problem> {
-    let mut tokens = verifier(&rules.key)?;
+    Ok(verifier(rules)?.users(directory(users)?))
+}
+
+/// What verifies tokens. A key that has a URL is not fetched yet.
+pub fn verifier(rules: TokenRules) -> Result<JwtAuthenticator, Problem> {
+    let mut tokens = with_keys(&rules.key)?;
     if let Some(issuer) = rules.issuer {
         tokens = tokens.issuer(issuer);
     }
-    if let Some(audience) = rules.audience {
-        tokens = tokens.audience(audience);
-    }
-    Ok(tokens.users(directory(users)?))
+    Ok(match rules.audience {
+        Some(audience) => tokens.audience(audience),
+        None => tokens.any_audience(),
+    })
 }
 
-/// The key that verifies tokens. One that has a URL is not fetched yet.
-pub fn verifier(source: &KeySource) -> Result<JwtAuthenticator, Problem> {
+fn with_keys(source: &KeySource) -> Result<JwtAuthenticator, Problem> {
     let keys = match source {
         KeySource::JwksUrl(url, options) => {
             return remote(RemoteKeys::jwks_url(url, options.clone()));

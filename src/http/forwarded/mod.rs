@@ -9,6 +9,7 @@ mod tests;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use serde::Deserialize;
 use tokio_tungstenite::tungstenite::http::{
     HeaderMap, HeaderName,
     header::{FORWARDED, GetAll},
@@ -18,6 +19,31 @@ use super::{authority::parse_port, token::is_token_byte};
 use crate::identity::Refusal;
 
 pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The header in which proxies name their clients.
+///
+/// Only the one that they write counts. A client can make a proxy drop the header that it added, with
+/// `Connection: X-Forwarded-For`, and can send the other one itself: so without the right one a request of a trusted
+/// proxy is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, which nearly every proxy writes.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+impl ForwardedHeader {
+    /// Its name.
+    pub(crate) fn name(self) -> HeaderName {
+        match self {
+            Self::XForwardedFor => X_FORWARDED_FOR,
+            Self::Forwarded => FORWARDED,
+        }
+    }
+}
 
 /// Most proxies that a request may have come through.
 const HOPS_MAX: usize = 16;

@@ -61,6 +61,7 @@ impl Settings {
             .origins(shape.origins)
             .subprotocols(shape.subprotocols)
             .trusted_proxies(shape.trusted_proxies)
+            .forwarded_header(shape.forwarded_header)
             .limits(shape.limits);
         if let Some(path) = shape.path {
             door = door.path(path);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bevy_bouncer::{Limits, RemoteKeyOptions};
+use bevy_bouncer::{ForwardedHeader, Limits, RemoteKeyOptions};
 use serde::Deserialize;
 use toml::Table;
 
@@ -23,6 +23,8 @@ pub struct Shape {
     pub subprotocols: Vec<String>,
     #[serde(default)]
     pub trusted_proxies: Vec<String>,
+    #[serde(default)]
+    pub forwarded_header: ForwardedHeader,
     pub tick_hz: Option<u32>,
     #[serde(default)]
     pub echo: bool,
@@ -46,6 +48,8 @@ pub struct Shape {
 pub struct Auth {
     pub issuer: Option<String>,
     pub audience: Option<String>,
+    #[serde(default)]
+    pub any_audience: bool,
     pub jwks_file: Option<PathBuf>,
     pub jwks_url: Option<String>,
     #[serde(default)]

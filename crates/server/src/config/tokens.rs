@@ -14,6 +14,7 @@ use crate::problem::Problem;
 #[derive(Debug)]
 pub struct TokenRules {
     pub issuer: Option<String>,
+    /// `None`: every audience is meant.
     pub audience: Option<String>,
     pub key: KeySource,
 }
@@ -38,15 +39,35 @@ impl TokenRules {
     pub fn check(section: shape::Auth, folder: &Path) -> Result<Self, Problem> {
         let optional =
             |field, text: Option<String>| text.map(|text| not_empty(field, text)).transpose();
-        Ok(Self {
+        let rules = Self {
             key: KeySource::check(&section, folder)?,
             issuer: optional("auth.issuer", section.issuer)?,
             audience: optional("auth.audience", section.audience)?,
-        })
+        };
+        rules.check_audience(section.any_audience)?;
+        Ok(rules)
+    }
+
+    /// Tokens of a provider are for many services. That they all let in has to be said.
+    fn check_audience(&self, any: bool) -> Result<(), Problem> {
+        if any && self.audience.is_some() {
+            let reason = "contradicts auth.audience: take one of them out";
+            return Err(Problem::config("auth.any_audience", reason));
+        }
+        if self.audience.is_none() && !any && self.key.is_remote() {
+            let reason = "is required with jwks_url and discovery, since any token of the provider would be a \
+                          log-in; any_audience = true says that this is meant";
+            return Err(Problem::config("auth.audience", reason));
+        }
+        Ok(())
     }
 }
 
 impl KeySource {
+    fn is_remote(&self) -> bool {
+        matches!(self, Self::JwksUrl(..) | Self::Discovery(..))
+    }
+
     fn check(section: &shape::Auth, folder: &Path) -> Result<Self, Problem> {
         let sources = [
             section.jwks_file.is_some(),

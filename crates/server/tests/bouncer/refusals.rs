@@ -86,6 +86,13 @@ fn a_configuration_that_cannot_be_used_ends_with_2_and_names_the_field() {
             "auth.jwks_url",
         ),
         (
+            config(
+                "audience = \"game\"\nsecret_env = \"TEST_SECRET\"",
+                r#"jwks_url = "https://a.example""#,
+            ),
+            "auth.audience",
+        ),
+        (
             config(admin, r#"token_env = "TEST_NOT_SET""#),
             "admin.token_env",
         ),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use bevy_bouncer::{Drain, DuplicateLogin, TlsConfig};
+use bevy_bouncer::{Drain, DuplicateLogin, ForwardedHeader, TlsConfig};
 
 use crate::config::{Settings, tokens::KeySource, users::UserSource};
 
@@ -12,6 +12,7 @@ path = "/play"
 origins = ["https://game.example"]
 subprotocols = ["game.v1"]
 trusted_proxies = ["10.0.0.0/8", "192.0.2.7"]
+forwarded_header = "forwarded"
 tick_hz = 50
 echo = true
 
@@ -75,6 +76,7 @@ fn every_field_arrives() {
     assert_eq!(settings.door.origins, ["https://game.example"]);
     assert_eq!(settings.door.subprotocols, ["game.v1"]);
     assert_eq!(settings.door.trusted_proxies, ["10.0.0.0/8", "192.0.2.7"]);
+    assert_eq!(settings.door.forwarded_header, ForwardedHeader::Forwarded);
     assert_eq!(settings.door.limits.connections_per_user, 32);
     assert_eq!(
         settings.door.limits.duplicate_login,
@@ -144,6 +146,27 @@ fn plain_text_on_a_public_address_needs_a_word() {
     let admin = |word: &str| parse(&format!("{LEAST}{admin}{word}")).unwrap().admin;
     assert!(!admin("").unwrap().allow_plaintext);
     assert!(admin("\nallow_plaintext = true").unwrap().allow_plaintext);
+}
+
+#[test]
+fn every_audience_of_a_provider_needs_a_word() {
+    let with_auth = |auth: &str| {
+        let auth = format!("auth = {{ {auth} }}");
+        parse(&changed(r#"auth = { secret_env = "SECRET" }"#, &auth))
+    };
+    for keys in [
+        r#"jwks_url = "https://login.example/keys""#,
+        r#"discovery = true, issuer = "https://login.example""#,
+    ] {
+        assert!(with_auth(keys).is_err(), "{keys}");
+        let settings = with_auth(&format!("{keys}, any_audience = true")).unwrap();
+        assert_eq!(settings.tokens.audience, None);
+        // No text means every audience.
+        for text in ["*", "any", "true"] {
+            let settings = with_auth(&format!("{keys}, audience = \"{text}\"")).unwrap();
+            assert_eq!(settings.tokens.audience.as_deref(), Some(text));
+        }
+    }
 }
 
 /// Replaces one line of a good file, or adds to it.

@@ -27,7 +27,10 @@ fn with_all_defaults() -> String {
     let lines: Vec<_> = lines.map(|line| shown(line).unwrap_or(line)).collect();
     lines
         .join("\n")
-        .replace("[auth]\n", "[auth]\njwks_url = \"https://a.example\"\n")
+        .replace(
+            "[auth]\n",
+            "[auth]\njwks_url = \"https://a.example\"\naudience = \"game\"\n",
+        )
         .replace("[tls]\n", "")
         .replace(
             "[cluster]\n",

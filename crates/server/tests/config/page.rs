@@ -85,7 +85,7 @@ fn its_defaults_are_true() {
     assert_eq!(limits.door.limits, Limits::default());
     let drain = parse(&format!("{LEAST}{}", section("drain"))).unwrap();
     assert_eq!(drain.drain, Drain::default());
-    let by_url = "jwks_url = \"https://a.example\"";
+    let by_url = "jwks_url = \"https://a.example\"\naudience = \"game\"";
     let auth = format!("[auth]\n{by_url}\n{}", section("auth.remote_keys"));
     let keys = LEAST.replace("auth = { secret_env = \"A\" }\n", "");
     let KeySource::JwksUrl(_, options) = parse(&format!("{keys}{auth}")).unwrap().tokens.key else {

@@ -55,6 +55,28 @@ fn a_refusal_names_the_field() {
             "auth.issuer: is required",
         ),
         (
+            changed(auth, r#"auth = { jwks_url = "https://a.example" }"#),
+            "auth.audience: is required with jwks_url and discovery",
+        ),
+        (
+            changed(
+                auth,
+                r#"auth = { discovery = true, issuer = "https://a.example", any_audience = false }"#,
+            ),
+            "auth.audience: is required with jwks_url and discovery",
+        ),
+        (
+            changed(
+                auth,
+                r#"auth = { jwks_url = "https://a.example", audience = "a", any_audience = true }"#,
+            ),
+            "auth.any_audience: contradicts auth.audience",
+        ),
+        (
+            changed(auth, r#"auth = { secret_env = "A", any_audience = "all" }"#),
+            "auth.any_audience: ",
+        ),
+        (
             changed(
                 auth,
                 r#"auth = { jwks_url = "https://a.example", remote_keys = { timeout = 1 } }"#,

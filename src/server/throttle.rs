@@ -7,6 +7,7 @@ use std::{
 
 use super::address_key::AddressKey;
 use crate::{
+    config::Limits,
     identity::{Refusal, RefusalKind},
     util::{Mutex, Rate, TokenBucket, lock},
 };
@@ -31,6 +32,15 @@ struct Table {
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Throttle {
+    /// With the limits `handshakes_per_ip_per_minute` and `tracked_addresses`.
+    pub fn of_handshakes(limits: &Limits) -> Self {
+        Self::new(
+            "handshakes_per_ip_per_minute",
+            limits.handshakes_per_ip_per_minute,
+            limits.tracked_addresses,
+        )
+    }
+
     /// `per_minute` tokens for each address, and a table of so many addresses; past that, new ones
     /// share one bucket.
     pub fn new(limit: &'static str, per_minute: usize, max_addresses: usize) -> Self {

@@ -219,6 +219,7 @@ mod drain;
 pub mod fuzzing;
 mod http;
 mod identity;
+mod messages;
 mod plugin;
 mod registry;
 mod revocation;
@@ -253,6 +254,10 @@ pub use identity::{
     Admission, ConnectionId, DisconnectReason, GameCode, InvalidIdentity, Payload, Refusal,
     RefusalKind, USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES, USER_ROLE_MAX_BYTES, USER_ROLES_MAX, User,
     UserId,
+};
+pub use messages::{
+    ClientErrors, ClientMessageApp, ClientRequest, FromPlayer, HelloPart, MessageOptions,
+    MessageSystems, SendTypedError, TypedMessage, TypedOutbox, parse_client_message,
 };
 pub use plugin::{AfterLast, BouncerError, BouncerPlugin, BouncerSystems};
 #[cfg(feature = "sqlite")]

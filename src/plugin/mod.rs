@@ -13,6 +13,7 @@ use std::{
 };
 
 use bevy_app::{App, AppExit, Last, MainScheduleOrder, Plugin, PostUpdate, PreStartup, PreUpdate};
+use bevy_bouncer_protocol::BOUNCER_V1;
 use bevy_ecs::prelude::*;
 use tokio::sync::mpsc;
 
@@ -22,6 +23,7 @@ use crate::{
     config::Checked,
     door::Door,
     identity::User,
+    messages::{self, MessageSystems},
     revocation::JournalWriter,
     server::{self, Server},
     world::{
@@ -113,6 +115,18 @@ impl Plugin for BouncerPlugin {
             );
         if let Some(mut order) = app.world_mut().get_resource_mut::<MainScheduleOrder>() {
             order.insert_after(Last, AfterLast);
+        }
+        let subprotocols = &server.config.subprotocols;
+        if subprotocols.iter().any(|name| name == BOUNCER_V1) {
+            app.configure_sets(
+                PreUpdate,
+                MessageSystems::Receive.after(BouncerSystems::Receive),
+            )
+            .configure_sets(
+                PostUpdate,
+                MessageSystems::Tell.before(BouncerSystems::Send),
+            );
+            messages::build(app);
         }
         if let Some(node) = server.node() {
             app.register_type::<ClusterFrame>()

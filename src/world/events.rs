@@ -6,7 +6,7 @@ use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
 
 use crate::{
-    identity::{DisconnectReason, Payload, Refusal, User},
+    identity::{ConnectionId, DisconnectReason, Payload, Refusal, User},
     revocation::StoreError,
 };
 
@@ -73,6 +73,9 @@ impl Arriving {
 pub struct ClientFrame {
     /// The player.
     pub entity: Entity,
+    /// The connection that it came through. A player who goes on with another one
+    /// ([`LinkRestored`]) may have said something before: that names the connection before.
+    pub connection: ConnectionId,
     /// What the client sent.
     pub payload: Payload,
 }

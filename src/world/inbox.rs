@@ -22,11 +22,13 @@ pub(super) fn take_messages(world: &mut World, incoming: &Incoming) {
         let Some(entry) = world.resource::<Roster>().get(inbound.handle.id) else {
             continue;
         };
-        let entity = entry.entity;
-        world.resource_mut::<Messages<ClientFrame>>().write_batch(
-            taken
-                .into_iter()
-                .map(|payload| ClientFrame { entity, payload }),
-        );
+        let (entity, connection) = (entry.entity, inbound.handle.id);
+        world
+            .resource_mut::<Messages<ClientFrame>>()
+            .write_batch(taken.into_iter().map(|payload| ClientFrame {
+                entity,
+                connection,
+                payload,
+            }));
     }
 }

@@ -10,6 +10,7 @@ use bevy_ecs::{message::Messages, name::Name, prelude::*};
 use super::{
     components::{Connection, insert_all},
     events::{ClientFrame, LinkLost, LinkRestored},
+    first_message,
     incoming::Incoming,
     roster::{RegistryRef, Roster},
     tick_output::TickOutput,
@@ -99,9 +100,11 @@ pub(super) fn take_over(
     }
     let unread = entry.inbound.take(usize::MAX, usize::MAX);
     entry.inbound.close();
-    let frames = unread
-        .into_iter()
-        .map(|payload| ClientFrame { entity, payload });
+    let frames = unread.into_iter().map(|payload| ClientFrame {
+        entity,
+        connection: before.id,
+        payload,
+    });
     world
         .resource_mut::<Messages<ClientFrame>>()
         .write_batch(frames);
@@ -113,18 +116,17 @@ pub(super) fn restore(world: &mut World, arrival: Arrival, entity: Entity) {
     let Arrival {
         handle,
         admission,
+        subprotocol,
         since,
         inbound,
         outbound,
         answer,
     } = arrival;
     world.resource_mut::<Roster>().insert(entity, inbound);
-    world.resource_mut::<TickOutput>().push(Command::Join {
-        id: handle.id,
-        outbound,
-    });
+    let connection = Connection::new(handle.id, handle.peer, since, subprotocol);
+    first_message::join(world, &handle, &connection, &admission.user, outbound);
     if let Ok(mut player) = world.get_entity_mut(entity) {
-        player.insert(Connection::new(handle.id, handle.peer, since));
+        player.insert(connection);
         insert_all(&mut player, admission.extras);
         let changed = |user: &User| *user != admission.user;
         if !player.is_despawned() && player.get::<User>().is_none_or(changed) {

@@ -16,6 +16,7 @@ mod components;
 mod departures;
 mod drain;
 mod events;
+mod first_message;
 mod group;
 mod inbox;
 mod incoming;
@@ -43,6 +44,7 @@ pub use events::{
     Arriving, ClientFrame, Disconnected, DrainStarted, Leaving, LinkLost, LinkRestored,
     RevocationNotStored,
 };
+pub(crate) use first_message::FirstMessage;
 pub use group::Group;
 pub(crate) use incoming::Incoming;
 pub use outbox::Outbox;

@@ -32,6 +32,7 @@ impl Fleet {
             let mut game = Game::open_with(door, |app| {
                 app.add_plugins(chat(name));
             });
+            game.offer = Some(SUBPROTOCOL);
             game.world().spawn(Room::open("a"));
             game.until("the node is ready", |game| game.bouncer.is_ready());
             game

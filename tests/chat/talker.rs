@@ -52,6 +52,7 @@ pub fn open_with(mut config: BouncerConfig, plugin: ChatPlugin) -> Game {
     let mut game = Game::open_with(door, |app| {
         app.add_plugins(plugin);
     });
+    game.offer = Some(SUBPROTOCOL);
     let world = game.world();
     world.spawn(Room::open("a"));
     world.spawn(Room::open("b"));

@@ -2,10 +2,7 @@
 
 use bevy_bouncer_protocol::OPS;
 
-use crate::{
-    model::text,
-    protocol::{self, Content},
-};
+use crate::{model::text, protocol};
 
 /// One message of a client, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,15 +15,17 @@ pub struct Request {
 
 /// Reads a message of a client. The request's name comes with whether it is the chat's.
 pub fn read(text: &str) -> Request {
-    let incoming = protocol::parse(text);
-    let op = match incoming.content {
-        Ok(Content::Chat(request)) => Ok((format!("{request:?}"), true)),
-        Ok(Content::Typed(name, _)) => Ok((name, false)),
-        Err(code) => Err(code.as_str()),
+    let (id, op) = match bevy_bouncer::parse_client_message(text) {
+        Err((id, code)) => (id, Err(code)),
+        Ok((id, name, _)) if !OPS.contains(&name.as_str()) => (id, Ok((name, false))),
+        Ok((id, _, fields)) => {
+            let request = protocol::parse(fields);
+            (id, request.map(|request| (format!("{request:?}"), true)))
+        }
     };
     Request {
-        id: incoming.id,
-        op,
+        id,
+        op: op.map_err(|code| code.as_str()),
     }
 }
 

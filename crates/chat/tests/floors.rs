@@ -16,13 +16,7 @@ use imports::{defining_module, files, paths};
 const FLOORS: &[&[&str]] = &[
     &["plugin"],
     &["dispatch"],
-    &[
-        "requests::auth",
-        "requests::moderation",
-        "requests::rooms",
-        "requests::send",
-        "requests::typed",
-    ],
+    &["requests::moderation", "requests::rooms", "requests::send"],
     &["cluster_in", "greeting", "membership", "presence"],
     &["filter"],
     &["deferred"],

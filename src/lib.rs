@@ -224,6 +224,7 @@ mod drain;
 pub mod fuzzing;
 mod http;
 mod identity;
+mod messages;
 mod plugin;
 mod registry;
 mod revocation;
@@ -265,6 +266,11 @@ pub use identity::{
     Admission, ConnectionId, DisconnectReason, GameCode, InvalidIdentity, OwnedComponents, Payload,
     Refusal, RefusalKind, USER_ID_MAX_BYTES, USER_NAME_MAX_BYTES, USER_ROLE_MAX_BYTES,
     USER_ROLES_MAX, User, UserId,
+};
+pub use messages::{
+    BadMessage, ClientErrors, ClientMessage, ClientMessageApp, ClientRequest, FromPlayer,
+    HelloPart, MessageOptions, MessageSystems, SendTypedError, TypedMessage, TypedOutbox,
+    parse_client_message,
 };
 pub use plugin::{AfterLast, BouncerError, BouncerPlugin, BouncerSystems};
 #[cfg(feature = "sqlite")]

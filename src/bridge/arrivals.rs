@@ -13,6 +13,8 @@ use crate::{
 pub(crate) struct Arrival {
     pub handle: Arc<Handle>,
     pub admission: Admission,
+    /// What the `101` names.
+    pub subprotocol: Option<Arc<str>>,
     pub since: SystemTime,
     pub inbound: Arc<Inbound>,
     pub outbound: Arc<Outbound>,

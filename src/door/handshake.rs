@@ -19,10 +19,10 @@ use super::{
     preflight, reservation,
     response::{self, Answer},
     stopped::Stopped,
-    upgrade,
+    upgrade::{self, Verified},
 };
 use crate::{
-    identity::{Admission, Refusal, RefusalKind},
+    identity::{Refusal, RefusalKind},
     session::Session,
     transport::{Acceptor, Transport},
     util::Counts,
@@ -32,8 +32,7 @@ use crate::{
 enum Granted {
     /// An answer that lets nobody in.
     Answer(Answer),
-    /// A verified player, and the 101 that waits.
-    Player(Box<(Answer, Admission)>),
+    Player(Box<Verified>),
 }
 
 fn timed_out<T>(_: Elapsed) -> Result<T, Stopped> {
@@ -163,10 +162,16 @@ async fn admit<S: Transport>(
     door: &Door,
     stream: &mut S,
     peer: SocketAddr,
-    (answer, admission): (Answer, Admission),
+    verified: Verified,
     deadline: Instant,
 ) -> Result<reservation::Reservation, Stopped> {
-    let reservation = reservation::reserve(door, stream, peer, admission, deadline).await?;
+    let Verified {
+        answer,
+        subprotocol,
+        admission,
+    } = verified;
+    let reservation =
+        reservation::reserve(door, stream, peer, subprotocol, admission, deadline).await?;
     upgrade::switch_protocols(door, stream, &answer, &reservation, deadline).await?;
     Ok(reservation)
 }

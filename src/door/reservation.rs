@@ -66,6 +66,7 @@ pub(super) async fn reserve<S: Transport>(
     door: &Door,
     stream: &mut S,
     peer: SocketAddr,
+    subprotocol: Option<String>,
     admission: Admission,
     deadline: Instant,
 ) -> Result<Reservation, Refusal> {
@@ -88,6 +89,7 @@ pub(super) async fn reserve<S: Transport>(
     let arrival = Arrival {
         handle: handle.clone(),
         admission,
+        subprotocol: subprotocol.map(Arc::from),
         since: SystemTime::now(),
         inbound: reservation.inbound.clone(),
         outbound: reservation.outbound.clone(),

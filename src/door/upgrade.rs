@@ -20,7 +20,15 @@ use crate::{
     util::Counts,
 };
 
-/// Checks a request for an upgrade and verifies its player. With the `101` that waits.
+/// A verified player, and the `101` that waits.
+pub(super) struct Verified {
+    pub answer: Answer,
+    /// The subprotocol that the `101` names.
+    pub subprotocol: Option<String>,
+    pub admission: Admission,
+}
+
+/// Checks a request for an upgrade and verifies its player.
 ///
 /// # Errors
 /// 405, 426 and 400 for a request that is not an upgrade, 503 when there is no room, or what the
@@ -29,7 +37,7 @@ pub(super) async fn verify(
     door: &Door,
     caller: &Caller<'_>,
     head: Head,
-) -> Result<(Answer, Admission), Refusal> {
+) -> Result<Verified, Refusal> {
     if head.method != Method::Get {
         return Err(RefusalKind::MethodNotAllowed.into());
     }
@@ -38,7 +46,11 @@ pub(super) async fn verify(
     let (subprotocol, admission) =
         authenticate(door, caller.address, head, TicketUse::Take).await?;
     let answer = Answer::switching_protocols(&key, subprotocol.as_deref());
-    Ok((answer, admission))
+    Ok(Verified {
+        answer,
+        subprotocol,
+        admission,
+    })
 }
 
 /// Looks at the fence once more, then writes the `101`.

@@ -13,6 +13,7 @@ use std::{
 };
 
 use bevy_app::{App, AppExit, Last, MainScheduleOrder, Plugin, PostUpdate, PreStartup, PreUpdate};
+use bevy_bouncer_protocol::BOUNCER_V1;
 use bevy_ecs::prelude::*;
 use tokio::sync::mpsc;
 
@@ -22,6 +23,7 @@ use crate::{
     config::Checked,
     door::Door,
     identity::User,
+    messages::{self, MessageSystems},
     server::{self, Decisions, Server},
     world::{
         Arrived, Arriving, Bouncer, ClientFrame, Cluster, Connection, Disconnected, DrainStarted,
@@ -113,6 +115,17 @@ impl Plugin for BouncerPlugin {
         if let Some(mut order) = app.world_mut().get_resource_mut::<MainScheduleOrder>() {
             order.insert_after(Last, AfterLast);
         }
+        if self.has_messages() {
+            app.configure_sets(
+                PreUpdate,
+                MessageSystems::Receive.after(BouncerSystems::Receive),
+            )
+            .configure_sets(
+                PostUpdate,
+                MessageSystems::Tell.before(BouncerSystems::Send),
+            );
+            messages::build(app);
+        }
         if let Some(node) = server.node() {
             app.register_type::<ClusterFrame>()
                 .add_message::<ClusterFrame>()
@@ -142,6 +155,9 @@ impl Plugin for BouncerPlugin {
             network,
             ticks,
         } = opening;
+        if !self.has_messages() {
+            messages::warn_when_unheard(app);
+        }
         let server = &self.server;
         // Whatever is spawned or watched from here on belongs to this runtime.
         let runtime = server::runtime(app).handle().clone();
@@ -161,6 +177,14 @@ impl Plugin for BouncerPlugin {
         server::start(server, writer, ticks);
         tokio::spawn(door.open(listener));
         server.runtime.get_or_init(|| runtime.clone());
+    }
+}
+
+impl BouncerPlugin {
+    /// Whether clients can agree on `bouncer.v1`.
+    fn has_messages(&self) -> bool {
+        let subprotocols = &self.server.config.subprotocols;
+        subprotocols.iter().any(|name| name == BOUNCER_V1)
     }
 }
 

@@ -6,13 +6,13 @@ use super::{
     components::{Connection, Players, insert_all},
     departures::{leaves_at_once, tell_earlier_ends},
     events::Arriving,
+    first_message,
     incoming::Incoming,
     link,
     roster::{RegistryRef, Roster, dismiss},
-    tick_output::TickOutput,
 };
 use crate::{
-    bridge::{Arrival, Command},
+    bridge::Arrival,
     config::DuplicateLogin,
     identity::{DisconnectReason, OwnedComponents},
     registry::Entered,
@@ -100,6 +100,7 @@ fn spawn(world: &mut World, arrival: Arrival) {
     let Arrival {
         handle,
         admission,
+        subprotocol,
         since,
         inbound,
         outbound,
@@ -112,14 +113,9 @@ fn spawn(world: &mut World, arrival: Arrival) {
     world
         .resource_mut::<Players>()
         .insert(handle.user_id().clone(), entity);
-    world.resource_mut::<TickOutput>().push(Command::Join {
-        id: handle.id,
-        outbound,
-    });
-    let about = (
-        Name::new(admission.user.name().to_owned()),
-        Connection::new(handle.id, handle.peer, since),
-    );
+    let connection = Connection::new(handle.id, handle.peer, since, subprotocol);
+    first_message::join(world, &handle, &connection, &admission.user, outbound);
+    let about = (Name::new(admission.user.name().to_owned()), connection);
     let mut player = world.entity_mut(entity);
     if admission.extras.is_empty() && owned.is_empty() {
         player.insert((about, admission.user));

@@ -1,6 +1,6 @@
 //! What a player entity has, and where to find it.
 
-use std::{collections::HashMap, net::SocketAddr, time::SystemTime};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
@@ -19,11 +19,22 @@ pub struct Connection {
     id: ConnectionId,
     peer: SocketAddr,
     since: SystemTime,
+    subprotocol: Option<Arc<str>>,
 }
 
 impl Connection {
-    pub(crate) fn new(id: ConnectionId, peer: SocketAddr, since: SystemTime) -> Self {
-        Self { id, peer, since }
+    pub(crate) fn new(
+        id: ConnectionId,
+        peer: SocketAddr,
+        since: SystemTime,
+        subprotocol: Option<Arc<str>>,
+    ) -> Self {
+        Self {
+            id,
+            peer,
+            since,
+            subprotocol,
+        }
     }
 
     /// The number of the connection, which is never used again.
@@ -36,6 +47,11 @@ impl Connection {
     /// port is 0 unless the proxy tells it.
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// The one of the [`subprotocols`](crate::BouncerConfig::subprotocols) that client and server agreed on.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
     }
 
     /// When the player was verified.

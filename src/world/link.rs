@@ -10,7 +10,7 @@ use bevy_ecs::prelude::*;
 use super::{
     components::Connection,
     events::{LinkLost, LinkRestored},
-    follow, inbox,
+    first_message, follow, inbox,
     incoming::Incoming,
     roster::{RegistryRef, Roster},
     tick_output::TickOutput,
@@ -132,6 +132,7 @@ pub(super) fn restore(
     let Arrival {
         handle,
         admission,
+        subprotocol,
         since,
         inbound,
         outbound,
@@ -140,12 +141,10 @@ pub(super) fn restore(
     let Admission { user, owned, .. } = admission;
     let mut roster = world.resource_mut::<Roster>();
     roster.insert(entity, inbound, owned.clone());
-    world.resource_mut::<TickOutput>().push(Command::Join {
-        id: handle.id,
-        outbound,
-    });
+    let connection = Connection::new(handle.id, handle.peer, since, subprotocol);
+    first_message::join(world, &handle, &connection, &user, outbound);
     if let Ok(mut player) = world.get_entity_mut(entity) {
-        player.insert(Connection::new(handle.id, handle.peer, since));
+        player.insert(connection);
     }
     follow::give(world, entity, user, &owned, owned_before);
     tracing::debug!(user = %handle.user_id(), connection = %handle.id, "a link is restored");

@@ -16,6 +16,7 @@ mod components;
 mod departures;
 mod drain;
 mod events;
+mod first_message;
 mod follow;
 mod group;
 mod inbox;
@@ -45,6 +46,7 @@ pub use events::{
     Arriving, ClientFrame, Disconnected, DrainStarted, Leaving, LinkLost, LinkRestored,
     RevocationNotStored,
 };
+pub(crate) use first_message::FirstMessage;
 pub use follow::UserChanged;
 pub use group::Group;
 pub(crate) use incoming::Incoming;

@@ -44,7 +44,8 @@ impl TickOutput {
         self.commands.is_empty()
     }
 
-    /// Adds a command about membership. There are at most two for each place, so these need no limit.
+    /// Adds a command about membership, or the first message of who joins. There are at most three for each
+    /// place, so these need no limit.
     pub fn push(&mut self, command: Command) {
         self.commands.push(command);
     }

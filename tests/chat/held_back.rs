@@ -28,6 +28,7 @@ fn game() -> Game {
             .configure_sets(PreUpdate, ChatSystems::Receive.run_if(is_free))
             .configure_sets(PostUpdate, ChatSystems::Tell.run_if(is_free));
     });
+    game.offer = Some(SUBPROTOCOL);
     game.world().spawn(Room::open("a"));
     game
 }

@@ -55,7 +55,6 @@ impl Fleet {
     }
 
     /// What a talker on this node hears, while the other node goes on.
-    #[track_caller]
     fn find(
         &mut self,
         node: usize,
@@ -94,6 +93,7 @@ fn not_ready(backplane: InProcessBackplane, name: &str, chat: ChatPlugin) -> Gam
     let mut game = Game::open_with(door, |app| {
         app.add_plugins(chat);
     });
+    game.offer = Some(SUBPROTOCOL);
     game.world().spawn(Room::open("a"));
     game
 }

@@ -125,6 +125,7 @@ pub fn open_for(people: People, mut config: BouncerConfig, plugin: ChatPlugin) -
     let mut game = Game::open_with(door, |app| {
         app.add_plugins(plugin);
     });
+    game.offer = Some(SUBPROTOCOL);
     let world = game.world();
     world.spawn(Room::open("a"));
     world.spawn(Room::open("b"));

@@ -10,7 +10,7 @@ use imports::{defining_module, files, paths};
 /// The floors from the top to the bottom. ARCHITECTURE.md shows this table.
 const FLOORS: &[&[&str]] = &[
     &["plugin", "testing"],
-    &["admin"],
+    &["admin", "messages"],
     &["door", "world"],
     &["server"],
     &["cluster", "session"],

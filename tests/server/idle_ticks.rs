@@ -1,6 +1,6 @@
 //! A tick in which nothing happens costs nothing: what takes the whole world is skipped.
 
-use bevy_app::{Last, PostUpdate, PreUpdate};
+use bevy_app::{PostUpdate, PreUpdate};
 use bevy_bouncer::*;
 use bevy_bouncer_chat::{ChatOptions, ChatPlugin, Room};
 use bevy_ecs::{
@@ -22,7 +22,7 @@ fn exclusive_runs(game: &Game, label: InternedScheduleLabel) -> Vec<Tick> {
 }
 
 fn all_runs(game: &Game) -> [Vec<Tick>; 3] {
-    [PreUpdate.intern(), PostUpdate.intern(), Last.intern()]
+    [PreUpdate.intern(), PostUpdate.intern(), AfterLast.intern()]
         .map(|label| exclusive_runs(game, label))
 }
 

@@ -33,6 +33,7 @@ fn p08_a_stuck_network_does_not_stop_the_game() {
     app.finish();
     app.cleanup();
     let mut game = Game {
+        offer: None,
         app,
         address,
         bouncer,

@@ -36,6 +36,7 @@ fn serves(address: std::net::SocketAddr, bouncer: Bouncer, add: impl FnOnce(&mut
     app.finish();
     app.cleanup();
     let mut game = Game {
+        offer: None,
         app,
         address,
         bouncer,
@@ -135,6 +136,7 @@ fn the_fleet_is_joined_whatever_comes_first() {
         app.finish();
         app.cleanup();
         let mut game = Game {
+            offer: None,
             app,
             address,
             bouncer,

@@ -74,6 +74,8 @@ pub struct Game {
     pub app: App,
     pub address: SocketAddr,
     pub bouncer: Bouncer,
+    /// The subprotocol that players offer.
+    pub offer: Option<&'static str>,
 }
 
 /// The answer to an HTTP request.
@@ -193,6 +195,7 @@ impl Game {
         Self {
             app,
             address,
+            offer: None,
             bouncer,
         }
     }
@@ -270,7 +273,8 @@ impl Game {
     /// Connects with this bearer token.
     pub fn connect(&mut self, token: &str) -> Result<Client, Answer> {
         let (address, token) = (self.address, token.to_owned());
-        self.during(move || Client::connect(address, &token))
+        let offer = self.offer;
+        self.during(move || Client::connect_with(address, &token, offer))
     }
 
     /// Sends these bytes and reads everything that comes back.
@@ -354,9 +358,24 @@ pub enum Heard {
 
 impl Client {
     pub fn connect(address: SocketAddr, token: &str) -> Result<Self, Answer> {
+        Self::connect_with(address, token, None)
+    }
+
+    /// Offers a subprotocol.
+    pub fn connect_with(
+        address: SocketAddr,
+        token: &str,
+        offer: Option<&'static str>,
+    ) -> Result<Self, Answer> {
         let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
         let bearer = format!("Bearer {token}").parse().unwrap();
         request.headers_mut().insert("Authorization", bearer);
+        if let Some(offer) = offer {
+            let offer = offer.parse().unwrap();
+            request
+                .headers_mut()
+                .insert("Sec-WebSocket-Protocol", offer);
+        }
         Self::with_request(address, request)
     }
 

@@ -1,50 +1,48 @@
 //! The start of a tick: what clients ask for is done and answered.
 
-use bevy_bouncer::{ClientFrame, Outbox, User};
+use bevy_bouncer::{ClientRequest, Outbox, User};
 use bevy_bouncer_protocol::ErrorCode;
 use bevy_ecs::{prelude::*, system::SystemState};
 
 use crate::{
     context::{Answer, Asker, ChatContext, Reply},
     deferred::DeferredReplies,
-    protocol::{Content, Denied, Incoming, Request, parse},
-    requests::{auth, delete, moderation, rooms, send, typed},
+    protocol::{Denied, Request, parse},
+    requests::{delete, moderation, rooms, send},
 };
 
-/// Finishes what was deferred, and answers everything that has come. Binary messages are the game's.
+/// Finishes what was deferred, and answers everything that has come.
 pub(crate) fn receive(
     world: &mut World,
-    frames: &mut SystemState<MessageReader<ClientFrame>>,
+    requests: &mut SystemState<MessageReader<ClientRequest>>,
     outbox: &mut SystemState<Outbox>,
 ) {
-    let frames: Vec<ClientFrame> = match frames.get_mut(world) {
+    let requests: Vec<ClientRequest> = match requests.get_mut(world) {
         Ok(mut reader) => reader.read().cloned().collect(),
         Err(_) => Vec::new(),
     };
     let deferred = world.resource_mut::<DeferredReplies>().take();
-    if frames.is_empty() && deferred.is_empty() {
+    if requests.is_empty() && deferred.is_empty() {
         return;
     }
     let mut context = ChatContext::new(world);
     for finish in deferred {
         finish(&mut context);
     }
-    for frame in frames {
-        let user = context.world.get::<User>(frame.entity).cloned();
-        let user = user.filter(|user| context.accepts(frame.entity, user));
-        if let (Some(user), Some(text)) = (user, frame.payload.as_text()) {
-            answer(&mut context, frame.entity, user, text);
+    for request in requests {
+        let user = context.world.get::<User>(request.player).cloned();
+        if let Some(user) = user.filter(|user| context.accepts(request.player, user)) {
+            answer(&mut context, user, request);
         }
     }
     context.finish(outbox);
 }
 
-fn answer(context: &mut ChatContext, player: Entity, user: User, text: &str) {
-    let Incoming { id, content } = parse(text);
-    let asker = Asker::new(player, user, id);
-    let answer = match content {
-        Ok(Content::Chat(request)) => dispatch(context, &asker, request),
-        Ok(Content::Typed(op, content)) => typed::receive(context, &asker, &op, content),
+fn answer(context: &mut ChatContext, user: User, request: ClientRequest) {
+    let player = request.player;
+    let asker = Asker::new(player, user, request.id);
+    let answer = match parse(request.fields) {
+        Ok(request) => dispatch(context, &asker, request),
         Err(code) => Err(code.into()),
     };
     let result = match answer {
@@ -103,7 +101,8 @@ fn dispatch(context: &mut ChatContext, asker: &Asker, request: Request) -> Answe
         } => rooms::history(context, asker, &room, after, before),
         Request::ChatDelete { room, mid } => delete::delete(context, asker, &room, &mid),
         Request::ChatTyping { room } => rooms::typing(context, asker, &room),
-        Request::AuthRefresh { token } => auth::refresh(context, asker, token),
+        // The server's own.
+        Request::AuthRefresh { .. } => Err(ErrorCode::UnknownOp.into()),
         Request::ModMute {
             user,
             room,

@@ -1,11 +1,8 @@
 //! What the fuzz targets in `fuzz/` need of this crate's inside, as plain data. Compiled for them only.
 
-use bevy_bouncer_protocol::OPS;
+use bevy_bouncer_protocol::{ErrorCode, OPS};
 
-use crate::{
-    model::text,
-    protocol::{self, Content},
-};
+use crate::{model::text, protocol};
 
 /// One message of a client, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,15 +15,18 @@ pub struct Request {
 
 /// Reads a message of a client. The request's name comes with whether it is the chat's.
 pub fn read(text: &str) -> Request {
-    let incoming = protocol::parse(text);
-    let op = match incoming.content {
-        Ok(Content::Chat(request)) => Ok((format!("{request:?}"), true)),
-        Ok(Content::Typed(name, _)) => Ok((name, false)),
-        Err(code) => Err(code.as_str()),
+    let (id, op) = match bevy_bouncer::parse_client_message(text) {
+        Err(bad) => (bad.id, Err(ErrorCode::BadRequest)),
+        Ok(message) if !OPS.contains(&message.op.as_str()) => (message.id, Ok((message.op, false))),
+        Ok(message) => {
+            let request = protocol::parse(message.fields);
+            let name = request.map(|request| (format!("{request:?}"), true));
+            (message.id, name)
+        }
     };
     Request {
-        id: incoming.id,
-        op,
+        id,
+        op: op.map_err(|code| code.as_str()),
     }
 }
 

@@ -1,12 +1,9 @@
-//! The first message to a player, and those that keep a session alive.
+//! What the chat adds to the first message to a player, and what it says next.
 
-use std::time::Instant;
-
-use bevy_bouncer::{
-    Bouncer, Connection, LinkRestored, Outbox, Players, TokenExpiring, User, UserId,
-};
-use bevy_bouncer_protocol::{MessageLimits, OwnUser, ReconnectHints, ServerMessage};
+use bevy_bouncer::{LinkRestored, Outbox, Players, User, UserId};
+use bevy_bouncer_protocol::{MessageLimits, ServerMessage};
 use bevy_ecs::prelude::*;
+use serde_json::{Map, Value};
 
 use crate::{
     model::{
@@ -18,28 +15,28 @@ use crate::{
     protocol::{json, milliseconds},
 };
 
-/// The first message to a player.
+/// A player has come, and hears where it may not speak.
 pub(crate) fn hello(
     joined: On<Add<User>>,
-    players: Query<(&User, &Connection)>,
+    players: Query<&User>,
     mut greeter: Greeter,
     outbox: Outbox,
 ) {
-    if let Ok((user, connection)) = players.get(joined.entity) {
+    if let Ok(user) = players.get(joined.entity) {
         greeter.update_record(user);
-        greeter.greet(joined.entity, user, connection, outbox);
+        greeter.greet(joined.entity, user, outbox);
     }
 }
 
-/// The first message to a player whose connection is another one. What was sent meanwhile is lost.
+/// A player's connection is another one. What was sent meanwhile is lost.
 pub(crate) fn hello_again(
     restored: On<LinkRestored>,
-    players: Query<(&User, &Connection, Option<&InRooms>)>,
+    players: Query<(&User, Option<&InRooms>)>,
     mut rooms: Query<&mut RoomMembers>,
     greeter: Greeter,
     outbox: Outbox,
 ) {
-    let Ok((user, connection, entered)) = players.get(restored.entity) else {
+    let Ok((user, entered)) = players.get(restored.entity) else {
         return;
     };
     for room in entered.iter().flat_map(|entered| entered.iter()) {
@@ -47,14 +44,13 @@ pub(crate) fn hello_again(
             members.group = None;
         }
     }
-    greeter.greet(restored.entity, user, connection, outbox);
+    greeter.greet(restored.entity, user, outbox);
 }
 
 /// What is needed to greet a player.
 #[derive(bevy_ecs::system::SystemParam)]
 pub(crate) struct Greeter<'w> {
     options: Res<'w, SharedOptions>,
-    bouncer: Res<'w, Bouncer>,
     users: ResMut<'w, Users>,
     players: Res<'w, Players>,
 }
@@ -71,25 +67,7 @@ impl Greeter<'_> {
         }
     }
 
-    fn greet(&self, player: Entity, user: &User, connection: &Connection, mut outbox: Outbox) {
-        let options = &self.options.0;
-        let hello = ServerMessage::Hello {
-            user: OwnUser {
-                id: user.id().as_str().into(),
-                name: user.name().to_owned(),
-                roles: user.roles().to_vec(),
-            },
-            rank: rank_of(user),
-            exp: self.bouncer.expires_at(connection.id()),
-            heartbeat_ms: milliseconds(options.heartbeat),
-            reconnect: ReconnectHints {
-                first_ms: milliseconds(options.reconnect_first),
-                longest_ms: milliseconds(options.reconnect_longest),
-            },
-            limits: limits(options),
-        };
-        // What does not fit is in the log, and counted.
-        let _ = outbox.send(player, json(&hello));
+    fn greet(&self, player: Entity, user: &User, mut outbox: Outbox) {
         let record = self.users.get(user.id());
         for (place, mute, left) in record.iter().flat_map(|record| record.mutes()) {
             let muted = ServerMessage::Muted {
@@ -103,6 +81,15 @@ impl Greeter<'_> {
     }
 }
 
+/// What the chat adds to `hello`.
+pub(crate) fn add_to_hello(world: &World, user: &User, hello: &mut Map<String, Value>) {
+    hello.insert("rank".to_owned(), rank_of(user).into());
+    let limits = limits(&world.resource::<SharedOptions>().0);
+    // Only maps with keys that are no strings cannot be written, and there are none.
+    let limits = serde_json::to_value(limits).unwrap_or_default();
+    hello.insert("limits".to_owned(), limits);
+}
+
 fn limits(options: &ChatOptions) -> MessageLimits {
     MessageLimits {
         text_length: options.text_length,
@@ -110,28 +97,5 @@ fn limits(options: &ChatOptions) -> MessageLimits {
         messages_per_second: options.messages_per_second,
         rooms_per_player: options.rooms_per_player,
         history_page: options.history_page,
-    }
-}
-
-/// Asks a player for a new token.
-pub(crate) fn ask_for_token(expiring: On<TokenExpiring>, mut outbox: Outbox) {
-    let message = ServerMessage::Expiring {
-        ends_at: expiring.ends_at,
-    };
-    // What does not fit is in the log, and counted.
-    let _ = outbox.send(expiring.entity, json(&message));
-}
-
-/// Sends a sign of life, for pages, which cannot see a ping.
-pub(crate) fn beat(
-    options: Res<SharedOptions>,
-    mut last: Local<Option<Instant>>,
-    mut outbox: Outbox,
-) {
-    let now = Instant::now();
-    if now.duration_since(*last.get_or_insert(now)) >= options.0.heartbeat {
-        *last = Some(now);
-        // What does not fit is in the log, and counted.
-        let _ = outbox.broadcast(json(&ServerMessage::Beat {}));
     }
 }

@@ -67,6 +67,7 @@ mod shared;
 #[cfg(feature = "sqlite")]
 pub use archive::sqlite::SqliteChat;
 pub use archive::{ArchiveError, ArchiveFuture, ChatArchive, ChatRecord, LoadedArchive};
+pub use bevy_bouncer::{ClientMessageApp, FromPlayer, SendTypedError, TypedMessage, TypedOutbox};
 pub use bevy_bouncer_protocol::{BOUNCER_V1 as SUBPROTOCOL, ErrorCode};
 pub use events::{Announcement, Moderated, Moderation, Speaking, Spoken};
 pub use filter::{ChatFilter, Draft, FilterFuture, Verdict};
@@ -80,6 +81,3 @@ pub use model::{
 };
 pub use options::{ChatOptions, FilterFailure};
 pub use plugin::{ChatPlugin, ChatSystems};
-pub use requests::typed::{
-    ClientMessageApp, FromPlayer, SendTypedError, TypedMessage, TypedOutbox,
-};

@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy_app::prelude::*;
 use bevy_bouncer::{
-    AfterLast, BouncerSystems, ClientFrame, Cluster, ClusterFrame, ConfigError, SharedStateChanged,
+    AfterLast, BouncerSystems, ClientMessageApp, ClientRequest, Cluster, ClusterFrame, ConfigError,
+    MessageOptions, MessageSystems, SharedStateChanged,
 };
+use bevy_bouncer_protocol::OPS;
 use bevy_ecs::{message::Messages, prelude::*};
 use bevy_tokio_tasks::TokioTasksRuntime;
 
@@ -30,7 +32,6 @@ use crate::{
     options::{ChatOptions, SharedOptions},
     presence::{self, ChangedRules},
     rank_check::PendingDecisions,
-    requests::typed::KnownMessages,
     shared::SharedChat,
 };
 
@@ -174,6 +175,17 @@ impl ChatPlugin {
         let loaded = std::mem::take(&mut *loaded);
         let (mut users, mut closed_rooms) = (Users::default(), ClosedRooms::default());
         loaded.restore(&self.options.0, &mut users, &mut closed_rooms);
+        let options = &self.options.0;
+        app.insert_resource(MessageOptions {
+            heartbeat: options.heartbeat,
+            reconnect_first: options.reconnect_first,
+            reconnect_longest: options.reconnect_longest,
+            errors: options.errors,
+        })
+        .add_message::<ClientRequest>()
+        // The server answers `auth.refresh` itself.
+        .add_client_requests(OPS.iter().copied().filter(|op| *op != "auth.refresh"))
+        .add_hello_part(greeting::add_to_hello);
         app.insert_resource(self.options.clone())
             .insert_resource(users)
             .insert_resource(closed_rooms)
@@ -181,7 +193,6 @@ impl ChatPlugin {
             .init_resource::<ChangedRules>()
             .init_resource::<DeferredReplies>()
             .init_resource::<FleetPresence>()
-            .init_resource::<KnownMessages>()
             .init_resource::<PendingDecisions>()
             .init_resource::<PendingFilter>()
             .init_resource::<RoomIndex>()
@@ -215,7 +226,6 @@ fn add_types(app: &mut App) {
 
 fn add_observers(app: &mut App) {
     app.add_observer(cluster_in::on_room_opened)
-        .add_observer(greeting::ask_for_token)
         .add_observer(greeting::hello)
         .add_observer(greeting::hello_again)
         .add_observer(membership::on_player_left)
@@ -229,7 +239,9 @@ fn add_observers(app: &mut App) {
 fn add_systems(app: &mut App) {
     app.configure_sets(
         PreUpdate,
-        ChatSystems::Receive.after(BouncerSystems::Receive),
+        ChatSystems::Receive
+            .after(BouncerSystems::Receive)
+            .after(MessageSystems::Receive),
     )
     .configure_sets(PostUpdate, ChatSystems::Tell.before(BouncerSystems::Send))
     .add_systems(
@@ -240,7 +252,7 @@ fn add_systems(app: &mut App) {
                     .or_else(has_messages::<SharedStateChanged>)
                     .or_else(cluster_in::has_unshared_mutes),
             ),
-            dispatch::receive.run_if(has_messages::<ClientFrame>.or_else(has_deferred_replies)),
+            dispatch::receive.run_if(has_messages::<ClientRequest>.or_else(has_deferred_replies)),
         )
             .chain()
             .in_set(ChatSystems::Receive),
@@ -248,13 +260,10 @@ fn add_systems(app: &mut App) {
     .add_systems(
         PostUpdate,
         (
-            (
-                presence::note_changed_rules,
-                presence::tell.run_if(has_messages::<Announcement>.or_else(presence::has_changes)),
-            )
-                .chain(),
-            greeting::beat,
+            presence::note_changed_rules,
+            presence::tell.run_if(has_messages::<Announcement>.or_else(presence::has_changes)),
         )
+            .chain()
             .in_set(ChatSystems::Tell),
     )
     .add_systems(

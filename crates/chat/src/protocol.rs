@@ -4,28 +4,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bevy_bouncer::{User, UserId};
 use bevy_bouncer_protocol::{
-    ClientMessage, ErrorCode, OPS, REASON_MAX_BYTES, REQUEST_ID_MAX_BYTES, ROOM_NAME_MAX_BYTES,
-    ServerMessage, Speaker,
+    ClientMessage, ErrorCode, REASON_MAX_BYTES, ROOM_NAME_MAX_BYTES, ServerMessage, Speaker,
 };
 use serde_json::{Map, Value};
 
 /// What a client asks the chat for.
 pub(crate) type Request = ClientMessage<UserId>;
-
-/// One text message of a client.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Incoming {
-    /// What an answer refers to.
-    pub id: Option<String>,
-    pub content: Result<Content, ErrorCode>,
-}
-
-#[derive(Debug, PartialEq)]
-pub(crate) enum Content {
-    Chat(Request),
-    /// Perhaps one of the game's own: its name, and its content.
-    Typed(String, Value),
-}
 
 /// A refusal, with the time after which the request may come again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,40 +42,8 @@ impl Denied {
     }
 }
 
-/// Reads a message. Fields that are not known are ignored.
-pub(crate) fn parse(text: &str) -> Incoming {
-    let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(text) else {
-        return Incoming {
-            id: None,
-            content: Err(ErrorCode::BadRequest),
-        };
-    };
-    let id = match object.remove("id") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(id)) if (1..=REQUEST_ID_MAX_BYTES).contains(&id.len()) => Ok(Some(id)),
-        Some(_) => Err(ErrorCode::BadRequest),
-    };
-    match id {
-        Ok(id) => Incoming {
-            id,
-            content: parse_content(object),
-        },
-        Err(code) => Incoming {
-            id: None,
-            content: Err(code),
-        },
-    }
-}
-
-fn parse_content(mut object: Map<String, Value>) -> Result<Content, ErrorCode> {
-    let Some(Value::String(op)) = object.get("op") else {
-        return Err(ErrorCode::BadRequest);
-    };
-    if !OPS.contains(&op.as_str()) {
-        let op = op.clone();
-        let content = object.remove("d").unwrap_or(Value::Null);
-        return Ok(Content::Typed(op, content));
-    }
+/// Reads a request. Fields that are not known are ignored.
+pub(crate) fn parse(object: Map<String, Value>) -> Result<Request, ErrorCode> {
     let fits = |field: &str, least: usize, most: usize| {
         let text = object.get(field).and_then(Value::as_str);
         text.is_none_or(|text| (least..=most).contains(&text.len()))
@@ -99,10 +51,7 @@ fn parse_content(mut object: Map<String, Value>) -> Result<Content, ErrorCode> {
     if !fits("room", 1, ROOM_NAME_MAX_BYTES) || !fits("reason", 0, REASON_MAX_BYTES) {
         return Err(ErrorCode::BadRequest);
     }
-    let request = serde_json::from_value(Value::Object(object));
-    request
-        .map(Content::Chat)
-        .map_err(|_| ErrorCode::BadRequest)
+    serde_json::from_value(Value::Object(object)).map_err(|_| ErrorCode::BadRequest)
 }
 
 /// A message as it is sent.
@@ -132,25 +81,24 @@ pub(crate) fn unix_milliseconds() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use bevy_bouncer::parse_client_message;
     use bevy_bouncer_protocol::Body;
 
     use super::*;
 
+    fn read(text: &str) -> Result<Request, ErrorCode> {
+        let message = parse_client_message(text).map_err(|_| ErrorCode::BadRequest)?;
+        parse(message.fields)
+    }
+
     #[test]
     fn a_request_is_read_and_unknown_fields_are_ignored() {
-        let incoming =
-            parse(r#"{"op":"chat.send","id":"c1","room":"a","d":{"text":"hi","x":1},"y":[]}"#);
+        let text = r#"{"op":"chat.send","id":"c1","room":"a","d":{"text":"hi","x":1},"y":[]}"#;
         let request = Request::ChatSend {
             room: "a".into(),
             d: Body { text: "hi".into() },
         };
-        assert_eq!(incoming.id.as_deref(), Some("c1"));
-        assert_eq!(incoming.content, Ok(Content::Chat(request)));
-        let other = parse(r#"{"op":"move","d":{"x":1}}"#).content;
-        assert_eq!(
-            other,
-            Ok(Content::Typed("move".into(), serde_json::json!({"x": 1})))
-        );
+        assert_eq!(read(text), Ok(request));
     }
 
     #[test]
@@ -174,7 +122,7 @@ mod tests {
             &format!(r#"{{"op":"room.join","room":"{long}"}}"#),
             &format!(r#"{{"op":"mod.kick","user":"a","reason":"{reason}"}}"#),
         ] {
-            assert_eq!(parse(bad).content, Err(ErrorCode::BadRequest), "{bad}");
+            assert_eq!(read(bad), Err(ErrorCode::BadRequest), "{bad}");
         }
     }
 }

@@ -17,12 +17,10 @@ const FLOORS: &[&[&str]] = &[
     &["plugin"],
     &["dispatch"],
     &[
-        "requests::auth",
         "requests::delete",
         "requests::moderation",
         "requests::rooms",
         "requests::send",
-        "requests::typed",
     ],
     &["cluster_in", "greeting", "membership", "online", "presence"],
     &["filter", "rank_check"],

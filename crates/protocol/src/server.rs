@@ -21,8 +21,9 @@ pub enum ServerMessage {
     Hello {
         /// The one who reads it.
         user: OwnUser,
-        /// 0, 1 (moderator) or 2 (admin).
-        rank: u8,
+        /// 0, 1 (moderator) or 2 (admin), where there is the chat.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rank: Option<u8>,
         /// When the token ends, in unix seconds; `None` when it does not.
         #[serde(skip_serializing_if = "Option::is_none")]
         exp: Option<u64>,
@@ -30,8 +31,9 @@ pub enum ServerMessage {
         heartbeat_ms: u64,
         /// How to come back.
         reconnect: ReconnectHints,
-        /// What to keep to.
-        limits: MessageLimits,
+        /// What to keep to, where there is the chat.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limits: Option<MessageLimits>,
     },
     /// A sign of life.
     #[serde(rename = "beat")]

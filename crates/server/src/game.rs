@@ -1,7 +1,10 @@
 //! The game: what happens with the messages of the players. Replace it with your own.
 
 use bevy::prelude::*;
-use bevy_bouncer::{ClientFrame, Outbox, User};
+use bevy_bouncer::{ClientFrame, Connection, Outbox, User};
+
+/// What clients offer whose messages are requests to the server.
+pub const BOUNCER_V1: &str = "bouncer.v1";
 use serde::Serialize;
 
 /// What all players read when one of them has written something.
@@ -29,13 +32,19 @@ pub fn echo(mut frames: MessageReader<ClientFrame>, mut outbox: Outbox) {
 /// message says. Binary messages mean nothing here.
 pub fn relay(
     mut frames: MessageReader<ClientFrame>,
-    users: Query<&User>,
+    users: Query<(&User, &Connection)>,
     mut outbox: Outbox,
 ) -> Result {
     for frame in frames.read() {
-        let (Some(text), Ok(user)) = (frame.payload.as_text(), users.get(frame.entity)) else {
+        let (Some(text), Ok((user, connection))) =
+            (frame.payload.as_text(), users.get(frame.entity))
+        else {
             continue;
         };
+        // Requests to the server, with tokens among them.
+        if connection.subprotocol() == Some(BOUNCER_V1) {
+            continue;
+        }
         let _ = outbox.broadcast(relayed(user, text)?);
     }
     Ok(())

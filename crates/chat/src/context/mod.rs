@@ -6,7 +6,7 @@ mod tell;
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
-use bevy_bouncer::{DisconnectReason, Group, Outbox, PlayerCommands, User, UserId};
+use bevy_bouncer::{ClientErrors, DisconnectReason, Group, Outbox, PlayerCommands, User, UserId};
 use bevy_bouncer_protocol::Ack;
 use bevy_ecs::{prelude::*, system::SystemState};
 
@@ -28,8 +28,6 @@ pub(crate) struct ChatContext<'w> {
     pub unix_now: u64,
     /// Users who were sent away in this tick: nothing that they said since counts.
     sent_away: HashSet<UserId>,
-    /// Players who made too many errors: they go once they were told everything.
-    closing: HashSet<Entity>,
     queue: Vec<QueuedMessage>,
 }
 
@@ -88,7 +86,6 @@ impl<'w> ChatContext<'w> {
             now: Instant::now(),
             unix_now: unix_milliseconds(),
             sent_away: HashSet::new(),
-            closing: HashSet::new(),
             queue: Vec::new(),
         }
     }
@@ -109,13 +106,10 @@ impl<'w> ChatContext<'w> {
                 }
             }
         }
-        let closing = self.closing.into_iter();
-        let closing = closing.map(|player| (player, DisconnectReason::BadProtocol));
-        let unanswered = unanswered.into_iter();
-        let unanswered = unanswered.map(|player| (player, DisconnectReason::Overloaded));
-        for (player, reason) in closing.chain(unanswered) {
+        for player in unanswered {
             let mut commands = self.world.commands();
-            commands.entity(player).disconnect(reason, None);
+            let mut player = commands.entity(player);
+            player.disconnect(DisconnectReason::Overloaded, None);
         }
         self.world.flush();
     }
@@ -127,7 +121,7 @@ impl<'w> ChatContext<'w> {
 
     /// Whether what this player says still counts.
     pub fn accepts(&self, player: Entity, user: &User) -> bool {
-        !self.sent_away.contains(user.id()) && !self.closing.contains(&player)
+        !self.sent_away.contains(user.id()) && !ClientErrors::are_too_many(self.world, player)
     }
 
     /// A player comes into a room.

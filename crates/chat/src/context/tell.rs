@@ -1,6 +1,6 @@
 //! Answering players, and telling others what has happened.
 
-use bevy_bouncer::{Connection, Group, User, UserId};
+use bevy_bouncer::{ClientErrors, Connection, Group, User, UserId};
 use bevy_bouncer_protocol::{Ack, ServerMessage};
 use bevy_ecs::prelude::*;
 
@@ -105,13 +105,6 @@ impl ChatContext<'_> {
     /// Answers that a request was not done. Too many errors end the connection.
     fn deny(&mut self, player: Entity, id: Option<String>, denied: &Denied) {
         self.reply(player, &denied.message(id));
-        let (options, now) = (self.options.clone(), self.now);
-        let Some(user) = self.world.get::<User>(player).cloned() else {
-            return;
-        };
-        let record = self.record_of(&user);
-        if record.is_ok_and(|mut record| record.count_error(&options, now)) {
-            self.closing.insert(player);
-        }
+        ClientErrors::count(self.world, player);
     }
 }

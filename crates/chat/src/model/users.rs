@@ -22,9 +22,6 @@ use crate::{
     protocol::{Denied, unix_milliseconds},
 };
 
-/// Within this time, [`ChatOptions::errors`] are too many.
-const ERRORS_WITHIN: Duration = Duration::from_secs(5);
-
 /// Where a mute holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Reflect)]
 #[reflect(Debug, Clone, PartialEq, Hash)]
@@ -112,7 +109,6 @@ pub(crate) struct UserRecord {
     pub answers: TokenBucket,
     answered: VecDeque<Answered>,
     mutes: HashMap<MutedIn, Mute>,
-    errors: VecDeque<Instant>,
     seen_at: Instant,
 }
 
@@ -136,7 +132,6 @@ impl UserRecord {
             answers: TokenBucket::new(options.answer_bytes, now),
             answered: VecDeque::new(),
             mutes: HashMap::new(),
-            errors: VecDeque::new(),
             seen_at: now,
         }
     }
@@ -193,23 +188,6 @@ impl UserRecord {
         if let Some(id) = &message.client_id {
             self.remember(&message.ack(), id, remembered_ids);
         }
-    }
-
-    /// Counts an error. Whether there were too many.
-    pub fn count_error(&mut self, options: &ChatOptions, now: Instant) -> bool {
-        while self
-            .errors
-            .front()
-            .is_some_and(|at| now.duration_since(*at) > ERRORS_WITHIN)
-        {
-            self.errors.pop_front();
-        }
-        self.errors.push_back(now);
-        let too_many = self.errors.len() >= options.errors;
-        if too_many {
-            self.errors.clear();
-        }
-        too_many
     }
 
     pub fn mute(&mut self, place: MutedIn, mute: Mute) {
@@ -376,21 +354,5 @@ mod tests {
         }
         assert!(record.answered("c1").is_none());
         assert_eq!(record.answered("c4").unwrap().seq, Some(4));
-    }
-
-    #[test]
-    fn errors_count_within_five_seconds() {
-        let options = ChatOptions::default();
-        let mut record = UserRecord::new(&options);
-        let start = Instant::now();
-        for _ in 1..options.errors {
-            assert!(!record.count_error(&options, start));
-        }
-        let later = start + Duration::from_secs(6);
-        assert!(!record.count_error(&options, later));
-        for _ in 2..options.errors {
-            assert!(!record.count_error(&options, later));
-        }
-        assert!(record.count_error(&options, later));
     }
 }

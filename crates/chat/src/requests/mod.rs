@@ -1,8 +1,6 @@
 //! What clients ask for, one file for each kind. They do not know each other.
 
-pub(crate) mod auth;
 pub(crate) mod delete;
 pub(crate) mod moderation;
 pub(crate) mod rooms;
 pub(crate) mod send;
-pub(crate) mod typed;

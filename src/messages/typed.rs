@@ -1,16 +1,16 @@
-//! The game's own messages beside the chat.
+//! The game's own messages, and the requests that plugins answer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bevy_app::App;
-use bevy_bouncer::{Group, Outbox, SendError};
-use bevy_bouncer_protocol::{Ack, Envelope, ErrorCode, OPS};
+use bevy_bouncer_protocol::{Envelope, OPS};
 use bevy_ecs::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::context::{Answer, Asker, ChatContext};
+use super::hello::{HelloPart, HelloParts};
+use crate::world::{Group, Outbox, SendError};
 
 /// A message of the game's own from a client: `{"op": …, "d": …}` with a name that
 /// [`add_client_message`](ClientMessageApp::add_client_message) made known.
@@ -29,7 +29,7 @@ pub trait ClientMessageApp {
     ///
     /// ```
     /// use bevy_app::prelude::*;
-    /// use bevy_bouncer_chat::{ClientMessageApp, FromPlayer};
+    /// use bevy_bouncer::{ClientMessageApp, FromPlayer};
     /// use bevy_ecs::prelude::*;
     ///
     /// #[derive(serde::Deserialize)]
@@ -49,6 +49,12 @@ pub trait ClientMessageApp {
     fn add_client_message<T>(&mut self, name: &str) -> &mut Self
     where
         T: DeserializeOwned + Send + Sync + 'static;
+
+    /// From now on requests with these names are [`ClientRequest`](crate::ClientRequest) messages.
+    fn add_client_requests(&mut self, names: impl IntoIterator<Item = &'static str>) -> &mut Self;
+
+    /// Adds fields to each `hello`.
+    fn add_hello_part(&mut self, part: HelloPart) -> &mut Self;
 }
 
 impl ClientMessageApp for App {
@@ -60,37 +66,33 @@ impl ClientMessageApp for App {
         self.add_message::<FromPlayer<T>>();
         self.init_resource::<KnownMessages>();
         let mut known = self.world_mut().resource_mut::<KnownMessages>();
-        let before = known.0.insert(name.to_owned(), deliver::<T>);
+        let before = known.typed.insert(name.to_owned(), deliver::<T>);
         assert!(before.is_none(), "`{name}` is the name of another message");
+        self
+    }
+
+    fn add_client_requests(&mut self, names: impl IntoIterator<Item = &'static str>) -> &mut Self {
+        self.init_resource::<KnownMessages>();
+        let mut known = self.world_mut().resource_mut::<KnownMessages>();
+        known.requests.extend(names);
+        self
+    }
+
+    fn add_hello_part(&mut self, part: HelloPart) -> &mut Self {
+        self.init_resource::<HelloParts>();
+        self.world_mut().resource_mut::<HelloParts>().0.push(part);
         self
     }
 }
 
-/// How to deliver each of the game's messages.
+/// How to deliver each of the game's messages, and what plugins answer.
 #[derive(Resource, Default)]
-pub(crate) struct KnownMessages(HashMap<String, Deliver>);
+pub(crate) struct KnownMessages {
+    pub(super) typed: HashMap<String, Deliver>,
+    pub(super) requests: HashSet<&'static str>,
+}
 
 type Deliver = fn(&mut World, Entity, Value) -> serde_json::Result<()>;
-
-/// A message that is none of the chat's.
-pub(crate) fn receive(
-    context: &mut ChatContext,
-    asker: &Asker,
-    op: &str,
-    content: Value,
-) -> Answer {
-    let known = context.world.resource::<KnownMessages>();
-    let deliver = known.0.get(op).ok_or(ErrorCode::UnknownOp)?;
-    let delivered = deliver(context.world, asker.player, content);
-    delivered.map_err(|error| {
-        let user = asker.user.id();
-        // The error's own words have the client's in them.
-        let (kind, column) = (error.classify(), error.column());
-        tracing::debug!(%user, op, ?kind, column, "a message does not fit");
-        ErrorCode::SchemaMismatch
-    })?;
-    Ok(Ack::default().into())
-}
 
 fn deliver<T>(world: &mut World, player: Entity, content: Value) -> serde_json::Result<()>
 where
@@ -105,7 +107,7 @@ where
 ///
 /// ```
 /// use bevy_bouncer::Outbox;
-/// use bevy_bouncer_chat::{TypedMessage, TypedOutbox};
+/// use bevy_bouncer::{TypedMessage, TypedOutbox};
 ///
 /// #[derive(serde::Serialize)]
 /// struct State { tick: u64 }

@@ -1,0 +1,126 @@
+//! `bouncer.v1` without the chat: hello, new tokens and typed messages.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use bevy_bouncer::*;
+use bevy_ecs::prelude::*;
+use serde_json::{Value, json};
+
+use support::*;
+
+#[derive(serde::Deserialize, Debug, Clone, PartialEq)]
+struct Move {
+    x: u32,
+}
+
+#[derive(Resource, Default)]
+struct Moves(Vec<u32>);
+
+/// Plugins before and after the door's greet players themselves.
+fn game() -> Game {
+    let mut config = config().subprotocols(["bouncer.v1"]);
+    config.limits.resume_window = Duration::from_secs(3600);
+    config.limits.duplicate_login = DuplicateLogin::TakeOver;
+    let door = BouncerPlugin::bind(config, authenticator()).unwrap();
+    let mut game = Game::open_with(door, |app| {
+        app.add_observer(|joined: On<Add<User>>, mut outbox: Outbox| {
+            outbox.send(joined.entity, "{\"op\":\"early\"}").unwrap();
+            outbox.broadcast("{\"op\":\"early\"}").unwrap();
+        })
+        .add_observer(|restored: On<LinkRestored>, mut outbox: Outbox| {
+            outbox.send(restored.entity, "{\"op\":\"early\"}").unwrap();
+        })
+        .init_resource::<Moves>()
+        .add_client_message::<Move>("move")
+        .add_systems(
+            bevy_app::Update,
+            |mut read: MessageReader<FromPlayer<Move>>, mut moves: ResMut<Moves>| {
+                moves.0.extend(read.read().map(|it| it.message.x));
+            },
+        );
+    });
+    game.offer = Some("bouncer.v1");
+    game
+}
+
+fn hear(game: &mut Game, client: &mut Client) -> Value {
+    game.tick();
+    match client.hear() {
+        Heard::Text(text) => serde_json::from_str(&text).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn hear_op(game: &mut Game, client: &mut Client, op: &str) -> Value {
+    loop {
+        let heard = hear(game, client);
+        if heard["op"] == op {
+            return heard;
+        }
+    }
+}
+
+#[test]
+fn hello_precedes_everything_also_on_another_link() {
+    let mut game = game();
+    for _ in 0..2 {
+        let mut client = game.join("player-1");
+        let hello = hear(&mut game, &mut client);
+        assert_eq!(hello["op"], "hello");
+        assert_eq!(hello["user"]["id"], "player-1");
+        assert!(hello["rank"].is_null() && hello["limits"].is_null());
+        assert_eq!(hear(&mut game, &mut client)["op"], "early");
+    }
+}
+
+#[test]
+fn who_did_not_agree_on_the_subprotocol_has_none_of_it() {
+    let mut game = game();
+    game.offer = None;
+    let mut client = game.join("player-1");
+    assert_eq!(hear(&mut game, &mut client)["op"], "early");
+}
+
+#[test]
+fn p07_a_new_token_is_taken_without_the_chat() {
+    let mut game = game();
+    let mut client = game.join("player-1");
+    let mut claims = claims("player-1");
+    claims["exp"] = json!(unix_now() + 600);
+    let request = json!({"op": "auth.refresh", "id": "r", "token": sign(&claims)});
+    client.send(&request.to_string());
+    game.until("the request is there", |game| {
+        !game.seen().frames.is_empty()
+    });
+    std::thread::yield_now();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        game.tick();
+        if let Heard::Text(text) = client.hear_within(Duration::from_millis(1))
+            && let heard = serde_json::from_str::<Value>(&text).unwrap()
+            && heard["re"] == "r"
+        {
+            assert_eq!(heard["op"], "ack", "{heard}");
+            assert!(heard["exp"].as_u64().unwrap() <= unix_now() + 600);
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline);
+    }
+}
+
+#[test]
+fn typed_messages_come_without_the_chat() {
+    let mut game = game();
+    let mut client = game.join("player-1");
+    client.send(r#"{"op":"move","id":"m","d":{"x":7}}"#);
+    game.until("the move", |game| {
+        game.app.world().resource::<Moves>().0 == [7]
+    });
+    assert_eq!(hear_op(&mut game, &mut client, "ack")["re"], "m");
+    client.send(r#"{"op":"jump","id":"j"}"#);
+    game.until("the frame", |game| game.seen().frames.len() == 2);
+    assert_eq!(hear_op(&mut game, &mut client, "err")["code"], "unknown_op");
+}

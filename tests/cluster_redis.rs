@@ -18,7 +18,7 @@ mod support;
 mod time;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -386,7 +386,7 @@ fn state_is_written_and_read_as_in_one_process() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut random = 7;
     // The versions of one backplane, and those of the other.
-    let mut versions = HashMap::from([(0, 0)]);
+    let mut versions = BTreeMap::from([(0, 0)]);
     let mut positions: [Option<StatePosition>; 2] = [None, None];
     let mut outcomes = [0; 3];
     for (entries, when_full) in [(3, WhenFull::Refuse), (3, WhenFull::ForgetOldest)] {
@@ -458,10 +458,10 @@ fn state_is_written_and_read_as_in_one_process() {
                     })
                     .collect()
             };
-            assert_eq!(shown(&there), shown(&expected), "{number}");
+            assert_eq!(shown(&there), shown(&expected), "{number}, {}", there.whole);
         }
         positions = [None, None];
-        versions = HashMap::from([(0, 0)]);
+        versions = BTreeMap::from([(0, 0)]);
     }
     assert!(outcomes.iter().all(|count| *count > 10), "{outcomes:?}");
 }

@@ -253,6 +253,7 @@ fn p16_a_directory_that_panics_is_one_that_failed() {
     let mut game = Game::open_with(door, |app| {
         app.add_plugins(plugin(|_| ()));
     });
+    game.offer = Some(SUBPROTOCOL);
     let mut moderator = Talker::join(&mut game, "mod-1");
     assert_eq!(
         moderator.err(&mut game, about("mod.ban", "ann")),

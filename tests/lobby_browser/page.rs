@@ -124,6 +124,9 @@ pub fn talk(port: u16, token: &str, who: usize) {
         .unwrap();
     let bearer = format!("Bearer {token}").parse().unwrap();
     request.headers_mut().insert("Authorization", bearer);
+    let offered = "bouncer.v1".parse().unwrap();
+    let name = "Sec-WebSocket-Protocol";
+    request.headers_mut().insert(name, offered);
     let stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     let (mut socket, _) = client(request, stream).unwrap();
     let mut ask = |request: serde_json::Value| {

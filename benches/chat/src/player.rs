@@ -49,6 +49,9 @@ impl Player {
         request
             .headers_mut()
             .insert("Authorization", bearer.parse()?);
+        request
+            .headers_mut()
+            .insert("Sec-WebSocket-Protocol", "bouncer.v1".parse()?);
         let stream = TcpStream::connect(to).await?;
         stream.set_nodelay(true)?;
         let (mut socket, _) = client_async(request, stream).await?;

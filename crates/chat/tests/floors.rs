@@ -37,8 +37,9 @@ const FLOORS: &[&[&str]] = &[
         "model::history",
         "model::members",
         "model::rate_limit",
+        "model::room_lists",
     ],
-    &["model::ids", "model::role", "model::text"],
+    &["model::access", "model::ids", "model::role", "model::text"],
     &["options", "protocol"],
 ];
 /// They import whatever they show to others or test, and nobody imports them.

@@ -2,10 +2,10 @@
 
 use bevy::prelude::*;
 use bevy_bouncer::{ClientFrame, Connection, Outbox, User};
+use serde::Serialize;
 
 /// What clients offer whose messages are requests to the server.
 pub const BOUNCER_V1: &str = "bouncer.v1";
-use serde::Serialize;
 
 /// What all players read when one of them has written something.
 #[derive(Serialize)]

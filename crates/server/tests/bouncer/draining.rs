@@ -7,6 +7,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     config::{CONFIG, config},
+    database::Lock,
     http_client::{Answer, request},
     process::{ADMIN_TOKEN, Bouncer, Folder, Socket},
 };
@@ -130,4 +131,45 @@ fn the_operator_gets_the_answer_before_an_empty_server_exits() {
         (200, &json!(true))
     );
     assert_eq!(server.exit_code(), Some(0));
+}
+
+#[test]
+fn p15_what_is_not_stored_at_the_end_is_listed_and_the_exit_is_an_error() {
+    let folder = Folder::new(&draining("deadline_seconds = 2"));
+    let mut server = folder.start();
+    // The door opens once the revocations are loaded.
+    drop(server.join(&folder.token("player-2")).unwrap());
+    let lock = Lock::exclusive(&folder, "revocations.db");
+    let bearer = format!("Bearer {ADMIN_TOKEN}");
+    let body = r#"{"user": "player-1", "ban": true}"#;
+    // It is in force at once; that it is stored cannot be answered yet.
+    let answer = request(server.admin(), "POST", "/v1/revoke", Some(&bearer), body);
+    assert_ne!(answer.status, 200);
+    server.signal("TERM");
+    assert_eq!(server.exit_code(), Some(1));
+    let log = server.whole_log();
+    let lost = log.lines().find(|line| line.contains("lost: "));
+    assert!(lost.is_some_and(|line| line.contains("player-1")), "{log}");
+    drop(lock);
+}
+
+#[test]
+fn p15_a_drain_waits_for_the_store_and_then_all_is_well() {
+    let folder = Folder::new(&draining("deadline_seconds = 60"));
+    let mut server = folder.start();
+    // The door opens once the revocations are loaded.
+    drop(server.join(&folder.token("player-2")).unwrap());
+    let lock = Lock::exclusive(&folder, "revocations.db");
+    let bearer = format!("Bearer {ADMIN_TOKEN}");
+    let body = r#"{"user": "player-1", "ban": true}"#;
+    // It is in force at once; that it is stored cannot be answered yet.
+    let answer = request(server.admin(), "POST", "/v1/revoke", Some(&bearer), body);
+    assert_ne!(answer.status, 200);
+    server.signal("TERM");
+    server.logged("draining");
+    drop(lock);
+    assert_eq!(server.exit_code(), Some(0));
+    let server = folder.start();
+    let token = folder.token("player-1");
+    assert_eq!(server.join(&token).err(), Some(403), "it was stored");
 }

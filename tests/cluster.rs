@@ -105,6 +105,18 @@ fn who_goes_back_and_forth_between_nodes_is_slowed_down() {
 }
 
 #[test]
+fn p10_a_kick_that_is_too_old_hits_nobody() {
+    let (mut fleet, backplane) = start(|_| {});
+    let stopped = Faults {
+        silent: true,
+        ..Faults::default()
+    };
+    let stop = || backplane.set_faults(stopped);
+    let go_on = || backplane.set_faults(Faults::default());
+    a_kick_that_is_too_old_hits_nobody(&mut fleet, stop, go_on);
+}
+
+#[test]
 fn p10_a_kick_reaches_every_node() {
     let (mut fleet, _) = start(|_| {});
     a_kick_reaches_every_node(&mut fleet);

@@ -61,6 +61,16 @@ fn p06_handshakes_race_revocations_over_nodes_and_nobody_survives() {
 }
 
 #[test]
+fn p10_a_kick_that_is_too_old_hits_nobody() {
+    let Some((mut fleet, server)) = start(|_| {}) else {
+        return;
+    };
+    let stop = || server.signal("STOP");
+    let go_on = || server.signal("CONT");
+    a_kick_that_is_too_old_hits_nobody(&mut fleet, stop, go_on);
+}
+
+#[test]
 fn a_login_on_another_node_replaces() {
     let Some((mut fleet, _server)) = start(|_| {}) else {
         return;

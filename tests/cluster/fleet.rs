@@ -31,6 +31,7 @@ pub fn options(node: &str) -> ClusterOptions {
     let mut options = ClusterOptions::named(node);
     options.max_lag = Duration::from_millis(1000);
     options.command_timeout = Duration::from_millis(500);
+    options.kick_lifetime = Duration::from_secs(3);
     options
 }
 
@@ -397,6 +398,26 @@ pub fn so_many_logins_are_allowed(fleet: &mut Fleet) {
     fleet.until("a seat is free", |fleet| {
         fleet.a.connect(&token("player-6")).is_ok()
     });
+}
+
+/// The backplane answers nothing between the two calls.
+pub fn a_kick_that_is_too_old_hits_nobody(
+    fleet: &mut Fleet,
+    stop: impl FnOnce(),
+    go_on: impl FnOnce(),
+) {
+    let mut client = fleet.b.join("player-1");
+    stop();
+    let kicked = fleet.cluster().kick_everywhere(&user("player-1"), None);
+    // Its lifetime is over when the answer comes.
+    let told = fleet.during(move || block_on(kicked));
+    assert!(told.is_err(), "nobody was told");
+    go_on();
+    ready(&mut fleet.a);
+    ready(&mut fleet.b);
+    assert_eq!(block_on(fleet.a.bouncer.restore(user("nobody"))), Ok(()));
+    client.settle();
+    assert_eq!(fleet.b.players(), 1);
 }
 
 pub fn a_kick_reaches_every_node(fleet: &mut Fleet) {

@@ -77,6 +77,52 @@ fn hello_precedes_everything_also_on_another_link() {
 }
 
 #[test]
+fn hello_precedes_what_observers_say_that_were_there_before_the_door() {
+    let config = config().subprotocols(["bouncer.v1"]);
+    let door = BouncerPlugin::bind(config, authenticator()).unwrap();
+    let (address, bouncer) = (door.local_addr(), door.bouncer());
+    let mut app = bevy_app::App::new();
+    app.add_observer(|joined: On<Add<User>>, mut outbox: Outbox| {
+        outbox.send(joined.entity, "{\"op\":\"early\"}").unwrap();
+    })
+    .add_observer(|joined: On<Add<Connection>>, mut outbox: Outbox| {
+        let _ = outbox.send(joined.entity, "{\"op\":\"earlier\"}");
+        outbox.broadcast("{\"op\":\"earlier\"}").unwrap();
+    })
+    .init_resource::<Seen>()
+    .add_plugins(door);
+    app.finish();
+    app.cleanup();
+    let mut game = Game {
+        app,
+        address,
+        bouncer,
+        offer: Some("bouncer.v1"),
+    };
+    let mut client = game.join("player-1");
+    assert_eq!(hear(&mut game, &mut client)["op"], "hello");
+}
+
+#[test]
+fn hello_precedes_everything_for_who_comes_back_after_a_lost_link() {
+    let mut game = game();
+    let mut client = game.join("player-1");
+    assert_eq!(hear(&mut game, &mut client)["op"], "hello");
+    let tcp = client.socket.get_ref();
+    tcp.shutdown(std::net::Shutdown::Both).unwrap();
+    game.until("the link is lost", |game| {
+        game.bouncer
+            .players()
+            .iter()
+            .all(|player| !player.is_connected)
+    });
+    game.tick();
+    let mut client = game.join("player-1");
+    assert_eq!(hear(&mut game, &mut client)["op"], "hello");
+    assert_eq!(hear(&mut game, &mut client)["op"], "early");
+}
+
+#[test]
 fn who_did_not_agree_on_the_subprotocol_has_none_of_it() {
     let mut game = game();
     game.offer = None;

@@ -105,3 +105,75 @@ pub(crate) fn flush(world: &mut World) {
         tracing::error!("the app ends, and the last of the chat is not kept");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::archive::{ArchiveFuture, LoadedArchive};
+
+    /// Keeps nothing until it is let go.
+    struct Stuck {
+        go_on: Semaphore,
+        kept: Mutex<Vec<ChatRecord>>,
+    }
+
+    impl ChatArchive for Stuck {
+        fn load(&self, _: usize, _: usize) -> ArchiveFuture<'_, LoadedArchive> {
+            Box::pin(async { Ok(LoadedArchive::default()) })
+        }
+
+        fn store<'a>(&'a self, records: &'a [ChatRecord]) -> ArchiveFuture<'a, ()> {
+            Box::pin(async {
+                // Fails only when it is closed, which nobody does.
+                let _ = self.go_on.acquire().await;
+                self.kept.lock().unwrap().extend(records.iter().cloned());
+                Ok(())
+            })
+        }
+    }
+
+    fn said(number: usize) -> ChatRecord {
+        ChatRecord::Said(crate::StoredMessage {
+            room: "a".into(),
+            seq: 0,
+            mid: format!("m-{number}").into(),
+            at: 0,
+            user: None,
+            name: None,
+            rank: 0,
+            text: Some("hi".into()),
+            client_id: None,
+        })
+    }
+
+    #[test]
+    fn what_moderators_decide_is_kept_also_when_the_queue_is_full_of_words() {
+        let runtime = Runtime::new().unwrap();
+        let archive = Arc::new(Stuck {
+            go_on: Semaphore::new(0),
+            kept: Mutex::default(),
+        });
+        let writer = start(&runtime, archive.clone(), 20);
+        // More than one batch: the queue is full, and stays so.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while writer.lost.load(Ordering::Relaxed) < 10 {
+            assert!(Instant::now() < deadline);
+            writer.put(said(1));
+            std::thread::yield_now();
+        }
+        writer.put(ChatRecord::Deleted("m-1".into()));
+        archive.go_on.add_permits(1000);
+        let is_kept = || {
+            let kept = archive.kept.lock().unwrap();
+            kept.contains(&ChatRecord::Deleted("m-1".into()))
+        };
+        while !is_kept() {
+            assert!(Instant::now() < deadline, "the deletion is lost");
+            std::thread::yield_now();
+        }
+    }
+}

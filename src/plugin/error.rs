@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use thiserror::Error;
 
-use crate::{cluster::BackplaneError, config::ConfigError};
+use crate::{cluster::BackplaneError, config::ConfigError, revocation::StoreError};
 
 /// Why the door cannot open.
 #[derive(Debug, Error)]
@@ -21,6 +21,9 @@ pub enum BouncerError {
         /// What the system said.
         source: io::Error,
     },
+    /// The store of revocations cannot be opened. When it cannot be read, the app ends instead.
+    #[error("revocations: {0}")]
+    Revocations(#[from] StoreError),
     /// The node of a fleet could not be made.
     #[error("cluster: {0}")]
     Cluster(#[from] BackplaneError),

@@ -111,6 +111,7 @@ pub fn door_problem(error: BouncerError) -> Problem {
         BouncerError::Bind { address, source } => {
             Problem::runtime("listen", format!("cannot listen at {address}: {source}"))
         }
+        BouncerError::Revocations(error) => Problem::runtime("revocations.sqlite", error),
         error => Problem::runtime("server", error),
     }
 }

@@ -4,6 +4,8 @@
 mod fleet;
 #[path = "cluster/list.rs"]
 mod list;
+#[path = "cluster/list_as_store.rs"]
+mod list_as_store;
 #[path = "cluster/seats.rs"]
 mod seats;
 #[path = "cluster/state.rs"]
@@ -36,6 +38,12 @@ fn late_and_twice() -> Faults {
         frame_delay: Duration::ZERO..Duration::from_millis(20),
         ..Faults::default()
     }
+}
+
+#[test]
+fn p06_the_list_keeps_the_contract_of_stores() {
+    let backplane = InProcessBackplane::new();
+    list_as_store::the_list_keeps_the_contract_of_stores(|| backplane.clone());
 }
 
 #[test]

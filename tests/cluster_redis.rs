@@ -4,6 +4,8 @@
 mod fleet;
 #[path = "cluster/list.rs"]
 mod list;
+#[path = "cluster/list_as_store.rs"]
+mod list_as_store;
 #[path = "cluster/redis_list.rs"]
 mod redis_list;
 #[path = "cluster/seats.rs"]
@@ -40,6 +42,14 @@ fn start(change: impl Fn(&mut Limits)) -> Option<(Fleet, Server)> {
     let server = Server::start()?;
     let fleet = Fleet::new(|| backplane(&server), change);
     Some((fleet, server))
+}
+
+#[test]
+fn p06_the_list_keeps_the_contract_of_stores() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    list_as_store::the_list_keeps_the_contract_of_stores(|| backplane(&server));
 }
 
 #[test]

@@ -86,12 +86,12 @@ fn nothing_is_lost_or_said_twice_with_a_real_server_that_ends_connections() {
     let Some(folder) = folder() else { return };
     let options = ChatOptions {
         messages_per_second: 1000.0,
-        reconnect_first: Duration::from_millis(20),
-        reconnect_longest: Duration::from_millis(200),
         ..talker::options()
     };
     let mut config = config();
     config.limits.replacements_per_minute = 1000;
+    config.messages.reconnect_first = Duration::from_millis(20);
+    config.messages.reconnect_longest = Duration::from_millis(200);
     let mut game = talker::open_with(config, ChatPlugin::new(options).unwrap());
     let mut script = Command::new("node")
         .arg("real_server.mjs")

@@ -1,4 +1,4 @@
-//! `assets/bouncer.js` in Node: beside a server that does what each test needs, and with the real one.
+//! `assets/client/` in Node: beside a server that does what each test needs, and with the real one.
 
 #[path = "chat/talker.rs"]
 #[expect(dead_code, reason = "only the game is needed")]
@@ -36,7 +36,7 @@ fn install() -> Option<PathBuf> {
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser-client");
-    for folder in ["assets", "tests/client"] {
+    for folder in ["assets/client", "tests/client"] {
         fs::create_dir_all(target.join(folder)).unwrap();
         for entry in fs::read_dir(source.join(folder)).unwrap() {
             let entry = entry.unwrap();

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 pub use bevy_bouncer_protocol::GameCode;
 use bevy_bouncer_protocol::{Advice, CloseCode};
+use bevy_bouncer_text::clean_line;
 use bevy_reflect::prelude::*;
 
 use super::{Refusal, RefusalKind};
@@ -140,9 +141,10 @@ impl CloseReason {
     /// The text of the close frame: `kicked`, or `kicked: be nice` when there are words.
     pub fn close_text(&self) -> String {
         let mut text = self.reason.code().to_owned();
-        if let Some(message) = &self.message {
+        let message = self.message.as_deref().map(clean_line);
+        if let Some(message) = message.filter(|message| !message.is_empty()) {
             text.push_str(": ");
-            text.push_str(message);
+            text.push_str(&message);
         }
         text.truncate(text.floor_char_boundary(CLOSE_REASON_MAX_BYTES));
         text

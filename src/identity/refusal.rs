@@ -4,6 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use bevy_bouncer_protocol::RefusalBody;
 pub use bevy_bouncer_protocol::RefusalKind;
+use bevy_bouncer_text::clean;
 use bevy_reflect::prelude::*;
 use thiserror::Error;
 
@@ -80,16 +81,18 @@ impl Refusal {
         Self::from(RefusalKind::Unavailable).because(cause)
     }
 
-    /// Replaces the message that the client reads. Longer than 512 bytes is cut. A 401 keeps its one
-    /// message, so that no client learns why a guess failed.
+    /// Replaces the message that the client reads. Longer than 512 bytes is cut, and what cannot be shown is taken out;
+    /// where nothing is left, the message stays. A 401 keeps its one message, so that no client learns why a guess failed.
     pub fn saying(mut self, message: impl Into<Cow<'static, str>>) -> Self {
         if self.kind == RefusalKind::Unauthorized {
             return self;
         }
-        self.message = message.into();
-        if self.message.len() > 512 {
-            let end = self.message.floor_char_boundary(512);
-            self.message.to_mut().truncate(end);
+        let message = message.into();
+        let shown = clean(&message[..message.floor_char_boundary(512)]);
+        if shown == message {
+            self.message = message;
+        } else if !shown.is_empty() {
+            self.message = Cow::Owned(shown.into_owned());
         }
         self
     }

@@ -8,7 +8,7 @@ use bevy_bouncer_text::clean;
 use bevy_reflect::prelude::*;
 use thiserror::Error;
 
-use super::close_reason::DisconnectReason;
+use super::close_reason::{CloseReason, DisconnectReason};
 
 /// When to ask again for a place.
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -103,8 +103,8 @@ impl Refusal {
         self
     }
 
-    /// Tells the client when to try again: `Retry-After` (whole seconds, rounded up) and
-    /// `retry_after_ms`.
+    /// Tells the client when it may come in: `retry_after_ms` in the body, and `Retry-After` (whole seconds, rounded up)
+    /// unless a client stops after such a refusal. Of a ban it is the end, for the player to read.
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
@@ -112,25 +112,31 @@ impl Refusal {
 
     /// How a session ends whose player is refused when it is checked again. Without this word: a 401 is
     /// 4101 `token_revoked`, so that the client tries another token; a banned user 4403 `banned`; anything
-    /// else 4004 `kicked`.
+    /// else 4004 `kicked`. The words of [`saying`](Self::saying) follow in the reason.
     pub fn disconnect_with(mut self, reason: DisconnectReason) -> Self {
         self.ends_with = Some(reason);
         self
     }
 
-    /// Whether a session ends whose new token is refused like this: when it says so, or the user is barred.
-    pub(crate) fn ends_a_session(&self) -> Option<DisconnectReason> {
+    /// How a session ends whose new token is refused like this: when it says so, or the user is barred.
+    pub(crate) fn ends_a_session(&self) -> Option<CloseReason> {
         let is_banned = self.kind == RefusalKind::Banned;
-        (is_banned || self.ends_with.is_some()).then(|| self.disconnect_reason())
+        (is_banned || self.ends_with.is_some()).then(|| self.close_reason())
     }
 
-    /// How a session ends for this.
-    pub(crate) fn disconnect_reason(&self) -> DisconnectReason {
-        self.ends_with.unwrap_or(match self.kind {
+    /// How a session ends for this, with the words if there are some for this player.
+    pub(crate) fn close_reason(&self) -> CloseReason {
+        let reason = self.ends_with.unwrap_or(match self.kind {
             RefusalKind::Unauthorized => DisconnectReason::Revoked,
             RefusalKind::Banned => DisconnectReason::Banned,
             _ => DisconnectReason::Kicked,
-        })
+        });
+        let has_words = self.message != self.kind.message();
+        CloseReason {
+            reason,
+            message: has_words.then(|| self.message.as_ref().into()),
+            lasts: self.retry_after,
+        }
     }
 
     /// The class of the refusal.

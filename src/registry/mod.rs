@@ -228,7 +228,7 @@ impl Registry {
     /// Bars a subject, fences its sessions, and has the entry stored.
     pub fn revoke(&self, mut entry: Revocation) -> Receipt {
         entry.forget_with_tokens(self.tokens_end_within, unix_now());
-        let close_reason = entry.close_reason();
+        let close_reason = entry.close_reason(unix_now());
         let (found, storing) = {
             let mut index = lock(&self.index);
             let (found, listed) = index.revoke(entry.clone(), unix_now());

@@ -116,6 +116,7 @@ impl Bouncer {
         let close_reason = CloseReason {
             reason: DisconnectReason::Kicked,
             message: message.map(Arc::from),
+            lasts: None,
         };
         let subject = Subject::User(user.clone());
         let cut = self.0.registry.send_home(&subject, &close_reason);

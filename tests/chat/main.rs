@@ -14,3 +14,4 @@ mod p16_nobody_touches_a_superior;
 mod rooms;
 mod sessions;
 mod talker;
+mod three_nodes;

@@ -15,3 +15,4 @@ mod rooms;
 mod sessions;
 mod shown;
 mod talker;
+mod three_nodes;

@@ -103,6 +103,16 @@ impl Registry {
         lock(&self.index).check(user, token, unix_now())
     }
 
+    /// Whether this identity is not barred.
+    pub fn check_barred(&self, user: &UserId, token: &TokenFacts) -> Result<(), Refusal> {
+        lock(&self.index).check_barred(user, token, unix_now())
+    }
+
+    /// The entries of a subject that count.
+    pub fn barred(&self, subject: &Subject) -> Vec<Revocation> {
+        lock(&self.index).barred(subject, unix_now())
+    }
+
     /// Reserves a place for a verified user, or says why not.
     pub fn admit(
         &self,

@@ -234,6 +234,7 @@ mod session;
 pub mod testing;
 mod transport;
 mod util;
+mod websocket;
 mod world;
 
 #[cfg(feature = "admin")]

@@ -268,6 +268,7 @@ mod session;
 pub mod testing;
 mod transport;
 mod util;
+mod websocket;
 mod world;
 
 /// What may be shown to other players, and which names may be chosen.

@@ -3,6 +3,7 @@
 mod architecture;
 mod code;
 mod commands;
+mod endings;
 mod markdown;
 mod protocol;
 mod readme;

@@ -13,4 +13,6 @@ mod nodes;
 mod p16_nobody_touches_a_superior;
 mod rooms;
 mod sessions;
+mod shown;
 mod talker;
+mod three_nodes;

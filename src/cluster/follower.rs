@@ -60,7 +60,7 @@ struct Follower {
     position: Option<LogPosition>,
     /// When the whole list was last compared. `None`: it has to be now.
     compared: Option<Instant>,
-    /// Subjects that may have entries here because the log or the list said so.
+    /// Subjects that may have entries here and in the list: the log or the list said so, or this node has put them there.
     known: HashSet<Subject>,
     /// In which epoch of the backplane the list was last read.
     epoch: Option<u64>,
@@ -173,6 +173,7 @@ impl Follower {
     /// Makes the local list equal to the shared one.
     async fn compare(&mut self) -> Result<(), BackplaneError> {
         let asked = Instant::now();
+        self.known.extend(self.node.take_barred());
         let tail = self.node.client.ask(|backplane| backplane.tail()).await?;
         let mut only_here = self.known.clone();
         let mut cursor = None;

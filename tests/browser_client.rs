@@ -1,4 +1,4 @@
-//! `assets/bouncer.js` in Node: beside a server that does what each test needs, and with the real one.
+//! `assets/client/` in Node: beside a server that does what each test needs, and with the real one.
 
 #[path = "chat/talker.rs"]
 #[expect(dead_code, reason = "only the game is needed")]
@@ -36,7 +36,7 @@ fn install() -> Option<PathBuf> {
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser-client");
-    for folder in ["assets", "tests/client"] {
+    for folder in ["assets/client", "tests/client"] {
         fs::create_dir_all(target.join(folder)).unwrap();
         for entry in fs::read_dir(source.join(folder)).unwrap() {
             let entry = entry.unwrap();
@@ -79,6 +79,11 @@ fn the_client_does_what_its_tests_say() {
 #[test]
 fn the_type_declarations_fit_a_use_of_all_of_them() {
     run(&["--silent", "types"]);
+}
+
+#[test]
+fn the_package_is_one_that_bundlers_node_and_typescript_understand() {
+    run(&["--silent", "package"]);
 }
 
 #[test]

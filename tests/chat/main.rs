@@ -16,4 +16,6 @@ mod nodes_in_process;
 mod p16_nobody_touches_a_superior;
 mod rooms;
 mod sessions;
+mod shown;
 mod talker;
+mod three_nodes;

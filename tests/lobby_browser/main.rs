@@ -12,3 +12,4 @@ mod page;
 #[path = "../lobby/program.rs"]
 #[expect(dead_code, reason = "the test without a browser uses more of it")]
 mod program;
+mod wakes;

@@ -138,6 +138,23 @@ async fn entries_that_are_over_make_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_what_is_over_makes_room() {
+    let journal = Journal::new(2, 2);
+    let over = |name| entry(name).until(1);
+    drop(journal.bar(over("ann"), vec![over("ann")]));
+    drop(journal.restore(user("ben")));
+    drop(journal.bar(entry("cat"), vec![entry("cat")]));
+    drop(journal.bar(over("dan"), vec![over("dan")]));
+    drop(journal.bar(over("eve"), vec![over("eve"), entry("eve").ban()]));
+    // The first one may be with the writer; and nobody barred for good, or let in again, is forgotten.
+    let left = ["ann", "ben", "cat", "eve"].map(user);
+    assert_eq!(journal.subjects(), left);
+    drop(journal.bar(entry("fay"), vec![entry("fay")]));
+    assert_eq!(journal.subjects()[..4], left);
+    assert_eq!(journal.waiting_for(&user("cat")).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_restoration_undoes_is_not_stored_any_more() {
     let journal = Arc::new(Journal::new(10, 10));
     let log = Arc::new(Log::default());

@@ -42,4 +42,13 @@ export const logIn = (name, password) =>
 
 export const renewToken = (token) => request("/api/token", { method: "POST", token });
 
+// When a ban ends, in milliseconds from now, or null when it does not. Undefined when the door says something else.
+export async function banEnd({ ws_url, token }) {
+  const url = new URL(ws_url);
+  url.protocol = url.protocol === "wss:" ? "https:" : "http:";
+  url.pathname += "/preflight";
+  const problem = await request(url.href, { token }).catch((refusal) => refusal);
+  return problem.code === "banned" ? (problem.retryAfter ?? null) : undefined;
+}
+
 export const revoked = async (token) => (await request("/api/revoked", { token })).users;

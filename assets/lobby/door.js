@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { byId, say } from "./dom.js";
+import { refusedLogIn } from "./words.js";
 
 let mode = "login";
 
@@ -24,6 +25,17 @@ export function openDoor(words) {
   byId("name").focus();
 }
 
+// Where it can be put right.
+function lookAgain({ code, message }) {
+  const isAboutName = code === "name_taken" || (code === "invalid" && /\bname\b/i.test(message));
+  const field = byId(isAboutName ? "name" : "password");
+  if (code === "name_taken" || code === "invalid" || code === "wrong_credentials") {
+    field.setAttribute("aria-invalid", "true");
+  }
+  field.focus();
+  field.select();
+}
+
 // Calls `enter` with what the log-in service answered.
 export function watchDoor(enter) {
   byId("switch").addEventListener("click", () => {
@@ -34,6 +46,7 @@ export function watchDoor(enter) {
     event.preventDefault();
     const [name, password] = [byId("name").value.trim(), byId("password").value];
     say("door-error", null);
+    for (const id of ["name", "password"]) byId(id).removeAttribute("aria-invalid");
     byId("enter").disabled = true;
     try {
       const session = await (mode === "signup" ? api.signUp : api.logIn)(name, password);
@@ -42,7 +55,8 @@ export function watchDoor(enter) {
       enter(session);
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
-      say("door-error", problem.message);
+      say("door-error", refusedLogIn(problem));
+      lookAgain(problem);
     } finally {
       byId("enter").disabled = false;
     }

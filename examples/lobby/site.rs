@@ -30,18 +30,25 @@ macro_rules! asset {
 }
 
 /// Path, type and content of each file.
-const FILES: [(&str, &str, &str); 25] = [
+const FILES: [(&str, &str, &str); 40] = [
     ("/", HTML, asset!("lobby/index.html")),
     ("/bouncer.js", SCRIPT, asset!("bouncer.js")),
     ("/api.js", SCRIPT, asset!("lobby/api.js")),
+    ("/base.css", CSS, asset!("lobby/base.css")),
     ("/chat.js", SCRIPT, asset!("lobby/chat.js")),
+    ("/commands.js", SCRIPT, asset!("lobby/commands.js")),
     ("/completion.js", SCRIPT, asset!("lobby/completion.js")),
     ("/composer.js", SCRIPT, asset!("lobby/composer.js")),
     ("/conversation.js", SCRIPT, asset!("lobby/conversation.js")),
+    ("/counter.js", SCRIPT, asset!("lobby/counter.js")),
     ("/dom.js", SCRIPT, asset!("lobby/dom.js")),
     ("/door.js", SCRIPT, asset!("lobby/door.js")),
+    ("/drafts.js", SCRIPT, asset!("lobby/drafts.js")),
     ("/drawers.js", SCRIPT, asset!("lobby/drawers.js")),
+    ("/endings.js", SCRIPT, asset!("lobby/endings.js")),
     ("/favicon.svg", SVG, asset!("lobby/favicon.svg")),
+    ("/house.js", SCRIPT, asset!("lobby/house.js")),
+    ("/keepsakes.js", SCRIPT, asset!("lobby/keepsakes.js")),
     ("/line.js", SCRIPT, asset!("lobby/line.js")),
     ("/lobby.css", CSS, asset!("lobby/lobby.css")),
     ("/log.js", SCRIPT, asset!("lobby/log.js")),
@@ -49,12 +56,20 @@ const FILES: [(&str, &str, &str); 25] = [
     ("/measures.js", SCRIPT, asset!("lobby/measures.js")),
     ("/mentions.js", SCRIPT, asset!("lobby/mentions.js")),
     ("/menu.js", SCRIPT, asset!("lobby/menu.js")),
+    ("/messages.css", CSS, asset!("lobby/messages.css")),
     ("/moderation.js", SCRIPT, asset!("lobby/moderation.js")),
+    ("/narrow.css", CSS, asset!("lobby/narrow.css")),
+    ("/offers.js", SCRIPT, asset!("lobby/offers.js")),
     ("/people.js", SCRIPT, asset!("lobby/people.js")),
+    ("/pieces.js", SCRIPT, asset!("lobby/pieces.js")),
+    ("/recall.js", SCRIPT, asset!("lobby/recall.js")),
+    ("/relogin.js", SCRIPT, asset!("lobby/relogin.js")),
+    ("/reveal.js", SCRIPT, asset!("lobby/reveal.js")),
     ("/rooms.js", SCRIPT, asset!("lobby/rooms.js")),
     ("/session.js", SCRIPT, asset!("lobby/session.js")),
     ("/speech.js", SCRIPT, asset!("lobby/speech.js")),
     ("/standing.js", SCRIPT, asset!("lobby/standing.js")),
+    ("/storage.js", SCRIPT, asset!("lobby/storage.js")),
     ("/words.js", SCRIPT, asset!("lobby/words.js")),
 ];
 

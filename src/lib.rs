@@ -66,6 +66,8 @@
 //! - Behind a proxy, [`BouncerConfig::trusted_proxies`] says whose word about the client's address counts.
 //! - On anything but a loopback address the listener wants TLS (`BouncerConfig::tls`), or
 //!   [`BouncerConfig::allow_plaintext`] because a proxy with TLS stands in front.
+//! - [`text`] has the rules for what players write and what they are called: [`User::name`] keeps them, whatever the
+//!   directory says. Where players choose names, [`text::NameRules`] and [`text::look`] keep them from those of others.
 //!
 //! # Players are entities
 //!
@@ -235,6 +237,10 @@ pub mod testing;
 mod transport;
 mod util;
 mod world;
+
+/// What may be shown to other players, and which names may be chosen.
+#[doc(inline)]
+pub use bevy_bouncer_text as text;
 
 #[cfg(feature = "admin")]
 pub use admin::{AdminError, AdminPlugin};

@@ -167,6 +167,7 @@ impl Stage {
                 let close_reason = CloseReason {
                     reason: DisconnectReason::Kicked,
                     message: Some("be nice".into()),
+                    lasts: None,
                 };
                 self.registry.send_home(&self.subject(), &close_reason);
             }

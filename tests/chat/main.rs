@@ -13,4 +13,5 @@ mod nodes;
 mod p16_nobody_touches_a_superior;
 mod rooms;
 mod sessions;
+mod shown;
 mod talker;

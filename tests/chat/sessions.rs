@@ -31,7 +31,7 @@ fn hello_is_first_and_says_what_a_client_needs() {
             "user": {"id": "mod-ann", "name": "Name of mod-ann", "roles": ["moderator"]},
             "reconnect": {"first_ms": 1000, "longest_ms": 30000},
             "limits": {
-                "text_length": 500, "burst": 100, "messages_per_second": 1.0,
+                "text_length": 500, "text_lines": 20, "burst": 100, "messages_per_second": 1.0,
                 "rooms_per_player": 32, "history_page": 50,
             },
         })

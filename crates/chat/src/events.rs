@@ -50,7 +50,8 @@ impl Speaking {
         &self.text
     }
 
-    /// Replaces the words.
+    /// Replaces the words. What cannot be shown is taken out, and what is longer than a message may be is cut; when there
+    /// is nothing to see in them, nothing is said.
     pub fn replace(&mut self, text: impl Into<String>) {
         self.text = text.into();
     }
@@ -95,7 +96,8 @@ pub struct Announcement {
     pub room: Entity,
     /// The name of the character; `None` for the game.
     pub name: Option<String>,
-    /// The words. Not checked.
+    /// The words, of any length. What cannot be shown is taken out, here as in the name; when there is nothing to see
+    /// in one of them, it is an error in the log.
     pub text: String,
 }
 

@@ -93,6 +93,7 @@ pub(crate) fn add_to_hello(world: &World, user: &User, hello: &mut Map<String, V
 fn limits(options: &ChatOptions) -> MessageLimits {
     MessageLimits {
         text_length: options.text_length,
+        text_lines: options.text_lines,
         burst: options.burst,
         messages_per_second: options.messages_per_second,
         rooms_per_player: options.rooms_per_player,

@@ -32,6 +32,8 @@ pub(crate) struct SharedOptions(pub Arc<ChatOptions>);
 pub struct ChatOptions {
     /// Longest text in Unicode scalar values. Default 500, 1 to 10 000.
     pub text_length: usize,
+    /// Most lines of one text. Default 20, 1 to 10 000.
+    pub text_lines: usize,
     /// Messages that a user may send at once, whispers included. Default 5, 1 to 1000.
     pub burst: usize,
     /// Messages a second that a user may send in the long run. Default 1, 0.01 to 1000.
@@ -106,6 +108,7 @@ impl Default for ChatOptions {
     fn default() -> Self {
         Self {
             text_length: 500,
+            text_lines: 20,
             burst: 5,
             messages_per_second: 1.0,
             longest_penalty: Duration::from_secs(60),
@@ -146,6 +149,7 @@ impl ChatOptions {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let counts = [
             ("text_length", self.text_length, 10_000),
+            ("text_lines", self.text_lines, 10_000),
             ("burst", self.burst, 1000),
             ("requests_burst", self.requests_burst, 10_000),
             ("filter_queue", self.filter_queue, 100_000),

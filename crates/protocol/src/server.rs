@@ -256,6 +256,8 @@ pub struct ReconnectHints {
 pub struct MessageLimits {
     /// Longest text in Unicode scalar values.
     pub text_length: usize,
+    /// Most lines of a text.
+    pub text_lines: usize,
     /// Messages that may be sent at once.
     pub burst: usize,
     /// Messages a second in the long run.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use bevy_bouncer::text::clean_line;
 use bevy_bouncer_protocol::{ROOM_NAME_MAX_BYTES, Rules};
 use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
@@ -24,7 +25,7 @@ use crate::{
 /// that one.
 ///
 /// Of two rooms with the same name the second one can never be joined, nor can one whose name has not 1 to
-/// 64 bytes; the log says so.
+/// 64 bytes or has something in it that cannot be shown in a line; the log says so.
 ///
 /// ```
 /// use bevy_bouncer_chat::{ByRole, Room};
@@ -124,6 +125,8 @@ pub(crate) fn open(
     }
     if !(1..=ROOM_NAME_MAX_BYTES).contains(&room.name.len()) {
         tracing::error!(room = %room.name, "a room's name has not 1 to {ROOM_NAME_MAX_BYTES} bytes: nobody can join it");
+    } else if clean_line(&room.name) != *room.name {
+        tracing::error!(room = %room.name, "a room's name has characters that cannot be shown: nobody can join it");
     } else if index.0.contains_key(&room.name) {
         tracing::error!(room = %room.name, "there is a room of this name: nobody can join the second one");
     } else {

@@ -37,7 +37,7 @@ pub(crate) fn send(context: &mut ChatContext, asker: &Asker, room: &str, text: &
     let (entity, room) = room_to_speak_in(context, asker.player, &asker.user, room)?;
     let to = Destination::Room(entity, room.shared_name());
     check_can_speak(context, &asker.user, asker.rank, &to)?;
-    let text = text::check(text, context.options.text_length)?;
+    let text = text::check(text, &context.options)?;
     let (options, now) = (context.options.clone(), context.now);
     let rules = context.world.get::<RoomRules>(entity);
     let slow_mode = rules.and_then(|rules| rules.slow_mode);
@@ -55,14 +55,16 @@ pub(crate) fn send(context: &mut ChatContext, asker: &Asker, room: &str, text: &
         player: asker.player,
         user: asker.user.clone(),
         room: entity,
-        text: text.to_owned(),
+        text,
         is_refused: false,
     };
     context.world.trigger_ref(&mut speaking);
     if speaking.is_refused {
         return Err(ErrorCode::Refused.into());
     }
-    filter_and_deliver(context, asker, to, speaking.text)
+    let text = text::replaced(&speaking.text, &context.options);
+    let text = text.ok_or(ErrorCode::Refused)?;
+    filter_and_deliver(context, asker, to, text)
 }
 
 /// `chat.whisper`
@@ -72,11 +74,11 @@ pub(crate) fn whisper(context: &mut ChatContext, asker: &Asker, to: UserId, text
     }
     let to = Destination::User(to);
     check_can_speak(context, &asker.user, asker.rank, &to)?;
-    let text = text::check(text, context.options.text_length)?;
+    let text = text::check(text, &context.options)?;
     let (options, now) = (context.options.clone(), context.now);
     let mut record = context.record_of(&asker.user)?;
     record.speaking.check_rate(&options, now)?;
-    filter_and_deliver(context, asker, to, text.to_owned())
+    filter_and_deliver(context, asker, to, text)
 }
 
 /// Whether the request was answered before, or will be. Its answer is told again.
@@ -160,10 +162,13 @@ fn filtered(
     let (player, id) = (message.player, message.id.clone());
     let allowed = match verdict {
         Ok(Verdict::Allow) => Ok(()),
-        Ok(Verdict::Replace(text)) => {
-            message.text = text;
-            Ok(())
-        }
+        Ok(Verdict::Replace(by)) => match text::replaced(&by, &context.options) {
+            Some(text) => {
+                message.text = text;
+                Ok(())
+            }
+            None => Err(ErrorCode::Refused.into()),
+        },
         Ok(Verdict::Drop) => Err(ErrorCode::Refused.into()),
         Err(Undecided) => match context.options.filter_failure {
             FilterFailure::Allow => Ok(()),

@@ -51,4 +51,6 @@ export async function banEnd({ ws_url, token }) {
   return problem.code === "banned" ? (problem.retryAfter ?? null) : undefined;
 }
 
+export const logOutEverywhere = (token) => request("/api/logout-everywhere", { method: "POST", token });
+
 export const revoked = async (token) => (await request("/api/revoked", { token })).users;

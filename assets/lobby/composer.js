@@ -2,7 +2,7 @@
 
 import { understand } from "./commands.js";
 import { watchCompletion } from "./completion.js";
-import { drawCounter, lengthOf } from "./counter.js";
+import { drawCounter } from "./counter.js";
 import { byId, say, write } from "./dom.js";
 import { draftOf, forgetDrafts, keepDraft } from "./drafts.js";
 import { quoted } from "./mentions.js";
@@ -36,15 +36,15 @@ export function drawComposer(now) {
   field.placeholder = person ? `Whisper to ${person.name}` : `Write in ${roomTitle(room)}`;
   // While the connection is on its way back, messages wait for it.
   const isOut = chat.state.name === "stopped" || chat.state.name === "closed";
-  const isTooLong = drawCounter(lengthToSend(), chat.limits.text_length);
+  const isTooLong = drawCounter(textToSend(), chat.limits);
   button.disabled = isOut || !(isJoined || person) || field.disabled || Boolean(pause) || isTooLong;
   write(button, pause && !field.disabled ? `Wait ${secondsUntil(pause.until)}\u00a0s` : "Send");
 }
 
-// Of what would be said.
-function lengthToSend() {
+// What would be said.
+function textToSend() {
   const { say: said, whisper } = understand(field.value, chat.people());
-  return lengthOf(said ?? whisper ?? field.value.trim());
+  return said ?? whisper ?? field.value.trim();
 }
 
 function changeDraft(key) {

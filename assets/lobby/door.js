@@ -4,12 +4,15 @@ import * as api from "./api.js";
 import { byId, say } from "./dom.js";
 import { refusedLogIn } from "./words.js";
 
+const WELCOME = "Welcome back.";
+
 let mode = "login";
+let greeting = WELCOME;
 
 function show() {
   const isNew = mode === "signup";
   byId("door-title").textContent = isNew ? "Create an account" : "Log in";
-  byId("door-hint").textContent = isNew ? "Choose the name that others will see." : "Welcome back.";
+  byId("door-hint").textContent = isNew ? "Choose the name that others will see." : greeting;
   byId("enter").textContent = isNew ? "Sign up" : "Log in";
   byId("switch-text").textContent = isNew ? "Been here before?" : "New here?";
   byId("switch").textContent = isNew ? "Log in" : "Create an account";
@@ -18,8 +21,9 @@ function show() {
   byId("password").autocomplete = isNew ? "new-password" : "current-password";
 }
 
-// `words` say why somebody stands here again.
-export function openDoor(words) {
+// `words` say what is wrong, and `hello` why somebody stands here again.
+export function openDoor(words, hello = WELCOME) {
+  greeting = hello;
   show();
   say("door-error", words);
   byId("name").focus();

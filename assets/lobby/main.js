@@ -1,5 +1,6 @@
 // The page's story: the door, then the lobby.
 
+import { watchAccount } from "./account.js";
 import * as api from "./api.js";
 import { Chat } from "./chat.js";
 import { HELP, written } from "./commands.js";
@@ -126,7 +127,7 @@ async function logInAgain(mine) {
   const { words } = endingOf(mine.state.cause, { refusal: session.lastRefusal() });
   const fresh = await askToLogIn(mine.me, words);
   if (mine !== chat || fresh === null) return;
-  if (fresh === "other" || fresh.user.id !== mine.me.id) leaveLobby(null);
+  if (fresh === "other" || fresh.user.id !== mine.me.id) leaveLobby();
   if (fresh === "other") return;
   const hasMoved = fresh.ws_url !== session.current()?.ws_url;
   session.keep(fresh);
@@ -135,7 +136,7 @@ async function logInAgain(mine) {
   else mine.comeBack();
 }
 
-function leaveLobby(words) {
+function leaveLobby(hello) {
   const left = chat;
   chat = null;
   session.forget();
@@ -147,7 +148,7 @@ function leaveLobby(words) {
   clearModeration();
   drawTitle(null);
   showScreen("door");
-  openDoor(words);
+  openDoor(null, hello);
 }
 
 watchDoor((fresh) => {
@@ -159,7 +160,8 @@ watchDrawers(() => {
   chat.loadRooms();
   refresh(chat);
 });
-byId("log-out").addEventListener("click", () => leaveLobby(null));
+byId("log-out").addEventListener("click", () => leaveLobby());
+watchAccount(() => leaveLobby("You are logged out everywhere."));
 byId("leave").addEventListener("click", () => {
   chat.leave(chat.open);
   byId("text").focus();

@@ -57,7 +57,7 @@ const REFUSALS = {
   unknown_user: "There is nobody of this name here.",
   unknown_message: "This message is not there any more.",
   empty_text: "There is nothing in this message.",
-  text_too_long: "This message is too long.",
+  text_too_long: "This message is too long, or has too many lines.",
   forbidden_characters: "This message has characters that are not allowed.",
   rate_limited: "You are writing too fast.",
   muted: "You are muted.",

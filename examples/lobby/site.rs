@@ -30,9 +30,10 @@ macro_rules! asset {
 }
 
 /// Path, type and content of each file.
-const FILES: [(&str, &str, &str); 40] = [
+const FILES: [(&str, &str, &str); 41] = [
     ("/", HTML, asset!("lobby/index.html")),
     ("/bouncer.js", SCRIPT, asset!("bouncer.js")),
+    ("/account.js", SCRIPT, asset!("lobby/account.js")),
     ("/api.js", SCRIPT, asset!("lobby/api.js")),
     ("/base.css", CSS, asset!("lobby/base.css")),
     ("/chat.js", SCRIPT, asset!("lobby/chat.js")),

@@ -58,6 +58,25 @@ fn whoever_was_logged_out_while_away_logs_in_on_the_spot_and_goes_on() {
 }
 
 #[test]
+fn whoever_logs_out_everywhere_is_at_the_door_and_their_log_in_is_over() {
+    let Some(scene) = Scene::start() else { return };
+    let ann = scene.sign_up("Ann");
+    let stored = ann.evaluate("JSON.parse(sessionStorage.getItem('lobby-session')).token");
+    ann.click("#my-name");
+    ann.click("#log-out-everywhere");
+    ann.expect_text("#door-hint", "You are logged out everywhere.");
+    ann.expect_value("document.querySelectorAll('dialog[open]').length", 0);
+    let renewed = scene.lobby.post(
+        "/api/token",
+        stored.as_str().unwrap(),
+        &serde_json::json!({}),
+    );
+    assert_eq!(renewed.status, 401);
+    fill_in(&ann, "Ann", PASSWORD);
+    ann.expect_text("#state", "Connected");
+}
+
+#[test]
 fn another_account_can_be_used_instead_and_finds_nothing() {
     let Some(scene) = Scene::start() else { return };
     let ann = scene.sign_up("Ann");

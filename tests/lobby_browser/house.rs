@@ -8,7 +8,7 @@ use crate::page::*;
 fn announcements_and_characters_never_look_like_a_player() {
     let Some(scene) = Scene::start() else { return };
     let ann = sign_up_tapped(&scene, "Ann");
-    let imposter = scene.sign_up("The lobby 1");
+    let imposter = scene.sign_up("Town Crier");
     say(&imposter, "I am the house");
     ann.expect_text(".message", "I am the house");
     let said = |from: serde_json::Value, mid: &str, text: &str| {

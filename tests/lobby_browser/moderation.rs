@@ -63,7 +63,7 @@ fn banned_and_removed_are_seen_as_such_until_they_are_let_back_in() {
         ("ban", "You are banned from the lobby: please take a break"),
         (
             "revoke",
-            "A moderator removed you from the lobby: please take a break",
+            "A moderator locked your account: please take a break",
         ),
     ] {
         bob.expect_text("#state", "Connected");
@@ -129,7 +129,6 @@ fn whoever_is_kicked_reads_why_and_comes_back_when_they_want_to() {
 }
 
 #[test]
-#[ignore = "waits for the log-in service"]
 fn a_ban_says_when_it_ends_and_that_it_is_one() {
     let Some(scene) = Scene::start() else { return };
     let (bob, moderator) = (scene.sign_up("Bob"), scene.moderator());

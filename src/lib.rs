@@ -265,7 +265,7 @@ pub use cluster::{
 };
 #[cfg(feature = "tls")]
 pub use config::TlsConfig;
-pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
+pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits, MessageOptions};
 pub use drain::{Drain, DrainReport, Draining};
 pub use http::ForwardedHeader;
 pub use identity::{
@@ -275,8 +275,7 @@ pub use identity::{
 };
 pub use messages::{
     BadMessage, ClientErrors, ClientMessage, ClientMessageApp, ClientRequest, FromPlayer,
-    HelloPart, MessageOptions, MessageSystems, SendTypedError, TypedMessage, TypedOutbox,
-    parse_client_message,
+    HelloPart, MessageSystems, SendTypedError, TypedMessage, TypedOutbox, parse_client_message,
 };
 pub use plugin::{AfterLast, BouncerError, BouncerPlugin, BouncerSystems};
 #[cfg(feature = "sqlite")]

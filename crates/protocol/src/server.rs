@@ -27,6 +27,9 @@ pub enum ServerMessage {
         /// When the token ends, in unix seconds; `None` when it does not.
         #[serde(skip_serializing_if = "Option::is_none")]
         exp: Option<u64>,
+        /// How long the token still lasts, for clients whose clock is wrong; `None` when it does not end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_in_ms: Option<u64>,
         /// Something comes at least this often.
         heartbeat_ms: u64,
         /// How to come back.
@@ -136,6 +139,8 @@ pub enum ServerMessage {
     Expiring {
         /// When, in unix seconds.
         ends_at: u64,
+        /// How long it still lasts, for clients whose clock is wrong.
+        left_ms: u64,
     },
 }
 
@@ -162,6 +167,9 @@ pub struct Ack {
     /// When the new token ends, in unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exp: Option<u64>,
+    /// How long the new token lasts, for clients whose clock is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_ms: Option<u64>,
     /// How long the mute lasts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_ms: Option<u64>,

@@ -82,6 +82,11 @@ fn the_type_declarations_fit_a_use_of_all_of_them() {
 }
 
 #[test]
+fn the_package_is_one_that_bundlers_node_and_typescript_understand() {
+    run(&["--silent", "package"]);
+}
+
+#[test]
 fn nothing_is_lost_or_said_twice_with_a_real_server_that_ends_connections() {
     let Some(folder) = folder() else { return };
     let options = ChatOptions {

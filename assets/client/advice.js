@@ -16,6 +16,12 @@ export function adviceOfStatus(status) {
 // A renewal that was refused like this is not tried again.
 export const isFinal = (error) => error?.status === 401 || error?.status === 403;
 
+// What there is to do after a stop: "unauthorized" asks for another token, the rest is for the player to read.
+export function whyOf({ close, status, code }) {
+  if (status === 401 || (close !== undefined && adviceOfClose(close) === "renew")) return "unauthorized";
+  return code === "banned" ? "banned" : "refused";
+}
+
 // Why a connection ended, and how long the server wants to be left alone.
 export function readClose(close, reason) {
   const [, code, said = ""] = /^(\w+)(?:: (.*))?$/s.exec(reason) ?? [null, "connection_lost"];

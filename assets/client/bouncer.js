@@ -2,30 +2,33 @@
 
 import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
+import { Incoming } from "./incoming.js";
 import { messageOf } from "./message.js";
+import { Moderator } from "./moderator.js";
 import { Outbox } from "./outbox.js";
 import { Refused } from "./refused.js";
 import { Requests } from "./requests.js";
 import { Rooms } from "./rooms.js";
 import { Token } from "./token.js";
+import { Wakes } from "./wakes.js";
 
 const TYPING_APART = 2_000;
 
 /** See index.d.ts. */
-export class Bouncer {
+export class Bouncer extends Moderator {
   #user = null;
-  #rank;
-  #limits = {};
-  // When the token ends, as the server says.
-  #exp;
+  // What the server said first on this connection.
+  #hello = {};
   #events = new Emitter();
   #connection;
   #token;
   #requests;
   #outbox;
   #rooms;
+  #wakes = new Wakes(() => this.wake());
 
   constructor(options) {
+    super();
     const all = {
       unanswered: 100,
       WebSocket: globalThis.WebSocket,
@@ -35,17 +38,22 @@ export class Bouncer {
     const transmit = (message) => this.#connection.send(message);
     const isOnline = () => this.#connection.isOnline;
     const emit = (event, detail) => this.#events.emit(event, detail);
-    const requests = (this.#requests = new Requests(transmit));
-    this.#token = new Token(all, requests, isOnline);
-    this.#outbox = new Outbox({ transmit, nextId: () => requests.nextId(), most: all.unanswered });
-    this.#rooms = new Rooms({ requests, isOnline, emit, answered: () => this.#getReady() });
-    this.#connection = new Connection(all, this.#token, {
+    const requests = new Requests(transmit);
+    const token = new Token(all, requests, isOnline);
+    const outbox = new Outbox({ transmit, nextId: () => requests.nextId(), most: all.unanswered });
+    const rooms = new Rooms({ requests, isOnline, emit, answered: () => this.#getReady() });
+    const incoming = new Incoming({ emit, requests, outbox, rooms, token });
+    this.#requests = requests;
+    this.#token = token;
+    this.#outbox = outbox;
+    this.#rooms = rooms;
+    this.#connection = new Connection(all, token, {
       hello: (hello) => this.#learn(hello),
       online: (token, line) => this.#begin(token, line),
-      heard: (message) => this.#handle(message),
-      state: (state) => emit("state", state),
+      heard: (message) => incoming.handle(message),
+      state: (state) => this.#changed(state),
       lost: () => this.#interrupted(),
-      stopped: () => this.#rejectAll(),
+      stopped: () => this.#rejectAll("closed"),
       closed: () => this.#leave(),
     });
   }
@@ -66,8 +74,14 @@ export class Bouncer {
     return this.#events.on(event, listener);
   }
 
-  connect() {
+  connect(token) {
+    if (token !== undefined) this.#token.replace(token);
     this.#connection.connect();
+  }
+
+  wake() {
+    this.#connection.wake();
+    this.#token.wake();
   }
 
   close() {
@@ -77,7 +91,7 @@ export class Bouncer {
   // ---- What the page asks for
 
   join(name) {
-    if (this.#connection.isOut) return Promise.reject(new Refused("closed"));
+    if (this.#connection.isOver) return Promise.reject(new Refused("closed"));
     return this.#rooms.join(name);
   }
 
@@ -128,30 +142,37 @@ export class Bouncer {
   }
 
   #keep(op, fields) {
-    if (this.#connection.isOut) return Promise.reject(new Refused("closed"));
+    if (this.#connection.isOver) return Promise.reject(new Refused("closed"));
     return this.#outbox.keep(op, fields);
   }
 
   // ---- The connection comes and goes
 
-  #learn({ user, rank, exp, limits = {} }) {
-    this.#user = user;
-    this.#rank = rank;
-    this.#exp = exp;
-    this.#limits = limits;
+  #learn(hello) {
+    // What somebody wanted to say is not said by somebody else.
+    if (this.#user && this.#user.id !== hello.user.id) this.#outbox.rejectAll("other_user");
+    this.#user = hello.user;
+    this.#hello = { limits: {}, ...hello };
   }
 
   #begin(token, line) {
-    this.#events.emit("hello", { user: this.#user, rank: this.#rank, limits: this.#limits });
+    const { user, rank, limits } = this.#hello;
+    this.#events.emit("hello", { user, rank, limits });
     if (line.isOver) return;
-    this.#token.taken(token, this.#exp);
+    this.#token.taken(token, this.#hello);
     this.#rooms.joinAll();
     this.#getReady();
   }
 
   // After a new connection, what was said is sent again when all rooms have answered.
   #getReady() {
-    if (this.#connection.isOnline && !this.#rooms.areAsking) this.#outbox.ready(this.#limits);
+    if (this.#connection.isOnline && !this.#rooms.areAsking) this.#outbox.ready(this.#hello.limits);
+  }
+
+  #changed(state) {
+    if (state.name === "closed" || state.name === "stopped") this.#wakes.stop();
+    else this.#wakes.start();
+    this.#events.emit("state", state);
   }
 
   #interrupted() {
@@ -162,61 +183,14 @@ export class Bouncer {
   }
 
   // Nothing is sent again after the page has left or was sent away.
-  #rejectAll() {
-    this.#outbox.rejectAll();
-    this.#rooms.rejectAll();
+  #rejectAll(code) {
+    this.#outbox.rejectAll(code);
+    this.#rooms.rejectAll(code);
   }
 
   #leave() {
-    this.#rejectAll();
+    this.#rejectAll("closed");
     this.#rooms.leaveAll();
     this.#user = null;
-  }
-
-  // ---- What the server says
-
-  #handle(message) {
-    const { op, room } = message;
-    switch (op) {
-      case "beat":
-        return;
-      case "ack":
-      case "err":
-        return this.#answered(message);
-      case "chat.msg":
-        return this.#rooms.get(room)?.said(messageOf(message));
-      case "chat.deleted":
-        return this.#rooms.get(room)?.deleted(message.seq, message.mid);
-      case "presence":
-        return this.#rooms.get(room)?.present(message);
-      case "chat.whisper": {
-        const { mid, ts, from, to, d } = message;
-        return this.#events.emit("whisper", { mid, ts, from, to, text: d.text });
-      }
-      case "chat.typing":
-        return this.#events.emit("typing", { room, from: message.from });
-      case "room.rules":
-        return this.#events.emit("rules", { room, rules: message.rules });
-      case "room.closed":
-        return this.#rooms.closed(room);
-      case "muted": {
-        const { left_ms, reason } = message;
-        return this.#events.emit("muted", { room, until: Date.now() + left_ms, reason });
-      }
-      case "unmuted":
-        return this.#events.emit("unmuted", { room });
-      case "auth.expiring":
-        return this.#token.expiring(message.ends_at);
-      default:
-        this.#events.emit("game", { op, d: message.d });
-    }
-  }
-
-  #answered({ op, re, code, retry_ms, ...members }) {
-    const waiting = this.#requests.take(re) ?? this.#outbox.take(re);
-    if (op === "ack") return waiting?.done({ ...members });
-    if (code === "rate_limited" && retry_ms) this.#outbox.slowDown(retry_ms);
-    if (waiting) waiting.failed(new Refused(code, retry_ms));
-    else if (re === undefined) this.#events.emit("refused", { code, retryMs: retry_ms });
   }
 }

@@ -1,6 +1,6 @@
 // Keeps a connection: comes back, gets new tokens, and knows when to stop.
 
-import { adviceOfClose, adviceOfStatus, isFinal, readClose } from "./advice.js";
+import { adviceOfClose, adviceOfStatus, isFinal, readClose, whyOf } from "./advice.js";
 import { Line } from "./line.js";
 import { Patience } from "./patience.js";
 import { askDoor } from "./preflight.js";
@@ -9,6 +9,8 @@ import { LONGEST_TIMER } from "./timers.js";
 const CONNECT_TIMEOUT = 15_000;
 // A connection that lasted this long was a good one: everything may be tried anew after it.
 const SETTLED = 10_000;
+// A wait ends early no more often than this, however often a network comes and goes.
+const WAKES_APART = 10_000;
 
 export class Connection {
   #options;
@@ -21,6 +23,9 @@ export class Connection {
   #line = null;
   #timer;
   #settleTimer;
+  // Until when the server wants to be left alone, and when a wait ended early for the last time.
+  #aloneUntil = 0;
+  #wokeAt = -Infinity;
   // Whether the token was renewed since it was taken last: once is enough.
   #isRenewed = false;
   // Why we were sent away. The refusal that follows does not say it.
@@ -28,7 +33,8 @@ export class Connection {
 
   // `hooks` are `hello(message)` before the state is "online", `online(token, line)` after that, `heard(message)`,
   // `state(state)`, `lost()` when everything that belongs to one connection is over, and `stopped()` and `closed()`
-  // when there will be no other one until the page asks for it.
+  // when there will be no other one until the page asks for it. Another token is all that lacks where a stop is because
+  // of the token: `stopped()` is not called then.
   constructor(options, token, hooks) {
     this.#options = options;
     this.#token = token;
@@ -43,8 +49,10 @@ export class Connection {
     return this.#state.name === "online";
   }
 
-  get isOut() {
-    return this.#state.name === "closed" || this.#state.name === "stopped";
+  // Whether nothing can be kept for the next connection.
+  get isOver() {
+    const { name, why } = this.#state;
+    return name === "closed" || (name === "stopped" && why !== "unauthorized");
   }
 
   connect() {
@@ -57,6 +65,22 @@ export class Connection {
     this.#end();
     this.#hooks.closed();
     if (this.#state.name !== "closed") this.#setState({ name: "closed" });
+  }
+
+  // The page, the network or the machine is back from sleep.
+  wake() {
+    this.#line?.wake();
+    if (this.#state.name !== "waiting") return;
+    const { cause, until } = this.#state;
+    const now = Date.now();
+    // A timer that is late.
+    if (until <= now) return this.#open();
+    const at = Math.max(now, this.#aloneUntil, this.#wokeAt + WAKES_APART);
+    if (at >= until) return;
+    this.#wokeAt = at;
+    this.#patience.beginAnew();
+    if (at === now) this.#open();
+    else this.#openIn(at - now, cause);
   }
 
   // Whether it was handed over.
@@ -134,7 +158,7 @@ export class Connection {
 
   #follow(advice, cause, after, life) {
     if (advice === "renew") this.#renewAndOpen(cause, life);
-    else if (advice === "stop") this.#stop(cause);
+    else if (advice === "stop") this.#stop(cause, after);
     else this.#wait(cause, after);
   }
 
@@ -160,14 +184,32 @@ export class Connection {
   #wait(cause, after = 0, close) {
     this.#end(close);
     const delay = Math.min(Math.max(after, this.#patience.next()), LONGEST_TIMER);
+    this.#aloneUntil = Date.now() + after;
+    this.#openIn(delay, cause);
+  }
+
+  #openIn(delay, cause) {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#open(), delay);
     this.#setState({ name: "waiting", cause, until: Date.now() + delay });
   }
 
-  #stop(cause) {
+  #stop(cause, after) {
     this.#end();
-    this.#hooks.stopped();
-    this.#setState({ name: "stopped", cause });
+    const why = whyOf(cause);
+    if (why !== "unauthorized") this.#hooks.stopped();
+    const until = after === undefined ? {} : { until: Date.now() + after };
+    const state = { name: "stopped", why, cause, ...until };
+    this.#setState(state);
+    if (why === "banned" && cause.close !== undefined) this.#askForTheEnd(state);
+  }
+
+  // A connection that ends with a ban does not say until when. The door does.
+  async #askForTheEnd(state) {
+    const { url, fetch } = this.#options;
+    const { code, after } = await askDoor(url, this.#token.value, { fetch, timeoutMs: CONNECT_TIMEOUT });
+    if (this.#state !== state || code !== "banned" || after === undefined) return;
+    this.#setState({ ...state, until: Date.now() + after });
   }
 
   #end(close) {

@@ -2,10 +2,18 @@
 
 // Something comes at least every heartbeat; a line that is silent for so many of them is dead.
 const SILENT = 2.5;
+// After a sleep less will do.
+const SILENT_AWAKE = 1.5;
+// What has arrived during a sleep is read after it, which may take a moment.
+const LAST_CHANCE = 250;
 
 export class Line {
   #socket;
   #timer;
+  // By the clock, which goes on during a sleep as timers do not.
+  #deadline;
+  #patienceMs;
+  #heardAt;
   #heartbeatMs = 0;
   #isOpen = false;
   #isOver = false;
@@ -45,6 +53,17 @@ export class Line {
     return true;
   }
 
+  // After a sleep: has it died meanwhile?
+  wake() {
+    const now = Date.now();
+    const soonest = now + LAST_CHANCE;
+    const limit = this.#heartbeatMs > 0 ? this.#heardAt + this.#heartbeatMs * SILENT_AWAKE : Infinity;
+    const isLate = this.#deadline <= now;
+    const deadline = isLate ? soonest : Math.min(this.#deadline, Math.max(limit, soonest));
+    // The clock may have been set back.
+    this.#expect(Math.min(deadline - now, this.#patienceMs));
+  }
+
   end(close) {
     this.#isOver = true;
     clearTimeout(this.#timer);
@@ -54,12 +73,15 @@ export class Line {
   #receive(data) {
     // Content that is not text is not of this protocol.
     if (this.#isOver || typeof data !== "string") return;
+    this.#heardAt = Date.now();
     this.#hooks.heard(data);
     if (!this.#isOver && this.#heartbeatMs > 0) this.#expect(this.#heartbeatMs * SILENT);
   }
 
   #expect(ms) {
     clearTimeout(this.#timer);
+    this.#patienceMs = ms;
+    this.#deadline = Date.now() + ms;
     this.#timer = setTimeout(() => this.#hooks.silent(this.#isOpen), ms);
   }
 }

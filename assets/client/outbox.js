@@ -61,10 +61,10 @@ export class Outbox {
     }
   }
 
-  rejectAll() {
+  rejectAll(code) {
     const kept = [...this.#kept.values()];
     this.#kept.clear();
-    for (const { failed } of kept) failed(new Refused("closed"));
+    for (const { failed } of kept) failed(new Refused(code));
   }
 
   // What waited for a connection goes out no faster than the server lets a player speak: all at once, it

@@ -34,7 +34,8 @@ export class Requests {
     const life = this.#life;
     const again = () => this.#life === life && this.askPatiently(op, fields, done, failed);
     this.ask(op, fields, done, (error) => {
-      if (error.code === "rate_limited" && error.retryMs > 0) setTimeout(again, error.retryMs);
+      const isForNow = error.code === "rate_limited" || error.code === "unavailable";
+      if (isForNow && error.retryMs > 0) setTimeout(again, error.retryMs);
       else failed(error);
     });
   }

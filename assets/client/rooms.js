@@ -33,16 +33,16 @@ export class Rooms {
   }
 
   join(name) {
-    let room = this.#rooms.get(name);
-    if (!room) {
-      const ask = (...request) => this.#requests.askPatiently(...request);
-      room = new Room(name, this.#emit, ask);
-      this.#rooms.set(name, room);
-    }
+    const room = this.#room(name);
     return new Promise((resolve, reject) => {
       room.waiting.push({ resolve, reject });
       this.#askToJoin(room);
     });
+  }
+
+  // The game has put us there.
+  put(found) {
+    this.#emit("joined", this.#joined(this.#room(found.room), found));
   }
 
   // After a new connection.
@@ -71,16 +71,30 @@ export class Rooms {
   }
 
   // There will be no connection until the page asks for it.
-  rejectAll() {
+  rejectAll(code) {
     for (const room of [...this.#rooms.values()]) {
-      if (room.epoch === undefined) this.#forget(room, "closed");
-      for (const { reject } of room.waiting.splice(0)) reject(new Refused("closed"));
+      if (room.epoch === undefined) this.#forget(room, code);
+      for (const { reject } of room.waiting.splice(0)) reject(new Refused(code));
     }
   }
 
   leaveAll() {
     for (const room of this.#rooms.values()) room.isOver = true;
     this.#rooms.clear();
+  }
+
+  #room(name) {
+    const known = this.#rooms.get(name);
+    if (known) return known;
+    const room = new Room(name, this.#emit, (...request) => this.#requests.askPatiently(...request));
+    this.#rooms.set(name, room);
+    return room;
+  }
+
+  #joined(room, found) {
+    const joined = { ...room.joined(found), more: found.more ?? false };
+    for (const { resolve } of room.waiting.splice(0)) resolve(joined);
+    return joined;
   }
 
   #askToJoin(room) {
@@ -106,10 +120,7 @@ export class Rooms {
     const done = (ack) => {
       this.#joining -= 1;
       room.isAsking = false;
-      if (!room.isOver) {
-        const joined = { ...room.joined(ack), more: ack.more ?? false };
-        for (const { resolve } of room.waiting.splice(0)) resolve(joined);
-      }
+      if (!room.isOver) this.#joined(room, ack);
       goOn();
     };
     const failed = (error) => {

@@ -4,11 +4,13 @@ import { isFinal } from "./advice.js";
 import { LONGEST_TIMER } from "./timers.js";
 
 const RENEW_TIMEOUT = 30_000;
-// A failed renewal is tried again after this time, at the earliest.
+// Two renewals are this far apart, and a failed one is tried again after this time, at the earliest.
 const RENEW_AGAIN = 5_000;
-// Two renewals by our own clock are this far apart. A clock that is wrong makes every token look as if
-// it were about to end; then it is the server who says so, with `auth.expiring`.
+// Two renewals by our own clock, for servers that do not say how long a token still lasts. A clock that is wrong makes
+// every token look as if it were about to end; then it is the server who says so, with `auth.expiring`.
 const RENEW_APART = 60_000;
+// A token is renewed after this part of the time that it has left.
+const PART = 0.8;
 
 export class Token {
   #value;
@@ -18,7 +20,12 @@ export class Token {
   #renewal = null;
   #isRefreshing = false;
   #timer;
-  #exp;
+  // By our own clock, in milliseconds. NaN when it does not end.
+  #endsAt = NaN;
+  // Whether the server has said how long that is, so that a wrong clock does not matter.
+  #isExact = false;
+  // When it is to be renewed.
+  #due = Infinity;
 
   constructor({ token, renew }, requests, isOnline) {
     this.#value = token;
@@ -60,65 +67,86 @@ export class Token {
     return this.#renewal;
   }
 
-  // A connection was made with `used`, which ends then.
-  taken(used, exp) {
-    this.#exp = exp;
+  // The page has another one.
+  replace(token) {
+    if (token === this.#value) return;
+    this.#value = token;
+    if (this.#isOnline()) this.#send();
+  }
+
+  // A connection was made with `used`, of which the server says when it ends.
+  taken(used, { exp, expires_in_ms }) {
+    this.#learnEnd(exp, expires_in_ms);
     this.#renewBeforeEnd();
-    // A renewal ended while we were connecting with the token before.
+    // There is another one since we began to connect.
     if (used !== this.#value) this.#send();
   }
 
   // The server says that it ends soon.
-  expiring(endsAt) {
-    this.#exp = endsAt;
+  expiring(endsAt, leftMs) {
+    this.#learnEnd(endsAt, leftMs);
     this.#refresh();
+  }
+
+  // Timers may be late.
+  wake() {
+    if (this.#isOnline() && this.#due <= Date.now()) this.#refresh();
   }
 
   // The connection is lost.
   interrupted() {
-    clearTimeout(this.#timer);
+    this.#rest();
+  }
+
+  #learnEnd(exp, leftMs) {
+    this.#isExact = leftMs !== undefined;
+    this.#endsAt = this.#isExact ? Date.now() + leftMs : exp * 1_000;
   }
 
   #renewBeforeEnd(least = 0) {
-    const left = this.#exp * 1_000 - Date.now();
-    if (left > 0) this.#renewIn(Math.max(left * 0.8, least));
+    const left = this.#endsAt - Date.now();
+    if (left > 0) this.#renewIn(Math.max(left * PART, least));
   }
 
   #renewIn(ms) {
-    const due = Date.now() + ms;
-    const wait = () => {
-      const left = due - Date.now();
-      if (left <= 0) return void this.#refresh();
-      this.#timer = setTimeout(wait, Math.min(left, LONGEST_TIMER));
-    };
     clearTimeout(this.#timer);
-    wait();
+    this.#due = Date.now() + ms;
+    const wait = (left) => {
+      const now = Math.min(left, LONGEST_TIMER);
+      this.#timer = setTimeout(() => (left > now ? wait(left - now) : this.#refresh()), now);
+    };
+    wait(ms);
+  }
+
+  #rest() {
+    clearTimeout(this.#timer);
+    this.#due = Infinity;
   }
 
   async #refresh() {
     if (!this.canRenew || this.#isRefreshing) return;
     this.#isRefreshing = true;
-    clearTimeout(this.#timer);
+    this.#rest();
     try {
       await this.renew("expiring");
       this.#send();
     } catch (error) {
       // The session lasts until the token ends; then the server says so, and it is tried once more.
-      const left = this.#exp * 1_000 - Date.now();
-      if (this.#isOnline() && !isFinal(error)) this.#renewIn(Math.max(left * 0.8, RENEW_AGAIN));
+      const left = this.#endsAt - Date.now();
+      if (this.#isOnline() && !isFinal(error)) this.#renewIn(Math.max(left * PART || 0, RENEW_AGAIN));
     } finally {
       this.#isRefreshing = false;
     }
   }
 
   #send() {
-    const done = ({ exp }) => {
-      this.#exp = exp;
-      this.#renewBeforeEnd(RENEW_APART);
+    const done = ({ exp, expires_in_ms }) => {
+      this.#learnEnd(exp, expires_in_ms);
+      this.#renewBeforeEnd(this.#isExact ? RENEW_AGAIN : RENEW_APART);
     };
     const failed = ({ code, retryMs }) => {
       if (code === "closed" || retryMs === undefined) return;
-      clearTimeout(this.#timer);
+      this.#rest();
       this.#timer = setTimeout(() => this.#send(), retryMs);
     };
     this.#requests.ask("auth.refresh", { token: this.#value }, done, failed);

@@ -79,9 +79,11 @@ const CLIENT: &[(&str, &str)] = &[
     ("/client/bouncer.js", asset!("client/bouncer.js")),
     ("/client/connection.js", asset!("client/connection.js")),
     ("/client/emitter.js", asset!("client/emitter.js")),
+    ("/client/incoming.js", asset!("client/incoming.js")),
     ("/client/index.js", asset!("client/index.js")),
     ("/client/line.js", asset!("client/line.js")),
     ("/client/message.js", asset!("client/message.js")),
+    ("/client/moderator.js", asset!("client/moderator.js")),
     ("/client/outbox.js", asset!("client/outbox.js")),
     ("/client/patience.js", asset!("client/patience.js")),
     ("/client/preflight.js", asset!("client/preflight.js")),
@@ -91,6 +93,7 @@ const CLIENT: &[(&str, &str)] = &[
     ("/client/rooms.js", asset!("client/rooms.js")),
     ("/client/timers.js", asset!("client/timers.js")),
     ("/client/token.js", asset!("client/token.js")),
+    ("/client/wakes.js", asset!("client/wakes.js")),
 ];
 
 /// The page and the API together. `hosts` are the names that this server answers to, which keeps

@@ -1,6 +1,7 @@
 //! The documents stay true: what they name exists, what they show compiles, and what they tell to type works.
 
 mod architecture;
+mod client;
 mod code;
 mod commands;
 mod markdown;

@@ -205,7 +205,7 @@ impl Browser {
             .unwrap()
     }
 
-    fn devtools(&self, name: &str, parameters: Value) -> Value {
+    pub fn devtools(&self, name: &str, parameters: Value) -> Value {
         let command = json!({ "cmd": name, "params": parameters });
         self.command("POST", "/goog/cdp/execute", command).unwrap()
     }

@@ -16,4 +16,5 @@ mod page;
 #[expect(dead_code, reason = "the test without a browser uses more of it")]
 mod program;
 mod reading;
+mod wakes;
 mod writing;

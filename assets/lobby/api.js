@@ -6,6 +6,7 @@ export class Problem extends Error {
     this.status = status;
     this.code = code;
     this.retryAfter = retryAfter;
+    this.until = retryAfter && Date.now() + retryAfter;
   }
 }
 
@@ -41,15 +42,6 @@ export const logIn = (name, password) =>
   request("/api/login", { method: "POST", body: { name, password } });
 
 export const renewToken = (token) => request("/api/token", { method: "POST", token });
-
-// When a ban ends, in milliseconds from now, or null when it does not. Undefined when the door says something else.
-export async function banEnd({ ws_url, token }) {
-  const url = new URL(ws_url);
-  url.protocol = url.protocol === "wss:" ? "https:" : "http:";
-  url.pathname += "/preflight";
-  const problem = await request(url.href, { token }).catch((refusal) => refusal);
-  return problem.code === "banned" ? (problem.retryAfter ?? null) : undefined;
-}
 
 export const logOutEverywhere = (token) => request("/api/logout-everywhere", { method: "POST", token });
 

@@ -18,8 +18,6 @@ export class Chat {
   offered = [];
   speech = new Speech();
   state = { name: "closed" };
-  // What the door said of a ban: { until }.
-  ban = null;
   rank = 0;
   limits = { text_length: 500 };
   // What went wrong last, in words.
@@ -47,7 +45,8 @@ export class Chat {
         this.#room(room).setMembers(members, joined, left, this.me),
       rules: ({ room, rules }) => this.#setRules(this.#room(room), rules),
       gap: ({ room }) => this.#room(room).addEvent("Messages may be missing here."),
-      closed: ({ room }) => this.#drop(room, `${roomTitle(room)} was closed.`),
+      joined: (joined) => this.#onJoined(joined),
+      closed: ({ room }) => this.#drop(room, `${roomTitle(room)} is not open to you any more.`),
       notice: (notice) => this.#onNotice(notice),
       stored: ({ room, seq }) => this.#room(room).markStored(seq),
       muted: (mute) => this.speech.mute(mute),
@@ -88,7 +87,7 @@ export class Chat {
 
   #onState(state) {
     // Whoever is sent out decides to come back, and has read why.
-    if (state.name === "waiting" && isKick(state.cause)) {
+    if (state.name === "waiting" && isKick(state)) {
       this.bouncer.close();
       this.state = { name: "stopped", cause: state.cause };
       return;
@@ -98,15 +97,15 @@ export class Chat {
     for (const conversation of this.conversations.values()) conversation.typing.clear();
   }
 
-  comeBack() {
-    this.ban = null;
+  // With a new token after another log-in.
+  comeBack(token) {
     const isGone = this.bouncer.state.name === "closed";
     for (const { room } of this.conversations.values()) if (room !== null && isGone) this.#room(room).startAnew();
-    this.bouncer.connect();
+    this.bouncer.connect(token);
   }
 
   #onHello({ user, rank, limits }) {
-    Object.assign(this, { me: user, rank, limits, ban: null });
+    Object.assign(this, { me: user, rank, limits });
     this.speech.forget();
     for (const conversation of this.conversations.values()) conversation.forgetKeeping();
     this.loadRooms();
@@ -163,22 +162,27 @@ export class Chat {
   }
 
   async enter(room) {
-    const conversation = this.#room(room);
     this.wanted.add(room);
     this.problem = null;
     try {
-      const { rules, members, messages, more } = await this.bouncer.join(room);
-      for (const message of messages) conversation.add(message, this.me);
-      conversation.setMembers(members, [], [], this.me);
-      this.#setRules(conversation, rules);
-      Object.assign(conversation, { isJoined: true, isLoaded: true, more });
-      this.#remember();
+      this.#onJoined(await this.bouncer.join(room));
     } catch (error) {
       // After a lost connection it is tried again with the next one.
       if (!(error instanceof Refused)) throw error;
       if (error.code !== "closed") this.#drop(room, `${roomTitle(room)}: ${refusalWords(error)}`);
     }
     this.changed();
+  }
+
+  // The page has asked for it, or the game has put me there.
+  #onJoined({ room, rules, members, messages, more }) {
+    const conversation = this.#room(room);
+    this.wanted.add(room);
+    for (const message of messages) conversation.add(message, this.me);
+    conversation.setMembers(members, [], [], this.me);
+    this.#setRules(conversation, rules);
+    Object.assign(conversation, { isJoined: true, isLoaded: true, more });
+    this.#remember();
   }
 
   #drop(room, words) {

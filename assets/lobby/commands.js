@@ -3,14 +3,15 @@
 import { isSame } from "./mentions.js";
 
 export const COMMANDS = [
-  { name: "w", takes: "name text", does: "whispers to somebody. A name with spaces has quotes: /w \"Ann Lee\" hi" },
-  { name: "me", takes: "text", does: "says what you do: /me waves" },
+  { name: "w", takes: "name text", does: "whispers to somebody; /w \"Ann Lee\" hi, for a name with spaces" },
+  { name: "me", takes: "text", does: "says what you do; /me waves" },
   { name: "help", takes: "", does: "shows this" },
 ];
 
 export const HELP = [
-  ...COMMANDS.map(({ name, takes, does }) => `${`/${name} ${takes}`.trim()} ${does}`),
-  "//text says something that begins with a slash",
+  ...COMMANDS.map(({ name, takes, does }) => `${`/${name} ${takes}`.trim()} – ${does}`),
+  "//text – says something that begins with a slash",
+  "",
   "Enter sends, and Shift with Enter begins a new line. The arrow up in an empty field brings back what you said. "
     + "Escape goes to the newest messages. @ mentions somebody.",
 ].join("\n");

@@ -71,10 +71,9 @@ function setDisabled(disabled) {
   if (!disabled && hadFocus && document.activeElement === document.body) field.focus();
 }
 
-// As high as what is written, up to what the style allows.
+// As high as what is written: see the style.
 function fit() {
-  field.style.height = "auto";
-  field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
+  byId("grow").dataset.text = field.value;
 }
 
 function changed() {
@@ -137,5 +136,4 @@ export function watchComposer(send) {
     const isSaid = field.value.trim() && !field.value.startsWith("/");
     if (chat?.isOnline && chat.open.room !== null && isSaid) chat.bouncer.typing(chat.open.room);
   });
-  addEventListener("resize", fit);
 }

@@ -2,35 +2,33 @@
 
 import { causeWords, duration, secondsUntil, whenOf } from "./words.js";
 
-export const isKick = (cause) => cause?.close === 4004;
-export const isBan = (cause) => cause?.close === 4403 || cause?.code === "banned";
-
-// What another log-in mends.
-export function isLoggedOut(cause) {
-  const isAboutToken = cause?.close >= 4100 && cause?.close < 4200;
-  return cause?.status === 401 || (isAboutToken && cause.status === undefined);
-}
-
-const isLock = (cause) => cause?.code === "revoked" || cause?.code === "locked";
+export const isKick = ({ cause }) => cause?.close === 4004;
+export const isLoggedOut = ({ why }) => why === "unauthorized";
+const isBan = ({ why }) => why === "banned";
+const isLock = ({ cause }) => cause.code === "locked";
 
 const KINDS = [
   [isKick, { title: "You were sent out", action: "Come back" }],
   [isBan, { title: "You are banned", action: "Try again" }],
   [isLock, { title: "Your account is locked", action: "Try again" }],
   [isLoggedOut, { title: "You are logged out", action: "Log in again" }],
-  [(cause) => cause?.close === 4409, { title: "The lobby is open somewhere else", action: "Use it here" }],
+  [({ cause }) => cause.close === 4409, { title: "The lobby is open somewhere else", action: "Use it here" }],
   [() => true, { title: "You are not in the lobby", action: "Try again" }],
 ];
 
-// `refusal` is what the log-in service said, `ban` is { until } when the door has told whether the ban has an end.
-export function endingOf(cause, { refusal, ban }) {
-  const [, { title, action }] = KINDS.find(([fits]) => fits(cause));
-  const ending = { title, action, words: causeWords(cause, refusal), end: "", left: "" };
-  return isBan(cause) && ban ? { ...ending, ...banEnd(ban) } : ending;
+// `state` is the connection's, `refusal` what the log-in service said.
+export function endingOf(state, refusal) {
+  const [, { title, action }] = KINDS.find(([fits]) => fits(state));
+  const ending = { title, action, words: causeWords(state.cause, refusal), end: "", left: "" };
+  return isBan(state) ? { ...ending, ...endOfBan(state, refusal) } : ending;
 }
 
-function banEnd({ until }) {
-  if (until === null) return { end: "The ban has no end: a moderator has to let you back in.", left: "" };
+// Nothing is said until somebody has told whether there is an end.
+function endOfBan(state, refusal) {
+  const until = state.until ?? refusal?.until;
+  if (until === undefined) {
+    return refusal?.code === "banned" ? { end: "The ban has no end: a moderator has to let you back in." } : {};
+  }
   const seconds = secondsUntil(until);
   if (seconds === 0) return { end: "The ban is over.", action: "Come back" };
   return { end: `The ban ends ${whenOf(until)}.`, left: `${duration(seconds)} left` };

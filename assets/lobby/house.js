@@ -12,7 +12,7 @@ export function makeHouseLine({ kind, mid, from, text, tone, ts }, { words, more
   const made = element("div", { className: "house", data: { what, tone: tone ?? "info" } });
   if (mid) made.dataset.mid = mid;
   const head = element("p", { className: "head" },
-    element("span", { className: "sign", text: what === "notice" ? "ⓘ" : "◆", aria: { hidden: "true" } }),
+    element("img", { className: "sign", src: "/favicon.svg", alt: "", width: 16, height: 16 }),
     element("span", { className: "author", text: from?.name ?? "The lobby" }), " ",
     element("span", { className: "badge plain", text: LABELS[what] }), " ",
     element("time", { dateTime: new Date(ts).toISOString(), text: timeOf(ts) }));

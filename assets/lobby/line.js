@@ -28,14 +28,14 @@ export function makeLine(line, { me, act }) {
 
 function body(line, from, me) {
   const head = element("p", { className: "head" }, element("span", { className: "author", text: from.name }), " ", time(line));
-  const made = element("div", { className: "body" }, head, words(line, me));
+  const made = element("div", { className: "body", title: fullTimeOf(line.ts) }, head, words(line, me));
   if (line.state === "pending") made.append(element("p", { className: "sending" }));
   if (line.kind === "message" && from.id === me.id) made.append(element("span", { className: "keeping", role: "img" }));
   return made;
 }
 
 const time = ({ ts }) =>
-  element("time", { dateTime: new Date(ts).toISOString(), text: timeOf(ts), title: fullTimeOf(ts) });
+  element("time", { dateTime: new Date(ts).toISOString(), text: timeOf(ts) });
 
 function words({ text, from }, me) {
   if (text === null) return element("p", { className: "words gone", text: "Message deleted" });

@@ -8,7 +8,7 @@ import { clearComposer, drawComposer, edit, mention, watchComposer } from "./com
 import { openDoor, watchDoor } from "./door.js";
 import { announce, byId, write } from "./dom.js";
 import { closeDrawer, watchDrawers } from "./drawers.js";
-import { endingOf, isBan, isLoggedOut } from "./endings.js";
+import { endingOf, isLoggedOut } from "./endings.js";
 import { forgetKeepsakes } from "./keepsakes.js";
 import { clearLog, drawLog, showFresh, toEnd } from "./log.js";
 import { askWhat } from "./menu.js";
@@ -25,7 +25,7 @@ let chat = null;
 
 function draw(now) {
   if (now !== chat) return;
-  drawStanding(chat);
+  drawStanding(chat.state);
   drawMe(chat.me);
   drawRooms(chat, { open });
   drawHead(chat);
@@ -109,22 +109,20 @@ function enterLobby() {
 }
 
 // The server may have moved while it could not be reached. The log-in service has words for whoever may not come in, and
-// the door knows when a ban ends.
-async function findOut(mine, { name, cause }) {
+// knows when a ban ends.
+async function findOut(mine, state) {
+  const { name, cause } = state;
   if (name === "waiting" && cause.status === 0) await session.renew().catch(() => {});
   if (name !== "stopped") return;
-  if (isLoggedOut(cause)) return logInAgain(mine);
-  if (cause.status === 403) await session.refresh().catch(() => {});
-  const left = isBan(cause) ? await api.banEnd(session.current()) : undefined;
-  if (mine !== chat) return;
-  if (left !== undefined) mine.ban = { until: left === null ? null : Date.now() + left };
+  if (isLoggedOut(state)) return logInAgain(mine);
+  if (state.why === "banned" || cause.status === 403) await session.refresh().catch(() => {});
   mine.changed();
 }
 
 // The conversation stays, and goes on with the new log-in.
 async function logInAgain(mine) {
   if (mine !== chat) return;
-  const { words } = endingOf(mine.state.cause, { refusal: session.lastRefusal() });
+  const { words } = endingOf(mine.state, session.lastRefusal());
   const fresh = await askToLogIn(mine.me, words);
   if (mine !== chat || fresh === null) return;
   if (fresh === "other" || fresh.user.id !== mine.me.id) leaveLobby();
@@ -133,7 +131,7 @@ async function logInAgain(mine) {
   session.keep(fresh);
   if (mine !== chat) enterLobby();
   else if (hasMoved) location.reload();
-  else mine.comeBack();
+  else mine.comeBack(fresh.token);
 }
 
 function leaveLobby(hello) {
@@ -168,14 +166,11 @@ byId("leave").addEventListener("click", () => {
 });
 byId("waiting-retry").addEventListener("click", () => chat.bouncer.connect());
 byId("out-retry").addEventListener("click", () => {
-  if (isLoggedOut(chat.state.cause)) logInAgain(chat);
+  if (isLoggedOut(chat.state)) logInAgain(chat);
   else chat.comeBack();
 });
 byId("text").addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented) toEnd();
-});
-addEventListener("online", () => {
-  if (chat?.state.name === "waiting") chat.bouncer.connect();
 });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;

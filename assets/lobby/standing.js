@@ -15,13 +15,13 @@ const STATES = {
 
 let announced = "";
 
-export function drawStanding({ state, ban }) {
+export function drawStanding(state) {
   const { name, cause, until } = state;
   byId("state").dataset.state = name;
   write(byId("state-text"), STATES[name]);
   byId("lobby").classList.toggle("offline", name !== "online");
   byId("out").hidden = name !== "stopped";
-  if (name === "stopped") drawEnding(endingOf(cause, { refusal: lastRefusal(), ban }));
+  if (name === "stopped") drawEnding(endingOf(state, lastRefusal()));
   byId("waiting").hidden = name !== "waiting";
   const words = name === "waiting" ? causeWords(cause, lastRefusal()) : null;
   if (words) say("waiting-words", `${words} Trying again in ${secondsUntil(until)}\u00a0s.`);

@@ -75,9 +75,9 @@ export const refusalWords = (error) =>
   REFUSALS[error.code] ?? error.message ?? "The server did not accept this.";
 
 // Why a log-in was refused, with the end of a ban.
-export function refusedLogIn({ code, message, retryAfter }) {
-  if (code !== "banned" || !retryAfter) return message;
-  return `${sentence(message)} The ban ends ${whenOf(Date.now() + retryAfter)}.`;
+export function refusedLogIn({ code, message, until }) {
+  if (code !== "banned" || !until) return message;
+  return `${sentence(message)} The ban ends ${whenOf(until)}.`;
 }
 
 export function sentence(text) {

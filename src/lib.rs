@@ -121,6 +121,38 @@
 //! For a room or a team, collect a [`Group`] once and send to it many times: it costs nothing for each
 //! message. A server that only reacts to its players can sleep in between, with [`WakingRunnerPlugin`].
 //!
+//! # Messages with a name
+//!
+//! Where [`BouncerConfig::subprotocols`] has `bouncer.v1`, a client that agreed on it gets a `hello` before anything else, signs of
+//! life, and renews its token by itself. It speaks JSON with a name, which the game reads as Rust types:
+//! [`ClientMessageApp::add_client_message`] and [`TypedOutbox`]. The frames of other clients are the game's alone.
+//!
+//! ```
+//! use bevy_app::{App, Update};
+//! use bevy_bouncer::{ClientMessageApp, FromPlayer, Outbox, TypedMessage, TypedOutbox};
+//! use bevy_ecs::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Deserialize)]
+//! struct Cast { spell: String }
+//!
+//! #[derive(Serialize)]
+//! struct Seen { spell: String }
+//!
+//! impl TypedMessage for Seen {
+//!     const OP: &'static str = "seen";
+//! }
+//!
+//! fn cast(mut casts: MessageReader<FromPlayer<Cast>>, mut outbox: Outbox) {
+//!     for FromPlayer { message, .. } in casts.read() {
+//!         let spell = message.spell.clone();
+//!         outbox.broadcast_typed(&Seen { spell }).ok();
+//!     }
+//! }
+//!
+//! App::new().add_client_message::<Cast>("cast").add_systems(Update, cast);
+//! ```
+//!
 //! # Out with you
 //!
 //! [`PlayerCommands::disconnect`] ends a session politely, after what was sent before.
@@ -236,6 +268,7 @@ mod session;
 pub mod testing;
 mod transport;
 mod util;
+mod websocket;
 mod world;
 
 /// What may be shown to other players, and which names may be chosen.

@@ -18,13 +18,14 @@ use tokio::{
 use crate::{
     bridge::{GameEnd, bridge},
     config::Limits,
-    connection::{FrameBatch, Handle, Inbound, Outbound, frame},
+    connection::{FrameBatch, Handle, Inbound, Outbound},
     identity::{CloseReason, DisconnectReason, Payload, TokenFacts, User},
     registry::Registry,
     revocation::{Revocation, Subject},
     session::Session,
     transport::{DirectWrite, Transport},
     util::{Mutex, MutexGuard, lock},
+    websocket::frame,
 };
 
 /// Most messages that the game reads in one step.

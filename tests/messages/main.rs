@@ -1,5 +1,6 @@
 //! `bouncer.v1` without the chat: hello, new tokens and typed messages.
 
+mod p05_revoked_at_once;
 #[path = "../support/mod.rs"]
 mod support;
 

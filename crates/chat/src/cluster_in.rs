@@ -7,7 +7,6 @@ use bevy_ecs::{prelude::*, system::SystemState};
 use crate::{
     context::{ChatContext, apply::Origin},
     model::{
-        role::MODERATOR,
         room::{Room, RoomRules},
         users::{MutedIn, StoredMute, Users},
     },
@@ -66,16 +65,8 @@ fn tell(context: &mut ChatContext, event: ChatEvent) {
 fn apply(context: &mut ChatContext, change: SharedChange) {
     match change {
         SharedChange::Deleted { room, mid } => tell(context, ChatEvent::Deleted { room, mid }),
-        SharedChange::Rules { room, rules } => {
-            let event = ChatEvent::Rules {
-                room,
-                slow_ms: rules.slow_ms,
-                frozen: rules.frozen,
-                by_rank: rules.by_rank,
-            };
-            if rules.by_rank >= MODERATOR {
-                tell(context, event);
-            }
+        SharedChange::Rule { room, decision } => {
+            tell(context, ChatEvent::Rule { room, decision });
         }
         SharedChange::Mute {
             user,
@@ -206,10 +197,8 @@ pub(crate) fn on_room_opened(
     let Ok((room, mut held)) = rooms.get_mut(inserted.entity) else {
         return;
     };
-    if let Some(rules) = shared.and_then(|shared| shared.rules(room.name()))
-        && rules.by_rank >= MODERATOR
-    {
-        let new = held.changed(rules.slow_ms, rules.frozen);
+    for rule in shared.iter().flat_map(|shared| shared.rules(room.name())) {
+        let new = held.changed(rule);
         held.set_if_neq(new);
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     model::{
         members::{InRooms, RoomMembers},
         role::rank_of,
-        users::Users,
+        users::{Place, Users},
     },
     options::{ChatOptions, SharedOptions},
     protocol::{json, milliseconds},
@@ -59,9 +59,10 @@ impl Greeter<'_> {
     /// Users who were here can be moderated, also when they have left.
     fn update_record(&mut self, user: &User) {
         let is_connected = |user: &UserId| !self.players.of(user).is_empty();
+        let (options, place) = (&self.options.0, Place::IfThereIsOne);
         let record = self
             .users
-            .get_or_insert(user.id(), &self.options.0, is_connected);
+            .get_or_insert(user.id(), options, is_connected, place);
         if let Some(record) = record {
             record.update(user);
         }

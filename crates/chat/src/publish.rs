@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     archive::ChatRecord,
     model::{history::StoredMessage, users::StoredMute},
+    shared::RuleDecision,
 };
 
 /// Where the nodes tell each other. Nothing that a player sends gets there, whatever the game passes on.
@@ -39,11 +40,9 @@ pub(crate) enum ChatEvent {
         by_rank: u8,
     },
     #[serde(skip)]
-    Rules {
+    Rule {
         room: String,
-        slow_ms: u64,
-        frozen: bool,
-        by_rank: u8,
+        decision: RuleDecision,
     },
 }
 
@@ -71,7 +70,7 @@ impl ChatEvent {
             Self::Unmuted { user, room, .. } => {
                 Some(ChatRecord::Unmuted(user.clone(), room.clone()))
             }
-            Self::Whispered(_) | Self::Rules { .. } => None,
+            Self::Whispered(_) | Self::Rule { .. } => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Whether a moderator is above somebody, who may be away.
 //!
-//! Nobody touches a peer or a superior. Who is here is known, and so is who is on another node. Everybody else is looked
-//! up in the directory, beside the frame; what was heard of them before is no proof. Somebody of whom the directory
+//! Nobody touches a peer or a superior. Who is here is known, and so is who is on another node, while this node hears of
+//! the others. Everybody else is looked up in the directory, beside the frame; what was heard of them before is no proof. Somebody of whom the directory
 //! cannot tell counts as a superior to moderators, and admins may. The decisions of one moderator stay in their order.
 
 use std::{
@@ -142,10 +142,12 @@ pub(crate) fn if_above(
     Ok(Reply::Deferred)
 }
 
-/// The rank of somebody who is here, or on another node.
+/// The rank of somebody who is here or on another node, the highest of all sessions: one that is older than a promotion
+/// hides none that is newer.
 fn present_rank(context: &ChatContext, user: &UserId) -> Option<u8> {
     let presence = context.world.resource::<FleetPresence>();
-    context.rank_here(user).or_else(|| presence.rank_of(user))
+    let elsewhere = presence.rank_of(user).filter(|_| presence.is_current());
+    context.rank_here(user).max(elsewhere)
 }
 
 fn check_rank(asker: &Asker, rank: u8) -> Result<(), Denied> {

@@ -15,7 +15,7 @@ use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::users::StoredMute,
+    model::{role::MODERATOR, room::RoomRule, users::StoredMute},
     options::ChatOptions,
     protocol::{milliseconds, unix_milliseconds},
 };
@@ -41,8 +41,9 @@ pub(crate) struct SharedChat {
 pub(crate) enum DecisionKey {
     /// A user, in a room or everywhere.
     Mute(UserId, Option<String>),
-    /// The rules of a room.
-    Rules(String),
+    /// The slow mode of a room, and whether it is frozen: each of its own, so that none undoes the other.
+    Slow(String),
+    Frozen(String),
 }
 
 /// A mute, or its end.
@@ -64,11 +65,10 @@ pub(crate) struct MuteDecision {
     pub reason: Option<String>,
 }
 
-/// The rules of a room, as a moderator has set them.
+/// A rule of a room, as a moderator has set it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RulesDecision {
-    pub slow_ms: u64,
-    pub frozen: bool,
+pub(crate) struct RuleDecision {
+    pub rule: RoomRule,
     pub by_rank: u8,
 }
 
@@ -82,9 +82,9 @@ pub(crate) enum SharedChange {
         held: Option<(MuteDecision, Duration)>,
         refused: Option<(MuteDecision, SharedStateError)>,
     },
-    Rules {
+    Rule {
         room: String,
-        rules: RulesDecision,
+        decision: RuleDecision,
     },
     Deleted {
         room: String,
@@ -182,20 +182,34 @@ impl SharedChat {
         Some((decision, left))
     }
 
-    /// Writes the rules of a room.
+    /// Writes a rule of a room.
     ///
     /// # Errors
-    /// When there is no place for them.
-    pub fn set_rules(&self, room: &str, rules: &RulesDecision) -> Result<(), ErrorCode> {
-        let key = key(&DecisionKey::Rules(room.to_owned()));
-        let written = self.decisions.put(&key, json(rules), Some(self.rules_last));
+    /// When there is no place for it.
+    pub fn set_rule(&self, room: &str, decision: &RuleDecision) -> Result<(), ErrorCode> {
+        let room = room.to_owned();
+        let key = key(&match decision.rule {
+            RoomRule::Slow(_) => DecisionKey::Slow(room),
+            RoomRule::Frozen(_) => DecisionKey::Frozen(room),
+        });
+        let written = self
+            .decisions
+            .put(&key, json(decision), Some(self.rules_last));
         written.map_err(|_| ErrorCode::Full)
     }
 
-    /// The rules that a moderator has set for the room of this name.
-    pub fn rules(&self, room: &str) -> Option<RulesDecision> {
-        let key = key(&DecisionKey::Rules(room.to_owned()));
-        serde_json::from_slice(&self.decisions.get(&key)?.value).ok()
+    /// The rules that moderators have set for the room of this name.
+    pub fn rules(&self, room: &str) -> impl Iterator<Item = RoomRule> {
+        let keys = [DecisionKey::Slow, DecisionKey::Frozen].map(|of| key(&of(room.to_owned())));
+        let decisions = keys.into_iter().filter_map(|key| self.rule_under(&key));
+        decisions.map(|decision| decision.rule)
+    }
+
+    /// What moderators have decided; nobody else's word counts.
+    fn rule_under(&self, key: &str) -> Option<RuleDecision> {
+        let entry = self.decisions.get(key)?;
+        let decision = serde_json::from_slice(&entry.value).ok();
+        decision.filter(|decision: &RuleDecision| decision.by_rank >= MODERATOR)
     }
 
     /// Notes that a message is deleted.
@@ -238,9 +252,9 @@ impl SharedChat {
                     refused,
                 })
             }
-            DecisionKey::Rules(room) => {
-                let rules = self.rules(&room)?;
-                Some(SharedChange::Rules { room, rules })
+            DecisionKey::Slow(room) | DecisionKey::Frozen(room) => {
+                let decision = self.rule_under(&change.key)?;
+                Some(SharedChange::Rule { room, decision })
             }
         }
     }

@@ -16,12 +16,12 @@ use crate::{
         history::{RoomHistory, StoredMessage},
         ids::IdGenerator,
         role::rank_of,
-        room::{Room, RoomRules},
-        users::{MutedIn, StoredMute},
+        room::{Room, RoomRule, RoomRules},
+        users::{MutedIn, Place, StoredMute},
     },
     protocol::Denied,
     publish::{self, ChatEvent, Whisper},
-    shared::{MuteDecision, RulesDecision, SharedChat},
+    shared::{MuteDecision, SharedChat},
 };
 
 /// Where an event happened.
@@ -104,19 +104,7 @@ impl ChatContext<'_> {
                 let wanted = MuteDecision::end(by.clone(), *by_rank);
                 shared.decide(user, room.as_deref(), wanted)?;
             }
-            ChatEvent::Rules {
-                room,
-                slow_ms,
-                frozen,
-                by_rank,
-            } => {
-                let rules = RulesDecision {
-                    slow_ms: *slow_ms,
-                    frozen: *frozen,
-                    by_rank: *by_rank,
-                };
-                shared.set_rules(room, &rules)?;
-            }
+            ChatEvent::Rule { room, decision } => shared.set_rule(room, decision)?,
             ChatEvent::Said(_) | ChatEvent::Whispered(_) | ChatEvent::Deleted { .. } => {}
         }
         Ok(())
@@ -133,7 +121,7 @@ impl ChatContext<'_> {
                     tracing::error!(code, mid, "a deletion is not told to the other nodes");
                 }
             }
-            ChatEvent::Muted(..) | ChatEvent::Unmuted { .. } | ChatEvent::Rules { .. } => {}
+            ChatEvent::Muted(..) | ChatEvent::Unmuted { .. } | ChatEvent::Rule { .. } => {}
         }
     }
 
@@ -178,23 +166,19 @@ impl ChatContext<'_> {
                 if self.world.resource::<SharedChat>().is_deleted(&message.mid) {
                     message.text = None;
                 }
-                self.add_message(message)
+                self.add_message(message, origin)
             }
             ChatEvent::Deleted { room, mid } => self.delete_message(room, mid),
-            ChatEvent::Whispered(whisper) => Some(self.whisper(whisper)),
-            ChatEvent::Muted(mute, _) => self.mute(mute)?,
+            ChatEvent::Whispered(whisper) => Some(self.whisper(whisper, origin)),
+            ChatEvent::Muted(mute, _) => self.mute(mute, origin)?,
             ChatEvent::Unmuted { user, room, .. } => self.unmute(user, room)?,
-            ChatEvent::Rules {
-                room,
-                slow_ms,
-                frozen,
-                ..
-            } => self.change_rules(room, *slow_ms, *frozen, origin),
+            ChatEvent::Rule { room, decision } => self.change_rule(room, decision.rule, origin),
         })
     }
 
-    /// Gives a message its number in the room. Its author's next request with the same id gets the same answer.
-    fn add_message(&mut self, message: &mut StoredMessage) -> Option<Change> {
+    /// Gives a message its number in the room. Its author's next request with the same id gets the same answer, and
+    /// what was said on another node counts for the author's pace on this one.
+    fn add_message(&mut self, message: &mut StoredMessage, origin: Origin) -> Option<Change> {
         let room = self.room_called(&message.room)?;
         let most = self.options.history;
         let mut history = self.world.get_mut::<RoomHistory>(room)?;
@@ -204,11 +188,16 @@ impl ChatContext<'_> {
             ..message.clone()
         };
         history.keep(kept, most);
-        let remembered_ids = self.options.remembered_ids;
+        let (options, now) = (self.options.clone(), self.now);
+        let pause = self.pause_in(room, message.rank);
         if let Some(user) = &message.user
             && let Ok(mut author) = self.record_by_id(user)
         {
-            author.learn_from(message, remembered_ids);
+            author.learn_from(message, options.remembered_ids);
+            if origin == Origin::OtherNode {
+                author.speaking.spoke_elsewhere(&options, now);
+                author.speaking.record_message(room, pause, now);
+            }
         }
         Some(Change {
             told: Some((Hearers::Room(room), ServerMessage::Message(message.shown()))),
@@ -239,9 +228,15 @@ impl ChatContext<'_> {
 
     /// The sessions of the receiver and of the author on this node. The author may come to this node and send it
     /// again.
-    fn whisper(&mut self, whisper: &Whisper) -> Change {
+    fn whisper(&mut self, whisper: &Whisper, origin: Origin) -> Change {
         let mut hearers = self.players_of(&whisper.to);
         if let Some(author) = whisper.author() {
+            let (options, now) = (self.options.clone(), self.now);
+            if origin == Origin::OtherNode
+                && let Ok(mut record) = self.record_by_id(&author)
+            {
+                record.speaking.spoke_elsewhere(&options, now);
+            }
             hearers.extend(self.players_of(&author));
             self.remember_answer(&author, whisper.client_id.as_deref(), &whisper.ack());
             // A reader may want to moderate.
@@ -261,12 +256,17 @@ impl ChatContext<'_> {
         }
     }
 
-    fn mute(&mut self, stored: &StoredMute) -> Result<Option<Change>, Denied> {
+    /// What another node has decided holds, also when much is remembered: shared state has a limit of its own.
+    fn mute(&mut self, stored: &StoredMute, origin: Origin) -> Result<Option<Change>, Denied> {
         let left_ms = stored.until.saturating_sub(self.unix_now);
         if left_ms == 0 {
             return Ok(None);
         }
-        let mut record = self.record_by_id(&stored.user)?;
+        let place = match origin {
+            Origin::ThisNode => Place::IfThereIsOne,
+            Origin::OtherNode => Place::Always,
+        };
+        let mut record = self.record_in(&stored.user, place)?;
         record.update_from_remote(&stored.name, stored.rank);
         record.mute(MutedIn::new(stored.room.clone()), stored.into());
         Ok(Some(Change {
@@ -296,16 +296,10 @@ impl ChatContext<'_> {
         }))
     }
 
-    fn change_rules(
-        &mut self,
-        room: &str,
-        slow_ms: u64,
-        is_frozen: bool,
-        origin: Origin,
-    ) -> Option<Change> {
+    fn change_rule(&mut self, room: &str, rule: RoomRule, origin: Origin) -> Option<Change> {
         let entity = self.room_called(room)?;
         let mut rules = self.world.get_mut::<RoomRules>(entity)?;
-        let new = rules.changed(slow_ms, is_frozen);
+        let new = rules.changed(rule);
         if origin == Origin::ThisNode || *rules != new {
             *rules = new;
         }
@@ -330,6 +324,7 @@ mod tests {
             users::Users,
         },
         options::{ChatOptions, SharedOptions},
+        shared::RuleDecision,
     };
 
     /// A world with the room "a".
@@ -428,20 +423,18 @@ mod tests {
             is_frozen: false,
         });
         let mut context = ChatContext::new(&mut world);
-        let mut change = |slow_ms, frozen| {
+        let mut change = |rule| {
             let room = "a".to_owned();
-            let event = ChatEvent::Rules {
-                room,
-                slow_ms,
-                frozen,
-                by_rank: 1,
-            };
+            let decision = RuleDecision { rule, by_rank: 1 };
+            let event = ChatEvent::Rule { room, decision };
             context.apply(event, Origin::ThisNode).unwrap();
             rules(context.world)
         };
-        let frozen = change(2, true);
+        change(RoomRule::Slow(2));
+        let frozen = change(RoomRule::Frozen(true));
         assert_eq!((frozen.slow_mode, frozen.is_frozen), (pause, true));
-        assert_eq!(change(3, true).slow_mode, Some(Duration::from_millis(3)));
-        assert_eq!(change(0, true).slow_mode, None);
+        let slower = change(RoomRule::Slow(3)).slow_mode;
+        assert_eq!(slower, Some(Duration::from_millis(3)));
+        assert_eq!(change(RoomRule::Slow(0)).slow_mode, None);
     }
 }

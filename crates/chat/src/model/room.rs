@@ -6,6 +6,7 @@ use bevy_bouncer::text::clean_line;
 use bevy_bouncer_protocol::{ROOM_NAME_MAX_BYTES, Rules};
 use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{
@@ -81,18 +82,26 @@ pub struct RoomRules {
     pub is_frozen: bool,
 }
 
+/// One rule of a room, as a moderator sets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum RoomRule {
+    /// Milliseconds between two messages; 0 for no slow mode.
+    Slow(u64),
+    Frozen(bool),
+}
+
 impl RoomRules {
-    /// These, as they are shown. What is not changed stays as exact as the game has set it.
-    pub(crate) fn changed(&self, slow_ms: u64, is_frozen: bool) -> Self {
-        let slow_mode = if self.slow_mode.map_or(0, milliseconds) == slow_ms {
-            self.slow_mode
-        } else {
-            (slow_ms > 0).then(|| Duration::from_millis(slow_ms))
-        };
-        Self {
-            slow_mode,
-            is_frozen,
+    /// These, but for one. What is not changed stays as exact as the game has set it.
+    pub(crate) fn changed(&self, rule: RoomRule) -> Self {
+        let mut changed = self.clone();
+        match rule {
+            RoomRule::Slow(slow_ms) if self.shown().slow_ms == slow_ms => {}
+            RoomRule::Slow(slow_ms) => {
+                changed.slow_mode = (slow_ms > 0).then(|| Duration::from_millis(slow_ms));
+            }
+            RoomRule::Frozen(is_frozen) => changed.is_frozen = is_frozen,
         }
+        changed
     }
 
     pub(crate) fn shown(&self) -> Rules {

@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, time::Duration};
 
 use bevy_bouncer::{Bouncer, Cluster, Receipt, Revocation, Subject, UserId};
-use bevy_bouncer_protocol::{Ack, ErrorCode, ListedMute, Rules};
+use bevy_bouncer_protocol::{Ack, ErrorCode, ListedMute};
 use bevy_ecs::entity::Entity;
 
 use crate::{
@@ -11,12 +11,13 @@ use crate::{
     deferred::defer,
     events::Moderation,
     model::{
-        room::{LONGEST_PAUSE, RoomRules},
+        room::{LONGEST_PAUSE, RoomRule},
         users::{MutedIn, StoredMute, Users},
     },
     protocol::{Denied, milliseconds},
     publish::ChatEvent,
     rank_check::{check_moderator, if_above},
+    shared::RuleDecision,
 };
 
 /// Mutes of one list, so that it fits any queue.
@@ -162,6 +163,10 @@ pub(crate) fn ban(
     seconds: Option<u64>,
     reason: Option<String>,
 ) -> Answer {
+    if seconds == Some(0) {
+        check_moderator(asker)?;
+        return Err(ErrorCode::BadRequest.into());
+    }
     if_above(context, asker, user.clone(), move |context, asker| {
         let now = context.unix_now / 1000;
         let until = seconds.map(|seconds| now.saturating_add(seconds));
@@ -235,36 +240,31 @@ pub(crate) fn slow(context: &mut ChatContext, asker: &Asker, room: &str, seconds
     if pause > LONGEST_PAUSE {
         return Err(ErrorCode::BadRequest.into());
     }
-    let slow_ms = milliseconds(pause);
-    let entity = change_rules(context, asker, room, |rules| rules.slow_ms = slow_ms)?;
+    let entity = change_rule(context, asker, room, RoomRule::Slow(milliseconds(pause)))?;
     context.report(asker, Moderation::SlowMode(entity, seconds), None);
     done()
 }
 
 /// `mod.freeze`
 pub(crate) fn freeze(context: &mut ChatContext, asker: &Asker, room: &str, on: bool) -> Answer {
-    let entity = change_rules(context, asker, room, |rules| rules.frozen = on)?;
+    let entity = change_rule(context, asker, room, RoomRule::Frozen(on))?;
     context.report(asker, Moderation::Freeze(entity, on), None);
     done()
 }
 
-/// Changes a room's rules. Its members are told at the end of the tick.
-fn change_rules(
+/// Changes a rule of a room. Its members are told at the end of the tick.
+fn change_rule(
     context: &mut ChatContext,
     asker: &Asker,
     room: &str,
-    change: impl FnOnce(&mut Rules),
+    rule: RoomRule,
 ) -> Result<Entity, Denied> {
     check_moderator(asker)?;
     let (entity, _) = context.room_for(&asker.user, room)?;
-    let rules = context.world.get::<RoomRules>(entity);
-    let mut rules = rules.ok_or(ErrorCode::UnknownRoom)?.shown();
-    change(&mut rules);
-    let event = ChatEvent::Rules {
+    let by_rank = asker.rank;
+    let event = ChatEvent::Rule {
         room: room.to_owned(),
-        slow_ms: rules.slow_ms,
-        frozen: rules.frozen,
-        by_rank: asker.rank,
+        decision: RuleDecision { rule, by_rank },
     };
     context.apply(event, Origin::ThisNode)?;
     Ok(entity)

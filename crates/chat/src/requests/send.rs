@@ -14,13 +14,7 @@ use crate::{
     deferred::defer,
     events::Speaking,
     filter::{self, ActiveFilter, Destination, PendingFilter, PendingMessage, Undecided, Verdict},
-    model::{
-        ids::IdGenerator,
-        role::rank_of,
-        room::{LONGEST_PAUSE, Room, RoomRules},
-        text,
-        users::Users,
-    },
+    model::{ids::IdGenerator, role::rank_of, room::Room, text, users::Users},
     options::{ChatOptions, FilterFailure},
     protocol::{Denied, speaker},
     publish::{ChatEvent, Whisper},
@@ -39,11 +33,8 @@ pub(crate) fn send(context: &mut ChatContext, asker: &Asker, room: &str, text: &
     check_can_speak(context, &asker.user, asker.rank, &to)?;
     let text = text::check(text, &context.options)?;
     let (options, now) = (context.options.clone(), context.now);
-    let rules = context.world.get::<RoomRules>(entity);
-    let slow_mode = rules.and_then(|rules| rules.slow_mode);
+    let pause = context.pause_in(entity, asker.rank);
     let mut record = context.record_of(&asker.user)?;
-    let pause = slow_mode.filter(|_| asker.rank == 0);
-    let pause = pause.map(|pause| pause.min(LONGEST_PAUSE));
     if let Some(pause) = pause {
         let most = options.rooms_per_player;
         let limit = &mut record.speaking;

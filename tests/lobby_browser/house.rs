@@ -30,7 +30,6 @@ fn announcements_and_characters_never_look_like_a_player() {
 }
 
 #[test]
-#[ignore = "waits for the client"]
 fn a_notice_is_for_this_reader_and_says_so() {
     let Some(scene) = Scene::start() else { return };
     let ann = sign_up_tapped(&scene, "Ann");
@@ -48,7 +47,6 @@ fn a_notice_is_for_this_reader_and_says_so() {
 }
 
 #[test]
-#[ignore = "waits for the client"]
 fn a_message_is_on_its_way_then_said_then_stored() {
     let Some(scene) = Scene::start() else { return };
     let ann = sign_up_tapped(&scene, "Ann");
@@ -104,7 +102,7 @@ fn a_message_is_on_its_way_then_said_then_stored() {
 }
 
 #[test]
-#[ignore = "waits for the client"]
+#[ignore = "waits for the server"]
 fn the_own_words_are_stored_where_there_is_an_archive() {
     let Some(scene) = Scene::start() else { return };
     let ann = scene.sign_up("Ann");

@@ -4,13 +4,21 @@
 mod support;
 
 mod archive;
+mod conditions;
+mod entering;
 mod filter;
 mod game;
+mod game_moderates;
+mod handled;
 mod held_back;
+mod log_out;
 mod messages;
 mod moderation;
 mod nodes;
+mod notices;
 mod p16_nobody_touches_a_superior;
 mod rooms;
+mod rules;
 mod sessions;
+mod stored;
 mod talker;

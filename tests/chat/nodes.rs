@@ -23,14 +23,14 @@ impl Fleet {
         Self::start_with(|_| ChatPlugin::new(options()).unwrap())
     }
 
-    fn start_with(chat: impl Fn(&str) -> ChatPlugin) -> Self {
+    pub fn start_with(chat: impl Fn(&str) -> ChatPlugin) -> Self {
         let backplane = InProcessBackplane::new();
         let nodes = ["one", "two"].map(|name| node(backplane.clone(), name, chat(name)));
         Self { nodes }
     }
 
     /// Node two has a way of its own to the backplane, which can be cut.
-    fn with_own_way() -> (Self, InProcessBackplane) {
+    pub fn with_own_way() -> (Self, InProcessBackplane) {
         let backplane = InProcessBackplane::new();
         let way = backplane.own_way();
         let chat = || ChatPlugin::new(options()).unwrap();
@@ -43,7 +43,7 @@ impl Fleet {
 
     /// Ticks both until it is so.
     #[track_caller]
-    fn until(&mut self, what: &str, mut condition: impl FnMut(&mut Self) -> bool) {
+    pub fn until(&mut self, what: &str, mut condition: impl FnMut(&mut Self) -> bool) {
         let deadline = std::time::Instant::now() + PATIENCE;
         while !condition(self) {
             assert!(std::time::Instant::now() < deadline, "timed out: {what}");
@@ -54,8 +54,21 @@ impl Fleet {
         }
     }
 
+    /// A talker on this node reads this Close, while the other node goes on.
+    #[track_caller]
+    pub fn find_close(&mut self, node: usize, talker: &mut Talker, closed: (u16, &str)) {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while talker.closed.is_none() {
+            assert!(std::time::Instant::now() < deadline, "still open");
+            self.nodes[1 - node].tick();
+            talker.listen(&mut self.nodes[node]);
+        }
+        let (code, reason) = talker.closed.clone().unwrap();
+        assert_eq!((code, reason.as_str()), closed);
+    }
+
     /// What a talker on this node hears, while the other node goes on.
-    fn find(
+    pub fn find(
         &mut self,
         node: usize,
         talker: &mut Talker,
@@ -77,7 +90,7 @@ impl Fleet {
 }
 
 /// A node with the room "a".
-fn node(backplane: InProcessBackplane, name: &str, chat: ChatPlugin) -> Game {
+pub fn node(backplane: InProcessBackplane, name: &str, chat: ChatPlugin) -> Game {
     let mut game = not_ready(backplane, name, chat);
     game.until("the node is ready", |game| game.bouncer.is_ready());
     game
@@ -103,7 +116,7 @@ fn muted_for(game: &mut Game, name: &str) -> Option<Duration> {
     users.muted_for(&user(name), &MutedIn::Everywhere)
 }
 
-fn cut() -> Faults {
+pub fn cut() -> Faults {
     Faults {
         unreachable: true,
         ..Faults::default()

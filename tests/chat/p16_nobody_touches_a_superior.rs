@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use crate::{nodes::Fleet, support::*, talker::*};
 
-const OPS: [&str; 6] = [
+const OPS: [&str; 7] = [
     "mod.mute",
     "mod.unmute",
     "mod.kick",
     "mod.ban",
+    "mod.logout",
     "mod.revoke",
     "mod.restore",
 ];

@@ -2,7 +2,8 @@
 //!
 //! Nobody touches a peer or a superior. Who is here is known, and so is who is on another node. Everybody else is looked
 //! up in the directory, beside the frame; what was heard of them before is no proof. Somebody of whom the directory
-//! cannot tell counts as a superior to moderators, and admins may. The decisions of one moderator stay in their order.
+//! cannot tell counts as a superior to moderators, and admins may. The decisions of one moderator stay in their order, also
+//! those that the game makes in a moderator's name, who may be away too.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,7 +15,10 @@ use bevy_bouncer_protocol::ErrorCode;
 use bevy_ecs::prelude::*;
 
 use crate::{
-    context::{Answer, Asker, ChatContext, Reply},
+    context::{
+        ChatContext,
+        asker::{Answer, AnswerTo, By, Moderator, Reply},
+    },
     deferred::defer,
     model::{
         fleet_presence::FleetPresence,
@@ -48,13 +52,13 @@ impl Target {
     }
 }
 
-/// What is done once it is clear that the asker may.
-type Decision = Box<dyn FnOnce(&mut ChatContext, &Asker) -> Answer + Send + Sync>;
+/// What is done once it is clear that the moderator may.
+type Decision = Box<dyn FnOnce(&mut ChatContext, &Moderator) -> Answer + Send + Sync>;
 
 /// What the directory said.
 type LookedUp = Result<Known, DirectoryError>;
 
-/// Decisions that wait to know who the target is, each moderator's in order.
+/// Decisions that wait to know who somebody is, each moderator's in order.
 #[derive(Resource, Default)]
 pub(crate) struct PendingDecisions {
     waiting: HashMap<UserId, VecDeque<Pending>>,
@@ -63,37 +67,41 @@ pub(crate) struct PendingDecisions {
 
 struct Pending {
     number: u64,
-    player: Entity,
-    id: Option<String>,
-    target: Target,
+    question: Question,
     decision: Decision,
     looked_up: Option<LookedUp>,
 }
 
+/// Who it is that is looked up.
+enum Question {
+    /// The one whom a moderator wants to touch.
+    Target(Moderator, Target),
+    /// The moderator, for the game.
+    Moderator(AnswerTo),
+}
+
 impl PendingDecisions {
-    fn count(&self, asker: &UserId) -> usize {
-        self.waiting.get(asker).map_or(0, VecDeque::len)
+    fn count(&self, by: &UserId) -> usize {
+        self.waiting.get(by).map_or(0, VecDeque::len)
     }
 
-    fn add(&mut self, asker: &Asker, target: Target, decision: Decision) -> u64 {
+    fn add(&mut self, by: UserId, question: Question, decision: Decision) -> u64 {
         let number = self.next;
         self.next += 1;
-        let waiting = self.waiting.entry(asker.user.id().clone()).or_default();
+        let waiting = self.waiting.entry(by).or_default();
         waiting.push_back(Pending {
             number,
-            player: asker.player,
-            id: asker.id.clone(),
-            target,
+            question,
             decision,
             looked_up: None,
         });
         number
     }
 
-    /// Takes what the directory said about one target. Returns the decisions whose turn it is.
-    fn take(&mut self, asker: &UserId, number: u64, found: LookedUp) -> Vec<(Pending, LookedUp)> {
+    /// Takes what the directory said about one of them. Returns the decisions whose turn it is.
+    fn take(&mut self, by: &UserId, number: u64, found: LookedUp) -> Vec<(Pending, LookedUp)> {
         let mut ready = Vec::new();
-        let Some(waiting) = self.waiting.get_mut(asker) else {
+        let Some(waiting) = self.waiting.get_mut(by) else {
             return ready;
         };
         if let Some(one) = waiting.iter_mut().find(|one| one.number == number) {
@@ -103,15 +111,15 @@ impl PendingDecisions {
             ready.extend(waiting.pop_front().map(|one| (one, found)));
         }
         if waiting.is_empty() {
-            self.waiting.remove(asker);
+            self.waiting.remove(by);
         }
         ready
     }
 }
 
 /// Refuses everybody but moderators.
-pub(crate) fn check_moderator(asker: &Asker) -> Result<(), Denied> {
-    if asker.rank < MODERATOR {
+pub(crate) fn check_moderator(moderator: &Moderator) -> Result<(), Denied> {
+    if moderator.rank() < MODERATOR {
         return Err(ErrorCode::Forbidden.into());
     }
     Ok(())
@@ -121,25 +129,50 @@ pub(crate) fn check_moderator(asker: &Asker) -> Result<(), Denied> {
 /// moderator, as they are by then, is given to the decision.
 pub(crate) fn if_above(
     context: &mut ChatContext,
-    asker: &Asker,
+    moderator: &Moderator,
     target: impl Into<Target>,
-    decision: impl FnOnce(&mut ChatContext, &Asker) -> Answer + Send + Sync + 'static,
+    decision: impl FnOnce(&mut ChatContext, &Moderator) -> Answer + Send + Sync + 'static,
 ) -> Answer {
-    check_moderator(asker)?;
+    check_moderator(moderator)?;
+    let By::User(by, _) = &moderator.by else {
+        return decision(context, moderator);
+    };
     let target = target.into();
-    let waiting = context.world.resource::<PendingDecisions>();
-    let waiting = waiting.count(asker.user.id());
-    if waiting == 0
+    if nothing_waits(context, by.id())
         && let Some(rank) = present_rank(context, &target.user)
     {
-        check_rank(asker, rank)?;
-        return decision(context, asker);
+        check_rank(moderator, rank)?;
+        return decision(context, moderator);
     }
-    if waiting >= context.options.pending_decisions {
-        return Err(Denied::after(ErrorCode::RateLimited, DECIDE_AGAIN));
+    let (by, user) = (by.id().clone(), target.user.clone());
+    let question = Question::Target(moderator.clone(), target);
+    look_up(context, by, user, question, Box::new(decision))
+}
+
+/// Carries out what the game decides in a user's name: now, or as soon as it is known who that is.
+pub(crate) fn in_name_of(
+    context: &mut ChatContext,
+    by: UserId,
+    answer_to: AnswerTo,
+    decision: impl FnOnce(&mut ChatContext, &Moderator) -> Answer + Send + Sync + 'static,
+) -> Answer {
+    if nothing_waits(context, &by)
+        && let Some(moderator) = moderator_here(context, &by, answer_to.clone())
+    {
+        return decision(context, &moderator);
     }
-    look_up(context, asker, target, Box::new(decision));
-    Ok(Reply::Deferred)
+    let question = Question::Moderator(answer_to);
+    look_up(context, by.clone(), by, question, Box::new(decision))
+}
+
+fn nothing_waits(context: &ChatContext, by: &UserId) -> bool {
+    context.world.resource::<PendingDecisions>().count(by) == 0
+}
+
+fn moderator_here(context: &ChatContext, by: &UserId, answer_to: AnswerTo) -> Option<Moderator> {
+    let (player, user) = context.session_here(by)?;
+    let by = By::User(user.clone(), Some(player));
+    Some(Moderator { by, answer_to })
 }
 
 /// The rank of somebody who is here, or on another node.
@@ -148,19 +181,28 @@ fn present_rank(context: &ChatContext, user: &UserId) -> Option<u8> {
     context.rank_here(user).or_else(|| presence.rank_of(user))
 }
 
-fn check_rank(asker: &Asker, rank: u8) -> Result<(), Denied> {
-    if rank >= asker.rank {
+fn check_rank(moderator: &Moderator, rank: u8) -> Result<(), Denied> {
+    if !moderator.is_above(rank) {
         return Err(ErrorCode::Forbidden.into());
     }
     Ok(())
 }
 
-/// Looks the target up, beside the frame.
-fn look_up(context: &mut ChatContext, asker: &Asker, target: Target, decision: Decision) {
-    let (by, user) = (asker.user.id().clone(), target.user.clone());
+/// Looks a user up, beside the frame.
+fn look_up(
+    context: &mut ChatContext,
+    by: UserId,
+    user: UserId,
+    question: Question,
+    decision: Decision,
+) -> Answer {
+    let most = context.options.pending_decisions;
     let bouncer = context.world.resource::<Bouncer>().clone();
     let mut pending = context.world.resource_mut::<PendingDecisions>();
-    let number = pending.add(asker, target, decision);
+    if pending.count(&by) >= most {
+        return Err(Denied::after(ErrorCode::RateLimited, DECIDE_AGAIN));
+    }
+    let number = pending.add(by.clone(), question, decision);
     let work = async move {
         // A task of its own, so that a directory that panics is one that failed.
         let task = tokio::spawn(async move { bouncer.look_up(&user).await });
@@ -173,58 +215,102 @@ fn look_up(context: &mut ChatContext, asker: &Asker, target: Target, decision: D
             decide(context, &by, pending, &found);
         }
     });
+    Ok(Reply::Deferred)
 }
 
-/// It is known who the target is, or cannot be known. Much can have happened meanwhile. Who has left decides nothing.
+/// It is known who it is, or cannot be known. Much can have happened meanwhile.
 fn decide(context: &mut ChatContext, by: &UserId, pending: Pending, found: &LookedUp) {
     let Pending {
-        player,
-        id,
-        target,
-        decision,
-        ..
+        question, decision, ..
     } = pending;
-    let is_in = context.world.resource::<Players>().of(by).contains(&player);
-    let user = context.world.get::<User>(player).cloned();
-    let Some(user) = user.filter(|user| is_in && context.accepts(player, user)) else {
-        return;
+    let (answer_to, result) = match question {
+        Question::Target(moderator, target) => {
+            let Some(moderator) = as_they_are_now(context, by, moderator) else {
+                return;
+            };
+            let answer_to = moderator.answer_to.clone();
+            let result = check_above(context, &moderator, &target, found);
+            if result.is_ok() {
+                learn(context, found);
+            }
+            (
+                answer_to,
+                result.and_then(|()| decision(context, &moderator)),
+            )
+        }
+        Question::Moderator(answer_to) => {
+            let moderator = moderator_here(context, by, answer_to.clone())
+                .map_or_else(|| moderator_away(found, answer_to.clone()), Ok);
+            let result = moderator.and_then(|moderator| decision(context, &moderator));
+            (answer_to, result)
+        }
     };
-    let asker = Asker::new(player, user, id.clone());
-    let is_above = check_above(context, &asker, &target, found);
-    if let (Ok(()), Ok(Known::User(user))) = (&is_above, found)
-        && context.rank_here(user.id()).is_none()
-    {
-        // The record may be older, or there is none yet, and then there may be no room for one.
-        let _ = context.record_of(user);
-    }
-    match is_above.and_then(|()| decision(context, &asker)) {
-        Ok(Reply::Now(ack)) => context.answer(player, id, Ok(*ack)),
+    match result {
+        Ok(Reply::Now(ack)) => context.conclude(answer_to, Ok(*ack)),
         Ok(Reply::Deferred) => {}
-        Err(denied) => context.answer(player, id, Err(denied)),
+        Err(denied) => context.conclude(answer_to, Err(denied)),
     }
 }
 
-/// Refuses an asker who is not above the target. Whoever is no moderator any more is above nobody.
+/// The moderator, with the name and the roles of now. A player who has left decides nothing; for the game, the user of back
+/// then counts.
+fn as_they_are_now(context: &ChatContext, by: &UserId, moderator: Moderator) -> Option<Moderator> {
+    let AnswerTo::Client(player, _) = &moderator.answer_to else {
+        let here = moderator_here(context, by, moderator.answer_to.clone());
+        return Some(here.unwrap_or(moderator));
+    };
+    let player = *player;
+    let is_in = context.world.resource::<Players>().of(by).contains(&player);
+    let user = context.world.get::<User>(player).cloned();
+    let user = user.filter(|user| is_in && context.accepts(player, user))?;
+    Some(Moderator {
+        by: By::User(user, Some(player)),
+        ..moderator
+    })
+}
+
+/// A user in whose name the game decides, and who is away.
+fn moderator_away(found: &LookedUp, answer_to: AnswerTo) -> Result<Moderator, Denied> {
+    match found {
+        Ok(Known::User(user)) => Ok(Moderator {
+            by: By::User(user.clone(), None),
+            answer_to,
+        }),
+        Ok(Known::Missing) => Err(ErrorCode::UnknownUser.into()),
+        _ => Err(ErrorCode::Forbidden.into()),
+    }
+}
+
+/// The record of a user who is away may be older, or there is none yet, and then there may be no room for one.
+fn learn(context: &mut ChatContext, found: &LookedUp) {
+    if let Ok(Known::User(user)) = found
+        && context.rank_here(user.id()).is_none()
+    {
+        let _ = context.record_of(user);
+    }
+}
+
+/// Refuses a moderator who is not above the target. Whoever is no moderator any more is above nobody.
 fn check_above(
     context: &ChatContext,
-    asker: &Asker,
+    moderator: &Moderator,
     target: &Target,
     found: &LookedUp,
 ) -> Result<(), Denied> {
     if let Some(rank) = present_rank(context, &target.user) {
-        return check_rank(asker, rank);
+        return check_rank(moderator, rank);
     }
     if let Ok(Known::User(user)) = found {
-        return check_rank(asker, rank_of(user));
+        return check_rank(moderator, rank_of(user));
     }
     if let Err(error) = found {
         tracing::warn!(user = %target.user, %error, "a user who is away could not be looked up");
     }
     if let Some(rank) = target.rank_then {
-        check_rank(asker, rank)?;
+        check_rank(moderator, rank)?;
     }
     match found {
-        _ if asker.rank == ADMIN => Ok(()),
+        _ if moderator.rank() == ADMIN => Ok(()),
         Ok(_) if target.rank_then.is_some() => Ok(()),
         Ok(Known::Missing) => Err(ErrorCode::UnknownUser.into()),
         _ => Err(ErrorCode::Forbidden.into()),

@@ -13,7 +13,8 @@ use crate::{
     model::{
         closed_rooms::ClosedRooms,
         history::{RoomHistory, StoredMessage},
-        users::{MutedIn, StoredMute, Users},
+        mutes::{MutedIn, StoredMute},
+        users::Users,
     },
     options::ChatOptions,
 };
@@ -85,7 +86,9 @@ impl LoadedArchive {
             if let Some(user) = &message.user
                 && let Some(record) = users.get_or_insert(user, options, nobody_is_connected)
             {
-                record.learn_from(&message, options.remembered_ids);
+                let mut ack = message.ack();
+                ack.stored = Some(true);
+                record.learn_from(&message, &ack, options.remembered_ids);
             }
             message.client_id = None;
             messages.push(message);
@@ -130,7 +133,13 @@ mod tests {
         assert_eq!(numbers, [98, 100, 101, 102]);
         assert_eq!(history.last_seq(), 102);
         // The answer to the request that comes again has the same number.
-        let answer = users.get(&author).unwrap().answered("c-3").unwrap();
+        let answer = users
+            .get(&author)
+            .unwrap()
+            .answers_given
+            .find("c-3")
+            .unwrap()
+            .ack;
         assert_eq!(answer.seq, Some(102));
     }
 }

@@ -1,60 +1,19 @@
 //! What happens in the chat, carried out in one place: nothing can be changed here without being archived,
 //! relayed and told.
 
-use std::sync::Arc;
-
-use bevy_bouncer::{User, UserId};
-use bevy_bouncer_protocol::{Ack, ErrorCode, ServerMessage};
-use bevy_ecs::prelude::*;
+use bevy_bouncer_protocol::Ack;
 
 use crate::{
     archive::writer::ArchiveWriter,
-    context::ChatContext,
-    events::Spoken,
-    model::{
-        closed_rooms::ClosedRooms,
-        history::{RoomHistory, StoredMessage},
-        ids::IdGenerator,
-        role::rank_of,
-        room::{Room, RoomRules},
-        users::{MutedIn, StoredMute},
+    context::{
+        ChatContext,
+        change::{Hearers, Origin},
     },
+    model::history::StoredMessage,
     protocol::Denied,
-    publish::{self, ChatEvent, Whisper},
-    shared::{MuteDecision, RulesDecision, SharedChat},
+    publish::{self, ChatEvent},
+    shared::{SharedChat, mutes::MuteDecision},
 };
-
-/// Where an event happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// Here: the other nodes are told.
-    ThisNode,
-    /// Elsewhere: all nodes know it.
-    OtherNode,
-}
-
-/// Who says something in a room.
-pub(crate) enum Author<'a> {
-    /// A user, with the request's id.
-    User(&'a User, Option<&'a str>),
-    /// A character of the game.
-    Character(String),
-    Game,
-}
-
-/// What an event has changed.
-struct Change {
-    /// `None` for rules: members are told at the end of the tick, also when the game has changed them.
-    told: Option<(Hearers, ServerMessage)>,
-    ack: Ack,
-}
-
-/// Who is told.
-enum Hearers {
-    Room(Entity),
-    User(UserId),
-    Players(Vec<Entity>),
-}
 
 impl ChatContext<'_> {
     /// Carries out an event: changes what the chat knows, keeps it in the archive, relays it to the other nodes
@@ -67,13 +26,13 @@ impl ChatContext<'_> {
         if origin == Origin::ThisNode {
             self.share_decision(&event)?;
         }
-        let Some(change) = self.change(&mut event, origin)? else {
+        let Some(mut change) = self.change(&mut event, origin)? else {
             return Ok(None);
         };
-        if let Some(archive) = self.world.get_resource::<ArchiveWriter>()
-            && let Some(record) = event.record()
-        {
-            archive.put(record);
+        let will_be_stored = self.archive(&event);
+        if let ChatEvent::Said(message) = &event {
+            change.ack.stored = will_be_stored.then_some(false);
+            self.learn_from(message, &change.ack);
         }
         if origin == Origin::ThisNode {
             self.relay(&event);
@@ -85,6 +44,15 @@ impl ChatContext<'_> {
             None => {}
         }
         Ok(Some(change.ack))
+    }
+
+    /// Hands it to the archive. Returns whether it will be stored.
+    fn archive(&self, event: &ChatEvent) -> bool {
+        let archive = self.world.get_resource::<ArchiveWriter>();
+        let record = archive.and_then(|_| event.record());
+        archive
+            .zip(record)
+            .is_some_and(|(archive, record)| archive.put(record))
     }
 
     /// What a moderator decides is shared first: from above it may be decided otherwise.
@@ -104,20 +72,12 @@ impl ChatContext<'_> {
                 let wanted = MuteDecision::end(by.clone(), *by_rank);
                 shared.decide(user, room.as_deref(), wanted)?;
             }
-            ChatEvent::Rules {
-                room,
-                slow_ms,
-                frozen,
-                by_rank,
-            } => {
-                let rules = RulesDecision {
-                    slow_ms: *slow_ms,
-                    frozen: *frozen,
-                    by_rank: *by_rank,
-                };
-                shared.set_rules(room, &rules)?;
-            }
-            ChatEvent::Said(_) | ChatEvent::Whispered(_) | ChatEvent::Deleted { .. } => {}
+            ChatEvent::Rule(room, decision) => shared.decide_rule(room, decision)?,
+            ChatEvent::Said(_)
+            | ChatEvent::Whispered(_)
+            | ChatEvent::Deleted { .. }
+            | ChatEvent::Handled(_)
+            | ChatEvent::Noticed(_) => {}
         }
         Ok(())
     }
@@ -125,7 +85,10 @@ impl ChatContext<'_> {
     /// Tells the other nodes what has happened here.
     fn relay(&self, event: &ChatEvent) {
         match event {
-            ChatEvent::Said(_) | ChatEvent::Whispered(_) => publish::publish(self.world, event),
+            ChatEvent::Said(_)
+            | ChatEvent::Whispered(_)
+            | ChatEvent::Handled(_)
+            | ChatEvent::Noticed(_) => publish::publish(self.world, event),
             ChatEvent::Deleted { room, mid } => {
                 let shared = self.world.resource::<SharedChat>();
                 if let Err(code) = shared.delete(room, mid) {
@@ -133,203 +96,42 @@ impl ChatContext<'_> {
                     tracing::error!(code, mid, "a deletion is not told to the other nodes");
                 }
             }
-            ChatEvent::Muted(..) | ChatEvent::Unmuted { .. } | ChatEvent::Rules { .. } => {}
+            ChatEvent::Muted(..) | ChatEvent::Unmuted { .. } | ChatEvent::Rule(..) => {}
         }
     }
 
-    /// Says something in a room, whatever its rules are.
-    ///
-    /// # Errors
-    /// When nobody can be in the room.
-    pub fn say(&mut self, room: Entity, author: Author, text: String) -> Result<Ack, Denied> {
-        let name = self.world.get::<Room>(room).map(Room::shared_name);
-        let name = name.filter(|name| self.room_called(name) == Some(room));
-        let (user, name_of_user, client_id) = match author {
-            Author::User(user, id) => (Some(user), Some(user.name().into()), id),
-            Author::Character(name) => (None, Some(name.into()), None),
-            Author::Game => (None, None, None),
-        };
-        let message = StoredMessage {
-            room: name.ok_or(ErrorCode::NotInRoom)?,
-            seq: 0,
-            mid: self.world.resource_mut::<IdGenerator>().next(),
-            at: self.unix_now,
-            user: user.map(|user| user.id().clone()),
-            name: name_of_user,
-            rank: user.map_or(0, rank_of),
-            text: Some(text.clone()),
-            client_id: client_id.map(str::to_owned),
-        };
-        let ack = self.apply(ChatEvent::Said(message), Origin::ThisNode)?;
-        let ack = ack.ok_or(ErrorCode::NotInRoom)?;
-        self.world.write_message(Spoken {
-            room,
-            seq: ack.seq.unwrap_or_default(),
-            user: user.cloned(),
-            text,
-        });
-        Ok(ack)
-    }
-
-    fn change(&mut self, event: &mut ChatEvent, origin: Origin) -> Result<Option<Change>, Denied> {
-        Ok(match event {
-            ChatEvent::Said(message) => {
-                // Its deletion may have come first.
-                if self.world.resource::<SharedChat>().is_deleted(&message.mid) {
-                    message.text = None;
-                }
-                self.add_message(message)
-            }
-            ChatEvent::Deleted { room, mid } => self.delete_message(room, mid),
-            ChatEvent::Whispered(whisper) => Some(self.whisper(whisper)),
-            ChatEvent::Muted(mute, _) => self.mute(mute)?,
-            ChatEvent::Unmuted { user, room, .. } => self.unmute(user, room)?,
-            ChatEvent::Rules {
-                room,
-                slow_ms,
-                frozen,
-                ..
-            } => self.change_rules(room, *slow_ms, *frozen, origin),
-        })
-    }
-
-    /// Gives a message its number in the room. Its author's next request with the same id gets the same answer.
-    fn add_message(&mut self, message: &mut StoredMessage) -> Option<Change> {
-        let room = self.room_called(&message.room)?;
-        let most = self.options.history;
-        let mut history = self.world.get_mut::<RoomHistory>(room)?;
-        message.seq = history.count();
-        let kept = StoredMessage {
-            client_id: None,
-            ..message.clone()
-        };
-        history.keep(kept, most);
+    /// The author's next request with the same id gets the same answer.
+    fn learn_from(&mut self, message: &StoredMessage, ack: &Ack) {
         let remembered_ids = self.options.remembered_ids;
         if let Some(user) = &message.user
             && let Ok(mut author) = self.record_by_id(user)
         {
-            author.learn_from(message, remembered_ids);
+            author.learn_from(message, ack, remembered_ids);
         }
-        Some(Change {
-            told: Some((Hearers::Room(room), ServerMessage::Message(message.shown()))),
-            ack: message.ack(),
-        })
-    }
-
-    fn delete_message(&mut self, room: &str, mid: &str) -> Option<Change> {
-        let Some(entity) = self.room_called(room) else {
-            let mut closed_rooms = self.world.resource_mut::<ClosedRooms>();
-            closed_rooms.delete(room, mid)?;
-            return Some(Change {
-                told: None,
-                ack: Ack::default(),
-            });
-        };
-        let mut history = self.world.get_mut::<RoomHistory>(entity)?;
-        let (seq, mid) = history.delete(mid)?;
-        let room: Arc<str> = room.into();
-        Some(Change {
-            told: Some((
-                Hearers::Room(entity),
-                ServerMessage::Deleted { room, seq, mid },
-            )),
-            ack: Ack::default(),
-        })
-    }
-
-    /// The sessions of the receiver and of the author on this node. The author may come to this node and send it
-    /// again.
-    fn whisper(&mut self, whisper: &Whisper) -> Change {
-        let mut hearers = self.players_of(&whisper.to);
-        if let Some(author) = whisper.author() {
-            hearers.extend(self.players_of(&author));
-            self.remember_answer(&author, whisper.client_id.as_deref(), &whisper.ack());
-            // A reader may want to moderate.
-            if !hearers.is_empty()
-                && let Ok(mut record) = self.record_by_id(&author)
-            {
-                record.update_from_remote(&whisper.from.name, Some(whisper.rank));
-            }
-        }
-        let told = (!hearers.is_empty()).then(|| {
-            let message = whisper.shown(self.name_of(&whisper.to));
-            (Hearers::Players(hearers), message)
-        });
-        Change {
-            told,
-            ack: whisper.ack(),
-        }
-    }
-
-    fn mute(&mut self, stored: &StoredMute) -> Result<Option<Change>, Denied> {
-        let left_ms = stored.until.saturating_sub(self.unix_now);
-        if left_ms == 0 {
-            return Ok(None);
-        }
-        let mut record = self.record_by_id(&stored.user)?;
-        record.update_from_remote(&stored.name, stored.rank);
-        record.mute(MutedIn::new(stored.room.clone()), stored.into());
-        Ok(Some(Change {
-            told: Some((
-                Hearers::User(stored.user.clone()),
-                ServerMessage::Muted {
-                    room: stored.room.clone(),
-                    left_ms,
-                    reason: stored.reason.clone(),
-                },
-            )),
-            ack: Ack {
-                left_ms: Some(left_ms),
-                ..Default::default()
-            },
-        }))
-    }
-
-    fn unmute(&mut self, user: &UserId, room: &Option<String>) -> Result<Option<Change>, Denied> {
-        let was_muted = self.record_by_id(user)?.unmute(&MutedIn::new(room.clone()));
-        Ok(was_muted.then(|| Change {
-            told: Some((
-                Hearers::User(user.clone()),
-                ServerMessage::Unmuted { room: room.clone() },
-            )),
-            ack: Ack::default(),
-        }))
-    }
-
-    fn change_rules(
-        &mut self,
-        room: &str,
-        slow_ms: u64,
-        is_frozen: bool,
-        origin: Origin,
-    ) -> Option<Change> {
-        let entity = self.room_called(room)?;
-        let mut rules = self.world.get_mut::<RoomRules>(entity)?;
-        let new = rules.changed(slow_ms, is_frozen);
-        if origin == Origin::ThisNode || *rules != new {
-            *rules = new;
-        }
-        Some(Change {
-            told: None,
-            ack: Ack::default(),
-        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
 
-    use bevy_bouncer::Players;
+    use bevy_bouncer::{Players, UserId};
+    use bevy_ecs::prelude::*;
 
     use super::*;
     use crate::{
+        context::queue::MessageQueue,
         model::{
-            room::{self, RoomIndex},
+            closed_rooms::ClosedRooms,
+            history::RoomHistory,
+            ids::IdGenerator,
+            mutes::StoredMute,
+            room::{self, Room, RoomIndex, RoomRules, Rule},
             room_lists::RoomLists,
             users::Users,
         },
         options::{ChatOptions, SharedOptions},
+        shared::rules::RuleDecision,
     };
 
     /// A world with the room "a".
@@ -338,6 +140,7 @@ mod tests {
         world.insert_resource(SharedOptions(Arc::default()));
         world.insert_resource(IdGenerator::new().unwrap());
         world.init_resource::<ClosedRooms>();
+        world.init_resource::<MessageQueue>();
         world.insert_resource(SharedChat::new(None, &ChatOptions::default()));
         world.init_resource::<Players>();
         world.init_resource::<RoomIndex>();
@@ -387,7 +190,7 @@ mod tests {
         let ann = UserId::new("ann").unwrap();
         let record = context.world.resource::<Users>().get(&ann).unwrap();
         assert_eq!(record.name, "Ann");
-        assert_eq!(record.answered("c2").unwrap().seq, Some(2));
+        assert_eq!(record.answers_given.find("c2").unwrap().ack.seq, Some(2));
         let history = context.world.get::<RoomHistory>(room).unwrap();
         assert_eq!(history.last_seq(), 2);
     }
@@ -428,20 +231,18 @@ mod tests {
             is_frozen: false,
         });
         let mut context = ChatContext::new(&mut world);
-        let mut change = |slow_ms, frozen| {
-            let room = "a".to_owned();
-            let event = ChatEvent::Rules {
-                room,
-                slow_ms,
-                frozen,
-                by_rank: 1,
-            };
+        let mut change = |rule| {
+            let decision = RuleDecision::new(rule, None, 1);
+            let event = ChatEvent::Rule("a".into(), decision);
             context.apply(event, Origin::ThisNode).unwrap();
             rules(context.world)
         };
-        let frozen = change(2, true);
+        assert_eq!(change(Rule::Slow(2)).slow_mode, pause);
+        let frozen = change(Rule::Frozen(true));
         assert_eq!((frozen.slow_mode, frozen.is_frozen), (pause, true));
-        assert_eq!(change(3, true).slow_mode, Some(Duration::from_millis(3)));
-        assert_eq!(change(0, true).slow_mode, None);
+        let longer = change(Rule::Slow(3));
+        assert_eq!(longer.slow_mode, Some(Duration::from_millis(3)));
+        assert!(longer.is_frozen);
+        assert_eq!(change(Rule::Slow(0)).slow_mode, None);
     }
 }

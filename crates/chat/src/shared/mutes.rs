@@ -1,49 +1,16 @@
-//! What the nodes of a fleet have in common: who is muted, what moderators decided about rooms, and which messages are
-//! deleted. Without a fleet it is this node's alone.
-//!
-//! A mute says who decided on it with which rank, and a decision is written only over the one that it was based on: so
-//! nobody undoes what somebody above has decided, from whatever node. A mute that was ended stays, as ended, for as long as
-//! it would have lasted, so that no node that was away brings it back.
+//! Who is muted, and who decided.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use bevy_bouncer::{
-    Cluster, SharedState, SharedStateChanged, SharedStateError, SharedStateLimits, UserId, WhenFull,
-};
+use bevy_bouncer::{SharedStateError, UserId};
 use bevy_bouncer_protocol::ErrorCode;
-use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::{ATTEMPTS, DecisionKey, SharedChat, json, key};
 use crate::{
-    model::users::StoredMute,
-    options::ChatOptions,
+    model::mutes::StoredMute,
     protocol::{milliseconds, unix_milliseconds},
 };
-
-/// Attempts to decide while other nodes decide about the same user.
-const ATTEMPTS: usize = 8;
-
-/// See the module's documentation.
-#[derive(Resource)]
-pub(crate) struct SharedChat {
-    decisions: SharedState,
-    deletions: SharedState,
-    /// For how long deletions are remembered.
-    deletions_last: Duration,
-    /// For how long a room's rules are.
-    rules_last: Duration,
-    /// Whether what the archive knows is in it.
-    pub has_archive: bool,
-}
-
-/// What a decision is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum DecisionKey {
-    /// A user, in a room or everywhere.
-    Mute(UserId, Option<String>),
-    /// The rules of a room.
-    Rules(String),
-}
 
 /// A mute, or its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,66 +31,7 @@ pub(crate) struct MuteDecision {
     pub reason: Option<String>,
 }
 
-/// The rules of a room, as a moderator has set them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RulesDecision {
-    pub slow_ms: u64,
-    pub frozen: bool,
-    pub by_rank: u8,
-}
-
-/// Something that another node has changed.
-#[derive(Debug)]
-pub(crate) enum SharedChange {
-    /// The decision that holds now, with how long the mute still lasts, and the one of this node that was not taken.
-    Mute {
-        user: UserId,
-        room: Option<String>,
-        held: Option<(MuteDecision, Duration)>,
-        refused: Option<(MuteDecision, SharedStateError)>,
-    },
-    Rules {
-        room: String,
-        rules: RulesDecision,
-    },
-    Deleted {
-        room: String,
-        mid: String,
-    },
-}
-
 impl SharedChat {
-    /// Of the fleet, or of this node.
-    pub fn new(cluster: Option<&Cluster>, options: &ChatOptions) -> Self {
-        let recent = options.remembered_deletions;
-        let (decisions, deletions) = match cluster {
-            Some(cluster) => (
-                cluster.shared_state("bevy_bouncer.chat.decisions"),
-                cluster.recent_state("bevy_bouncer.chat.deletions", recent),
-            ),
-            None => (
-                SharedState::local(SharedStateLimits::default()),
-                SharedState::local(SharedStateLimits {
-                    entries: recent,
-                    when_full: WhenFull::ForgetOldest,
-                    ..Default::default()
-                }),
-            ),
-        };
-        Self {
-            decisions,
-            deletions,
-            deletions_last: options.deletions_last,
-            rules_last: options.longest_mute,
-            has_archive: false,
-        }
-    }
-
-    /// Whether this node has had everything once.
-    pub fn is_loaded(&self) -> bool {
-        self.decisions.is_loaded() && self.deletions.is_loaded()
-    }
-
     /// Writes a mute, or with an end in the past the end of one. The end of a mute that is not there is nothing.
     ///
     /// # Errors
@@ -174,75 +82,12 @@ impl SharedChat {
         self.mute_under(&self::key(&key))
     }
 
-    fn mute_under(&self, key: &str) -> Option<(MuteDecision, Duration)> {
+    pub(super) fn mute_under(&self, key: &str) -> Option<(MuteDecision, Duration)> {
         let entry = self.decisions.get(key)?;
         let decision: MuteDecision = serde_json::from_slice(&entry.value).ok()?;
         let kept = Duration::from_millis(decision.kept_ms);
         let left = entry.left.unwrap_or_default().saturating_sub(kept);
         Some((decision, left))
-    }
-
-    /// Writes the rules of a room.
-    ///
-    /// # Errors
-    /// When there is no place for them.
-    pub fn set_rules(&self, room: &str, rules: &RulesDecision) -> Result<(), ErrorCode> {
-        let key = key(&DecisionKey::Rules(room.to_owned()));
-        let written = self.decisions.put(&key, json(rules), Some(self.rules_last));
-        written.map_err(|_| ErrorCode::Full)
-    }
-
-    /// The rules that a moderator has set for the room of this name.
-    pub fn rules(&self, room: &str) -> Option<RulesDecision> {
-        let key = key(&DecisionKey::Rules(room.to_owned()));
-        serde_json::from_slice(&self.decisions.get(&key)?.value).ok()
-    }
-
-    /// Notes that a message is deleted.
-    ///
-    /// # Errors
-    /// When too much waits to be told to the other nodes.
-    pub fn delete(&self, room: &str, mid: &str) -> Result<(), ErrorCode> {
-        let lasts = Some(self.deletions_last);
-        let written = self.deletions.put(mid, room.to_owned(), lasts);
-        written.map_err(|_| ErrorCode::Full)
-    }
-
-    /// Whether a message is known to be deleted.
-    pub fn is_deleted(&self, mid: &str) -> bool {
-        self.deletions.get(mid).is_some()
-    }
-
-    /// What a change of shared state means for the chat.
-    pub fn read(&self, change: &SharedStateChanged) -> Option<SharedChange> {
-        if *change.state == *self.deletions.name() {
-            let room = self.deletions.get(&change.key)?.value;
-            return Some(SharedChange::Deleted {
-                room: String::from_utf8(room.to_vec()).ok()?,
-                mid: change.key.to_string(),
-            });
-        }
-        if *change.state != *self.decisions.name() {
-            return None;
-        }
-        match serde_json::from_str(&change.key).ok()? {
-            DecisionKey::Mute(user, room) => {
-                let refused = change.refused.as_ref().and_then(|refused| {
-                    let wanted = serde_json::from_slice(refused.value.as_ref()?).ok()?;
-                    Some((wanted, refused.error))
-                });
-                Some(SharedChange::Mute {
-                    held: self.mute_under(&change.key),
-                    user,
-                    room,
-                    refused,
-                })
-            }
-            DecisionKey::Rules(room) => {
-                let rules = self.rules(&room)?;
-                Some(SharedChange::Rules { room, rules })
-            }
-        }
     }
 }
 
@@ -289,18 +134,10 @@ impl MuteDecision {
     }
 }
 
-fn key(key: &DecisionKey) -> Arc<str> {
-    json(key).into()
-}
-
-fn json(value: &impl Serialize) -> String {
-    // Only maps with keys that are no strings cannot be written, and there are none.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::ChatOptions;
 
     fn shared() -> SharedChat {
         SharedChat::new(None, &ChatOptions::default())

@@ -1,6 +1,6 @@
 // All conversations, kept up to date by the connection. Whoever shows them is told after each change.
 
-import { Bouncer, Refused } from "/bouncer.js";
+import { Bouncer, Refused } from "/client/index.js";
 import { Conversation } from "./conversation.js";
 import { mentions } from "./mentions.js";
 import { rememberRooms } from "./session.js";

@@ -29,10 +29,9 @@ macro_rules! asset {
     };
 }
 
-/// Path, type and content of each file.
-const FILES: [(&str, &str, &str); 25] = [
+/// Path, type and content of each file of the page.
+const FILES: &[(&str, &str, &str)] = &[
     ("/", HTML, asset!("lobby/index.html")),
-    ("/bouncer.js", SCRIPT, asset!("bouncer.js")),
     ("/api.js", SCRIPT, asset!("lobby/api.js")),
     ("/chat.js", SCRIPT, asset!("lobby/chat.js")),
     ("/completion.js", SCRIPT, asset!("lobby/completion.js")),
@@ -58,6 +57,26 @@ const FILES: [(&str, &str, &str); 25] = [
     ("/words.js", SCRIPT, asset!("lobby/words.js")),
 ];
 
+/// The client of `bouncer.v1`, which the page imports as `/client/index.js`.
+const CLIENT: &[(&str, &str)] = &[
+    ("/client/advice.js", asset!("client/advice.js")),
+    ("/client/bouncer.js", asset!("client/bouncer.js")),
+    ("/client/connection.js", asset!("client/connection.js")),
+    ("/client/emitter.js", asset!("client/emitter.js")),
+    ("/client/index.js", asset!("client/index.js")),
+    ("/client/line.js", asset!("client/line.js")),
+    ("/client/message.js", asset!("client/message.js")),
+    ("/client/outbox.js", asset!("client/outbox.js")),
+    ("/client/patience.js", asset!("client/patience.js")),
+    ("/client/preflight.js", asset!("client/preflight.js")),
+    ("/client/refused.js", asset!("client/refused.js")),
+    ("/client/requests.js", asset!("client/requests.js")),
+    ("/client/room.js", asset!("client/room.js")),
+    ("/client/rooms.js", asset!("client/rooms.js")),
+    ("/client/timers.js", asset!("client/timers.js")),
+    ("/client/token.js", asset!("client/token.js")),
+];
+
 /// The page and the API together. `hosts` are the names that this server answers to, which keeps
 /// other sites from reaching it under a name of theirs; `ws_authority` is where the page connects to.
 pub fn site(api: Router, hosts: Vec<String>, ws_authority: &str) -> Router {
@@ -69,7 +88,10 @@ pub fn site(api: Router, hosts: Vec<String>, ws_authority: &str) -> Router {
     ))
     .unwrap_or(HeaderValue::from_static("default-src 'none'"));
     let mut site = api;
-    for (path, content_type, content) in FILES {
+    let client = CLIENT
+        .iter()
+        .map(|&(path, content)| (path, SCRIPT, content));
+    for (path, content_type, content) in FILES.iter().copied().chain(client) {
         site = site.route(
             path,
             get(move || async move { ([(CONTENT_TYPE, content_type)], content) }),

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     auth::Credential,
     identity::{Refusal, RefusalKind},
+    util::milliseconds_until,
     world::{Bouncer, Connection, Outbox, TokenExpiring},
 };
 
@@ -45,9 +46,12 @@ pub(super) fn ask_for_token(
     mut outbox: Outbox,
 ) {
     if connections.get(expiring.entity).is_ok_and(speaks) {
-        let ends_at = expiring.ends_at;
+        let message = ServerMessage::Expiring {
+            ends_at: expiring.ends_at,
+            left_ms: milliseconds_until(expiring.ends_at),
+        };
         // What does not fit is in the log, and counted.
-        let _ = outbox.send(expiring.entity, json(&ServerMessage::Expiring { ends_at }));
+        let _ = outbox.send(expiring.entity, json(&message));
     }
 }
 
@@ -89,6 +93,7 @@ pub(super) fn answer(world: &mut World) {
         };
         let result = result.map(|exp| Ack {
             exp,
+            expires_in_ms: exp.map(milliseconds_until),
             ..Default::default()
         });
         answer::answer(

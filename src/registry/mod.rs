@@ -103,6 +103,16 @@ impl Registry {
         lock(&self.index).check(user, token, unix_now())
     }
 
+    /// Whether this identity is not barred.
+    pub fn check_barred(&self, user: &UserId, token: &TokenFacts) -> Result<(), Refusal> {
+        lock(&self.index).check_barred(user, token, unix_now())
+    }
+
+    /// The entries of a subject that count.
+    pub fn barred(&self, subject: &Subject) -> Vec<Revocation> {
+        lock(&self.index).barred(subject, unix_now())
+    }
+
     /// Reserves a place for a verified user, or says why not.
     pub fn admit(
         &self,
@@ -228,7 +238,7 @@ impl Registry {
     /// Bars a subject, fences its sessions, and has the entry stored.
     pub fn revoke(&self, mut entry: Revocation) -> Receipt {
         entry.forget_with_tokens(self.tokens_end_within, unix_now());
-        let close_reason = entry.close_reason();
+        let close_reason = entry.close_reason(unix_now());
         let (found, storing) = {
             let mut index = lock(&self.index);
             let (found, listed) = index.revoke(entry.clone(), unix_now());

@@ -30,6 +30,7 @@ impl Registry {
                 let close_reason = CloseReason {
                     reason: DisconnectReason::Kicked,
                     message: message.clone(),
+                    lasts: None,
                 };
                 self.send_home(&Subject::User(user.clone()), &close_reason)
             }
@@ -78,7 +79,7 @@ impl Registry {
             }
             found
         });
-        self.cut(&found, &entry.close_reason(), Fence::Now)
+        self.cut(&found, &entry.close_reason(unix_now()), Fence::Now)
     }
 
     /// Changes the entries of a subject, and applies again what this node has decided since.

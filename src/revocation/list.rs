@@ -69,7 +69,7 @@ impl BarredList {
             .collect()
     }
 
-    /// The entry that bars this user with this token, bans first.
+    /// The entry that bars this user with this token: bans first, and of those the one that ends last.
     pub fn verdict(&self, user: &UserId, token: &TokenFacts, now: u64) -> Option<&Revocation> {
         if self.count == 0 {
             return None;
@@ -90,7 +90,10 @@ impl BarredList {
                     .issued_before
                     .is_none_or(|before| token.issued_at <= before)
             })
-            .min_by_key(|entry| entry.kind != RevocationKind::Ban)
+            .max_by_key(|entry| {
+                let is_ban = entry.kind == RevocationKind::Ban;
+                (is_ban, entry.until.unwrap_or(u64::MAX))
+            })
     }
 
     /// How many entries there are, expired ones included.
@@ -191,6 +194,20 @@ mod tests {
         list.remove(&Subject::User(ann()));
         assert!(list.verdict(&ann(), &token("a", 1), 0).is_none());
         assert_eq!(list.len(), 0);
+    }
+
+    #[test]
+    fn of_several_bans_the_one_that_ends_last_is_told() {
+        let mut list = BarredList::new(10);
+        list.put(Revocation::user(ann()).ban().until(50), 0)
+            .unwrap();
+        list.put(Revocation::token("a").ban().until(90), 0).unwrap();
+        list.put(Revocation::user(ann()), 0).unwrap();
+        let until = |list: &BarredList, now| list.verdict(&ann(), &token("a", 1), now)?.until;
+        assert_eq!(until(&list, 0), Some(90));
+        list.put(Revocation::new(Subject::Everyone).ban(), 0)
+            .unwrap();
+        assert_eq!(until(&list, 0), None);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(super) fn take_arrivals(world: &mut World, incoming: &mut Incoming) {
     }
 }
 
-fn let_in(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
+fn let_in(world: &mut World, incoming: &mut Incoming, mut arrival: Arrival) {
     if !arrival.handle.is_pending() {
         return;
     }
@@ -59,11 +59,13 @@ fn let_in(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
         resumes: resumes.map(|entry| entry.entity),
         user: arrival.handle.user(),
         peer: arrival.handle.peer,
+        admission: arrival.admission,
         replaces: entities.collect(),
         refusal: None,
     };
     world.trigger_ref(&mut arriving);
     world.flush();
+    arrival.admission = arriving.admission;
     if let Some(refusal) = arriving.refusal {
         registry.abandon(&arrival.handle, refusal.clone());
         let _ = arrival.answer.send(Err(refusal));

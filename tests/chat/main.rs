@@ -20,5 +20,7 @@ mod p16_nobody_touches_a_superior;
 mod rooms;
 mod rules;
 mod sessions;
+mod shown;
 mod stored;
 mod talker;
+mod three_nodes;

@@ -121,7 +121,7 @@ fn a_room_that_is_not_for_a_moderator_is_not_theirs_to_rule() {
 
 #[test]
 fn a_moderator_cannot_touch_a_peer_or_a_superior() {
-    let mut game = chat(|options| options.errors = 1000);
+    let mut game = open_with(patient(), ChatPlugin::new(options()).unwrap());
     let mut ann = Talker::in_room(&mut game, "ann");
     let mut moderator = Talker::in_room(&mut game, "mod-1");
     let mut other = Talker::in_room(&mut game, "mod-2");

@@ -20,18 +20,17 @@ const OPS: [&str; 7] = [
 
 fn plugin(change: impl FnOnce(&mut ChatOptions)) -> ChatPlugin {
     let mut options = options();
-    options.errors = 1000;
     change(&mut options);
     ChatPlugin::new(options).unwrap()
 }
 
 fn game(people: &People) -> Game {
-    open_for(people.clone(), config(), plugin(|_| ()))
+    open_for(people.clone(), patient(), plugin(|_| ()))
 }
 
 /// Everybody is checked again all the time.
 fn rechecking(people: &People) -> Game {
-    let mut config = config();
+    let mut config = patient();
     config.limits.recheck_interval = Duration::from_millis(100);
     open_for(people.clone(), config, plugin(|_| ()))
 }
@@ -207,7 +206,7 @@ fn p16_a_target_who_comes_in_meanwhile_is_what_they_are_now() {
 fn p16_decisions_of_one_moderator_stay_in_their_order_and_are_so_many() {
     let people = People::default();
     let chat = plugin(|options| options.pending_decisions = 3);
-    let mut game = open_for(people.clone(), config(), chat);
+    let mut game = open_for(people.clone(), patient(), chat);
     let mut moderator = Talker::join(&mut game, "mod-1");
     let mut other = Talker::join(&mut game, "mod-2");
     let mut ann = Talker::in_room(&mut game, "ann");
@@ -250,7 +249,7 @@ fn p16_a_directory_that_panics_is_one_that_failed() {
         }
     }
     let tokens = JwtAuthenticator::hs256(SECRET).unwrap().users(Panics);
-    let door = BouncerPlugin::bind(config().subprotocols([SUBPROTOCOL]), tokens).unwrap();
+    let door = BouncerPlugin::bind(patient().subprotocols([SUBPROTOCOL]), tokens).unwrap();
     let mut game = Game::open_with(door, |app| {
         app.add_plugins(plugin(|_| ()));
     });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { WebSocket, WebSocketServer } from "ws";
-import { Bouncer } from "../../assets/bouncer.js";
+import { Bouncer } from "../../assets/client/index.js";
 
 // Kept from before a test takes the clock into its hands.
 const realSetTimeout = globalThis.setTimeout;

@@ -1,4 +1,4 @@
-// Uses everything in bouncer.d.ts as a page would. It is compiled, not run.
+// Uses everything in index.d.ts as a page would. It is compiled, not run.
 
 import {
   Bouncer,
@@ -11,7 +11,7 @@ import {
   type Page,
   type State,
   type User,
-} from "../../assets/bouncer.js";
+} from "../../assets/client/index.js";
 
 const client = new Bouncer({
   url: "wss://game.example/ws",

@@ -8,7 +8,6 @@ use crate::{
     context::{ChatContext, change::Origin},
     model::{
         mutes::{MutedIn, StoredMute},
-        role::MODERATOR,
         room::{Room, RoomRules},
         users::Users,
     },
@@ -204,9 +203,6 @@ fn decide_rule_anew(
 
 /// The same of a rule.
 fn rule_holds_against_own(context: &ChatContext, room: &str, decision: &RuleDecision) -> bool {
-    if decision.by_rank < MODERATOR {
-        return false;
-    }
     let entity = context.room_called(room);
     let decided = entity.and_then(|entity| context.world.get::<DecidedRules>(entity));
     let own = decided.and_then(|decided| decided.before(decision));
@@ -274,7 +270,7 @@ pub(crate) fn on_room_opened(
     let decisions = shared.iter().flat_map(|shared| shared.rules(room.name()));
     let mut decided = DecidedRules::default();
     let mut new = held.clone();
-    for decision in decisions.filter(|decision| decision.by_rank >= MODERATOR) {
+    for decision in decisions {
         new = new.changed(decision.rule);
         decided.put(decision);
     }

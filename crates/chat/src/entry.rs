@@ -1,6 +1,6 @@
 //! Coming into rooms, whoever asked.
 
-use bevy_bouncer::User;
+use bevy_bouncer::{User, text::clean};
 use bevy_bouncer_protocol::{ErrorCode, JoinedRoom, ServerMessage, Tone};
 use bevy_ecs::prelude::*;
 
@@ -38,7 +38,8 @@ pub(crate) fn come_in(
     context.world.trigger_ref(&mut entering);
     context.world.flush();
     if let Some((code, words)) = entering.refusal {
-        if let Some(text) = words {
+        let words = words.map(|words| clean(&words).into_owned());
+        if let Some(text) = words.filter(|text| !text.is_empty()) {
             let notice = ServerMessage::Notice {
                 room: Some(name.into()),
                 text,

@@ -11,7 +11,7 @@ use crate::{
     model::{
         members::{InRooms, RoomMembers},
         role::rank_of,
-        users::Users,
+        users::{Place, Users},
     },
     options::{ChatOptions, SharedOptions},
     protocol::{json, milliseconds},
@@ -73,9 +73,10 @@ impl Greeter<'_> {
     /// Users who were here can be moderated, also when they have left.
     fn update_record(&mut self, user: &User) {
         let is_connected = |user: &UserId| !self.players.of(user).is_empty();
+        let (options, place) = (&self.options.0, Place::IfThereIsOne);
         let record = self
             .users
-            .get_or_insert(user.id(), &self.options.0, is_connected);
+            .get_or_insert(user.id(), options, is_connected, place);
         if let Some(record) = record {
             record.update(user);
         }
@@ -107,6 +108,7 @@ pub(crate) fn add_to_hello(world: &World, user: &User, hello: &mut Map<String, V
 fn limits(options: &ChatOptions) -> MessageLimits {
     MessageLimits {
         text_length: options.text_length,
+        text_lines: options.text_lines,
         burst: options.burst,
         messages_per_second: options.messages_per_second,
         rooms_per_player: options.rooms_per_player,

@@ -1,7 +1,7 @@
 //! Chat: rooms, whispers, history, presence and moderation, in the subprotocol [`SUBPROTOCOL`].
 //!
 //! The chat is a crate of its own and uses nothing of [`bevy_bouncer`] that a game could not use. [`ChatPlugin`] joins the parts; clients in
-//! browsers use `assets/bouncer.js`, and `docs/protocol.md` describes what they say.
+//! browsers use `assets/client/`, and `docs/protocol.md` describes what they say.
 //!
 //! # Rooms are entities
 //!
@@ -49,6 +49,7 @@ mod cluster_in;
 mod commands;
 mod conditions;
 mod context;
+mod decisions;
 mod deferred;
 mod dispatch;
 #[cfg(test)]
@@ -60,6 +61,7 @@ mod filter;
 #[doc(hidden)]
 pub mod fuzzing;
 mod greeting;
+mod handled;
 mod membership;
 mod model;
 mod online;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bevy_app::prelude::*;
 use bevy_bouncer::{
     AfterLast, BouncerSystems, ClientMessageApp, ClientRequest, Cluster, ClusterFrame, ConfigError,
-    MessageOptions, MessageSystems, SharedStateChanged,
+    MessageSystems, SharedStateChanged,
 };
 use bevy_bouncer_protocol::OPS;
 use bevy_ecs::{message::Messages, prelude::*};
@@ -15,6 +15,7 @@ use crate::{
     archive::{ArchiveError, ChatArchive, LoadedArchive, writer},
     cluster_in, conditions,
     context::{SentAway, queue::MessageQueue},
+    decisions::PendingDecisions,
     deferred::{DeferredReplies, has_deferred_replies},
     dispatch,
     events::{
@@ -36,7 +37,6 @@ use crate::{
     online,
     options::{ChatOptions, SharedOptions},
     presence::{self, ChangedRules},
-    rank_check::PendingDecisions,
     shared::SharedChat,
     stored,
 };
@@ -181,17 +181,10 @@ impl ChatPlugin {
         let loaded = std::mem::take(&mut *loaded);
         let (mut users, mut closed_rooms) = (Users::default(), ClosedRooms::default());
         loaded.restore(&self.options.0, &mut users, &mut closed_rooms);
-        let options = &self.options.0;
-        app.insert_resource(MessageOptions {
-            heartbeat: options.heartbeat,
-            reconnect_first: options.reconnect_first,
-            reconnect_longest: options.reconnect_longest,
-            errors: options.errors,
-        })
-        .add_message::<ClientRequest>()
-        // The server answers `auth.refresh` itself.
-        .add_client_requests(OPS.iter().copied().filter(|op| *op != "auth.refresh"))
-        .add_hello_part(greeting::add_to_hello);
+        app.add_message::<ClientRequest>()
+            // The server answers `auth.refresh` itself.
+            .add_client_requests(OPS.iter().copied().filter(|op| *op != "auth.refresh"))
+            .add_hello_part(greeting::add_to_hello);
         app.insert_resource(self.options.clone())
             .insert_resource(users)
             .insert_resource(closed_rooms)

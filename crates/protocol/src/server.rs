@@ -29,6 +29,9 @@ pub enum ServerMessage {
         /// When the token ends, in unix seconds; `None` when it does not.
         #[serde(skip_serializing_if = "Option::is_none")]
         exp: Option<u64>,
+        /// How long the token still lasts, for clients whose clock is wrong; `None` when it does not end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_in_ms: Option<u64>,
         /// Something comes at least this often.
         heartbeat_ms: u64,
         /// How to come back.
@@ -161,6 +164,8 @@ pub enum ServerMessage {
     Expiring {
         /// When, in unix seconds.
         ends_at: u64,
+        /// How long it still lasts, for clients whose clock is wrong.
+        left_ms: u64,
     },
 }
 
@@ -194,6 +199,9 @@ pub struct Ack {
     /// When the new token ends, in unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exp: Option<u64>,
+    /// How long the new token lasts, for clients whose clock is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_ms: Option<u64>,
     /// How long the mute lasts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_ms: Option<u64>,
@@ -288,6 +296,8 @@ pub struct ReconnectHints {
 pub struct MessageLimits {
     /// Longest text in Unicode scalar values.
     pub text_length: usize,
+    /// Most lines of a text.
+    pub text_lines: usize,
     /// Messages that may be sent at once.
     pub burst: usize,
     /// Messages a second in the long run.

@@ -14,7 +14,7 @@ use crate::{
         closed_rooms::ClosedRooms,
         history::{RoomHistory, StoredMessage},
         mutes::{MutedIn, StoredMute},
-        users::Users,
+        users::{Place, Users},
     },
     options::ChatOptions,
 };
@@ -69,7 +69,9 @@ impl LoadedArchive {
     ) {
         let nobody_is_connected = |_: &UserId| false;
         for mute in self.mutes {
-            let Some(record) = users.get_or_insert(&mute.user, options, nobody_is_connected) else {
+            let place = Place::IfThereIsOne;
+            let record = users.get_or_insert(&mute.user, options, nobody_is_connected, place);
+            let Some(record) = record else {
                 tracing::error!(user = %mute.user, "a mute is lost: chat.remembered_users is too low");
                 continue;
             };
@@ -84,7 +86,8 @@ impl LoadedArchive {
             let last = messages.last().map_or(0, |last: &StoredMessage| last.seq);
             message.seq = message.seq.max(last + 1);
             if let Some(user) = &message.user
-                && let Some(record) = users.get_or_insert(user, options, nobody_is_connected)
+                && let Some(record) =
+                    users.get_or_insert(user, options, nobody_is_connected, Place::IfThereIsOne)
             {
                 let mut ack = message.ack();
                 ack.stored = Some(true);

@@ -1,6 +1,6 @@
 //! The game moderates, in a user's name or the house's.
 
-use bevy_bouncer::UserId;
+use bevy_bouncer::{UserId, text::clean_line};
 use bevy_bouncer_protocol::{ErrorCode, REASON_MAX_BYTES};
 use bevy_ecs::prelude::*;
 
@@ -9,9 +9,9 @@ use crate::{
         ChatContext,
         asker::{Answer, AnswerTo, By, GameRequest, Moderator, Reply},
     },
+    decisions::in_name_of,
     events::moderation::Moderation,
     model::history::RoomHistory,
-    rank_check::in_name_of,
     requests::{delete, mutes, removal, rules},
 };
 
@@ -63,7 +63,7 @@ pub struct Moderate {
     pub by: Option<UserId>,
     /// What is done.
     pub action: Moderation,
-    /// Why, in words for the user and the log, of at most 100 bytes.
+    /// Why, in words for the user and the log, of at most 100 bytes. What cannot be shown in a line is taken out.
     pub reason: Option<String>,
 }
 
@@ -79,18 +79,22 @@ impl Command for Moderate {
             reason: reason.clone(),
         }));
         let is_too_long = |reason: &String| reason.len() > REASON_MAX_BYTES;
+        let shown = reason
+            .as_ref()
+            .map(|reason| clean_line(reason).into_owned());
+        let shown = shown.filter(|reason| !reason.is_empty());
         let answer = if reason.as_ref().is_some_and(is_too_long) {
             Err(ErrorCode::BadRequest.into())
         } else if let Some(by) = by {
             in_name_of(&mut context, by, answer_to.clone(), |context, moderator| {
-                carry_out(context, moderator, action, reason)
+                carry_out(context, moderator, action, shown)
             })
         } else {
             let house = Moderator {
                 by: By::House,
                 answer_to: answer_to.clone(),
             };
-            carry_out(&mut context, &house, action, reason)
+            carry_out(&mut context, &house, action, shown)
         };
         match answer {
             Ok(Reply::Now(ack)) => context.conclude(answer_to, Ok(*ack)),

@@ -1,6 +1,6 @@
 //! The game tells one reader something.
 
-use bevy_bouncer::{User, UserId};
+use bevy_bouncer::{User, UserId, text::clean};
 use bevy_bouncer_protocol::Tone;
 use bevy_ecs::prelude::*;
 
@@ -54,7 +54,7 @@ pub struct Notice {
     pub to: Reader,
     /// The room that it is about. One that cannot be joined is none.
     pub room: Option<Entity>,
-    /// The words. Not checked.
+    /// The words, of any length. What cannot be shown is taken out; when nothing is left, nobody is told anything.
     pub text: String,
     /// How they are meant.
     pub tone: Tone,
@@ -100,10 +100,15 @@ impl Command for Notice {
             tracing::debug!("a notice has no effect: the entity is no player");
             return;
         };
+        let text = clean(&self.text).into_owned();
+        if text.is_empty() {
+            tracing::error!(%user, "a notice has no effect: there is nothing to see in it");
+            return;
+        }
         let notice = UserNotice {
             user,
             room: self.room.and_then(|room| context.name_of_room(room)),
-            text: self.text,
+            text,
             tone: self.tone,
         };
         // It needs no place.

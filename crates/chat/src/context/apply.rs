@@ -32,7 +32,7 @@ impl ChatContext<'_> {
         let will_be_stored = self.archive(&event);
         if let ChatEvent::Said(message) = &event {
             change.ack.stored = will_be_stored.then_some(false);
-            self.learn_from(message, &change.ack);
+            self.learn_from(message, &change.ack, origin);
         }
         if origin == Origin::ThisNode {
             self.relay(&event);
@@ -100,13 +100,19 @@ impl ChatContext<'_> {
         }
     }
 
-    /// The author's next request with the same id gets the same answer.
-    fn learn_from(&mut self, message: &StoredMessage, ack: &Ack) {
-        let remembered_ids = self.options.remembered_ids;
-        if let Some(user) = &message.user
-            && let Ok(mut author) = self.record_by_id(user)
-        {
-            author.learn_from(message, ack, remembered_ids);
+    /// The author's next request with the same id gets the same answer, and what was said on another node counts for the
+    /// author's pace on this one.
+    fn learn_from(&mut self, message: &StoredMessage, ack: &Ack, origin: Origin) {
+        let (options, now) = (self.options.clone(), self.now);
+        let room = self.room_called(&message.room);
+        let room = room.map(|room| (room, self.pause_in(room, message.rank)));
+        let Some(Ok(mut author)) = message.user.as_ref().map(|user| self.record_by_id(user)) else {
+            return;
+        };
+        author.learn_from(message, ack, options.remembered_ids);
+        if let Some((room, pause)) = room.filter(|_| origin == Origin::OtherNode) {
+            author.speaking.spoke_elsewhere(&options, now);
+            author.speaking.record_message(room, pause, now);
         }
     }
 }
@@ -126,7 +132,7 @@ mod tests {
             history::RoomHistory,
             ids::IdGenerator,
             mutes::StoredMute,
-            room::{self, Room, RoomIndex, RoomRules, Rule},
+            room::{self, Room, RoomIndex, RoomRule, RoomRules},
             room_lists::RoomLists,
             users::Users,
         },
@@ -237,12 +243,12 @@ mod tests {
             context.apply(event, Origin::ThisNode).unwrap();
             rules(context.world)
         };
-        assert_eq!(change(Rule::Slow(2)).slow_mode, pause);
-        let frozen = change(Rule::Frozen(true));
+        assert_eq!(change(RoomRule::Slow(2)).slow_mode, pause);
+        let frozen = change(RoomRule::Frozen(true));
         assert_eq!((frozen.slow_mode, frozen.is_frozen), (pause, true));
-        let longer = change(Rule::Slow(3));
+        let longer = change(RoomRule::Slow(3));
         assert_eq!(longer.slow_mode, Some(Duration::from_millis(3)));
         assert!(longer.is_frozen);
-        assert_eq!(change(Rule::Slow(0)).slow_mode, None);
+        assert_eq!(change(RoomRule::Slow(0)).slow_mode, None);
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         history::{RoomHistory, StoredMessage},
         mutes::{MutedIn, StoredMute},
         room::RoomRules,
+        users::Place,
     },
     protocol::Denied,
     publish::{ChatEvent, HandledCommand, UserNotice, Whisper},
@@ -67,11 +68,11 @@ impl ChatContext<'_> {
                 self.add_message(message)
             }
             ChatEvent::Deleted { room, mid } => self.delete_message(room, mid),
-            ChatEvent::Whispered(whisper) => Some(self.whisper(whisper)),
-            ChatEvent::Muted(mute, _) => self.mute(mute)?,
+            ChatEvent::Whispered(whisper) => Some(self.whisper(whisper, origin)),
+            ChatEvent::Muted(mute, _) => self.mute(mute, origin)?,
             ChatEvent::Unmuted { user, room, .. } => self.unmute(user, room)?,
             ChatEvent::Rule(room, decision) => self.change_rule(room, decision, origin),
-            ChatEvent::Handled(command) => Some(self.handle(command)),
+            ChatEvent::Handled(command) => Some(self.handle(command, origin)),
             ChatEvent::Noticed(notice) => Some(self.notice(notice)),
         })
     }
@@ -113,9 +114,15 @@ impl ChatContext<'_> {
 
     /// The sessions of the receiver and of the author on this node. The author may come to this node and send it
     /// again.
-    fn whisper(&mut self, whisper: &Whisper) -> Change {
+    fn whisper(&mut self, whisper: &Whisper, origin: Origin) -> Change {
         let mut hearers = self.players_of(&whisper.to);
         if let Some(author) = whisper.author() {
+            let (options, now) = (self.options.clone(), self.now);
+            if origin == Origin::OtherNode
+                && let Ok(mut record) = self.record_by_id(&author)
+            {
+                record.speaking.spoke_elsewhere(&options, now);
+            }
             hearers.extend(self.players_of(&author));
             self.remember_answer(&author, whisper.client_id.as_deref(), &whisper.ack(), None);
             // A reader may want to moderate.
@@ -135,12 +142,17 @@ impl ChatContext<'_> {
         }
     }
 
-    fn mute(&mut self, stored: &StoredMute) -> Result<Option<Change>, Denied> {
+    /// What another node has decided holds, also when much is remembered: shared state has a limit of its own.
+    fn mute(&mut self, stored: &StoredMute, origin: Origin) -> Result<Option<Change>, Denied> {
         let left_ms = stored.until.saturating_sub(self.unix_now);
         if left_ms == 0 {
             return Ok(None);
         }
-        let mut record = self.record_by_id(&stored.user)?;
+        let place = match origin {
+            Origin::ThisNode => Place::IfThereIsOne,
+            Origin::OtherNode => Place::Always,
+        };
+        let mut record = self.record_in(&stored.user, place)?;
         record.update_from_remote(&stored.name, stored.rank);
         record.mute(MutedIn::new(stored.room.clone()), stored.into());
         Ok(Some(Change {
@@ -194,15 +206,17 @@ impl ChatContext<'_> {
         Some(Change::silent(Ack::default()))
     }
 
-    /// The request gets the same answer again, on this node and the others.
-    fn handle(&mut self, command: &HandledCommand) -> Change {
+    /// The request gets the same answer again, on this node and the others, and counts for the pace on all.
+    fn handle(&mut self, command: &HandledCommand, origin: Origin) -> Change {
+        let (options, now) = (self.options.clone(), self.now);
+        if origin == Origin::OtherNode
+            && let Ok(mut record) = self.record_by_id(&command.user)
+        {
+            record.speaking.spoke_elsewhere(&options, now);
+        }
         let (ack, notice) = (command.ack(), command.answer.as_str().into());
-        self.remember_answer(
-            &command.user,
-            command.client_id.as_deref(),
-            &ack,
-            Some(notice),
-        );
+        let id = command.client_id.as_deref();
+        self.remember_answer(&command.user, id, &ack, Some(notice));
         Change::silent(ack)
     }
 

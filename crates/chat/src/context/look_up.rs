@@ -14,8 +14,8 @@ use crate::{
     model::{
         members::RoomMembers,
         role::rank_of,
-        room::{Room, RoomIndex, RoomRules},
-        users::{UserRecord, Users},
+        room::{LONGEST_PAUSE, Room, RoomIndex, RoomRules},
+        users::{Place, UserRecord, Users},
     },
     protocol::Denied,
     shared::SharedChat,
@@ -51,6 +51,12 @@ impl ChatContext<'_> {
             return Err(ErrorCode::Frozen.into());
         }
         Ok(())
+    }
+
+    /// How long a user of this rank waits between two messages in a room, if it has slow mode.
+    pub fn pause_in(&self, room: Entity, rank: u8) -> Option<Duration> {
+        let slow_mode = self.world.get::<RoomRules>(room)?.slow_mode?;
+        (rank == 0).then(|| slow_mode.min(LONGEST_PAUSE))
     }
 
     /// The same id gets the same answer from now on.
@@ -134,11 +140,20 @@ impl ChatContext<'_> {
 
     /// What is remembered of this user, of whom only the id is known.
     pub fn record_by_id(&mut self, user: &UserId) -> Result<Mut<'_, UserRecord>, Denied> {
+        self.record_in(user, Place::IfThereIsOne)
+    }
+
+    /// The same, also when there are too many records.
+    pub fn record_in(
+        &mut self,
+        user: &UserId,
+        place: Place,
+    ) -> Result<Mut<'_, UserRecord>, Denied> {
         let options = self.options.clone();
         self.world.resource_scope(|world, mut users: Mut<Users>| {
             let players = world.resource::<Players>();
             let is_connected = |user: &UserId| !players.of(user).is_empty();
-            let record = users.get_or_insert(user, &options, is_connected);
+            let record = users.get_or_insert(user, &options, is_connected, place);
             record.map(drop).ok_or(Denied::from(ErrorCode::Full))
         })?;
         let users = self.world.resource_mut::<Users>();

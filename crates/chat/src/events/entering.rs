@@ -61,7 +61,8 @@ impl Entering {
     }
 
     /// The same with another code, for instance [`ErrorCode::Full`], or [`ErrorCode::UnknownRoom`] for a room that the
-    /// player should not know of. The words are for the player, who gets them before the error, as a warning.
+    /// player should not know of. The words are for the player, who gets them before the error, as a warning; what cannot
+    /// be shown is taken out.
     pub fn refuse_with(&mut self, code: ErrorCode, words: Option<&str>) {
         let refusal = || (code, words.map(str::to_owned));
         self.refusal.get_or_insert_with(refusal);

@@ -55,7 +55,8 @@ impl Speaking {
         &self.text
     }
 
-    /// Replaces the words.
+    /// Replaces the words. What cannot be shown is taken out, and what is longer than a message may be is cut; when there
+    /// is nothing to see in them, nothing is said.
     pub fn replace(&mut self, text: impl Into<String>) {
         self.text = text.into();
     }
@@ -66,7 +67,7 @@ impl Speaking {
     }
 
     /// It was a command, and the game has done it: nothing is said, and nobody but the player hears this answer, as a
-    /// notice. An empty answer is none.
+    /// notice. What cannot be shown in it is taken out, and an empty answer is none.
     ///
     /// A client that sends the same request again gets the same answer, and the command is not done again. The answer is
     /// remembered for as long as the request's id. The first answer counts, and a refusal counts more.
@@ -116,6 +117,7 @@ pub struct Announcement {
     pub room: Entity,
     /// The name of the character; `None` for the game.
     pub name: Option<String>,
-    /// The words. Not checked.
+    /// The words, of any length. What cannot be shown is taken out, here as in the name; when there is nothing to see
+    /// in one of them, it is an error in the log.
     pub text: String,
 }

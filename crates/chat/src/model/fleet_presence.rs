@@ -102,6 +102,12 @@ impl FleetPresence {
         users.collect()
     }
 
+    /// Whether it is as new as [`ClusterOptions::max_lag`](bevy_bouncer::ClusterOptions::max_lag): while this node is cut
+    /// off, users of the others may have come, gone, and got another rank.
+    pub fn is_current(&self) -> bool {
+        self.shared.as_ref().is_none_or(|own| own.map.is_current())
+    }
+
     /// That of a node, whose name in the fleet this is.
     pub(crate) fn shared(map: SharedState, node: String, lifetime: Duration) -> Self {
         Self {

@@ -100,6 +100,13 @@ impl SpeakingLimit {
         taken.map_err(|missing| self.punish(options, missing, now))
     }
 
+    /// Counts one message that another node has let through. Nobody is punished for it.
+    pub fn spoke_elsewhere(&mut self, options: &ChatOptions, now: Instant) {
+        let _ = self
+            .messages
+            .take(options.burst, options.messages_per_second, now);
+    }
+
     fn punish(&mut self, options: &ChatOptions, missing: Duration, now: Instant) -> Denied {
         let doubled = FIRST_PENALTY.saturating_mul(1 << self.strikes.min(16));
         let wait = doubled.min(options.longest_penalty).max(missing);

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use bevy_bouncer::User;
+use bevy_bouncer::{User, text::clean_line};
 use bevy_bouncer_protocol::{ROOM_NAME_MAX_BYTES, Rules};
 use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
@@ -30,7 +30,7 @@ use crate::{
 /// that one.
 ///
 /// Of two rooms with the same name the second one can never be joined, nor can one whose name has not 1 to
-/// 64 bytes; the log says so.
+/// 64 bytes or has something in it that cannot be shown in a line; the log says so.
 ///
 /// ```
 /// use bevy_bouncer_chat::{ByRole, Room};
@@ -148,14 +148,14 @@ pub struct RoomRules {
 
 impl RoomRules {
     /// These with another rule. What is not changed stays as exact as the game has set it.
-    pub(crate) fn changed(&self, rule: Rule) -> Self {
+    pub(crate) fn changed(&self, rule: RoomRule) -> Self {
         let mut rules = self.clone();
         match rule {
-            Rule::Slow(slow_ms) if self.shown().slow_ms == slow_ms => {}
-            Rule::Slow(slow_ms) => {
+            RoomRule::Slow(slow_ms) if self.shown().slow_ms == slow_ms => {}
+            RoomRule::Slow(slow_ms) => {
                 rules.slow_mode = (slow_ms > 0).then(|| Duration::from_millis(slow_ms));
             }
-            Rule::Frozen(is_frozen) => rules.is_frozen = is_frozen,
+            RoomRule::Frozen(is_frozen) => rules.is_frozen = is_frozen,
         }
         rules
     }
@@ -168,15 +168,15 @@ impl RoomRules {
     }
 }
 
-/// One rule of a room.
+/// One rule of a room, as a moderator sets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Rule {
-    /// The slow mode in milliseconds; 0 is none.
+pub(crate) enum RoomRule {
+    /// Milliseconds between two messages; 0 for no slow mode.
     Slow(u64),
     Frozen(bool),
 }
 
-impl Rule {
+impl RoomRule {
     /// Whether it restricts anybody.
     pub fn is_active(self) -> bool {
         !matches!(self, Self::Slow(0) | Self::Frozen(false))
@@ -209,6 +209,8 @@ pub(crate) fn open(
     }
     if !(1..=ROOM_NAME_MAX_BYTES).contains(&room.name.len()) {
         tracing::error!(room = %room.name, "a room's name has not 1 to {ROOM_NAME_MAX_BYTES} bytes: nobody can join it");
+    } else if clean_line(&room.name) != *room.name {
+        tracing::error!(room = %room.name, "a room's name has characters that cannot be shown: nobody can join it");
     } else if index.by_name.contains_key(&room.name) {
         tracing::error!(room = %room.name, "there is a room of this name: nobody can join the second one");
     } else {

@@ -21,6 +21,15 @@ use crate::{
     protocol::Denied,
 };
 
+/// Whether there has to be a record of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// When there are not too many.
+    IfThereIsOne,
+    /// However many there are.
+    Always,
+}
+
 /// Everything that the chat remembers of users, connected or not.
 #[derive(Resource, Default)]
 pub struct Users {
@@ -138,16 +147,19 @@ impl Users {
     }
 
     /// What is remembered of a user, from now on if nothing was before. `None` when there are records of too many
-    /// users. Connected users always have one: there is a limit for connections.
+    /// users. Some always have one, of which there is a limit elsewhere: the connected, and those whom another node has
+    /// muted.
     pub(crate) fn get_or_insert(
         &mut self,
         user: &UserId,
         options: &ChatOptions,
         is_connected: impl Fn(&UserId) -> bool,
+        place: Place,
     ) -> Option<&mut UserRecord> {
         if !self.records.contains_key(user) && self.records.len() >= options.remembered_users {
             self.forget_some(&is_connected);
-            if self.records.len() >= options.remembered_users && !is_connected(user) {
+            let is_full = self.records.len() >= options.remembered_users;
+            if is_full && place == Place::IfThereIsOne && !is_connected(user) {
                 return None;
             }
         }
@@ -201,7 +213,7 @@ mod tests {
         for name in ["muted", "connected", "gone"] {
             assert!(
                 users
-                    .get_or_insert(&user(name), &options, |_| true)
+                    .get_or_insert(&user(name), &options, |_| true, Place::IfThereIsOne)
                     .is_some()
             );
         }
@@ -210,7 +222,7 @@ mod tests {
         let is_connected = |id: &UserId| id.as_str().contains("connected");
         let mut has_record = |name| {
             users
-                .get_or_insert(&user(name), &options, is_connected)
+                .get_or_insert(&user(name), &options, is_connected, Place::IfThereIsOne)
                 .is_some()
         };
         assert!(has_record("also connected"));

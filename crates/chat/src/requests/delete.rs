@@ -10,11 +10,12 @@ use crate::{
         asker::{Answer, Asker, Moderator},
         change::Origin,
     },
+    decisions::if_above,
     events::moderation::Moderation,
     model::{history::RoomHistory, role::MODERATOR},
     protocol::Denied,
     publish::ChatEvent,
-    rank_check::{Target, check_moderator, if_above},
+    rank_check::{Target, check_moderator},
 };
 
 /// `chat.delete`: for the author, and for moderators above the author.

@@ -11,6 +11,7 @@ use crate::{
         asker::{Answer, Moderator},
         change::Origin,
     },
+    decisions::if_above,
     events::moderation::Moderation,
     model::{
         mutes::{MutedIn, StoredMute},
@@ -18,7 +19,7 @@ use crate::{
     },
     protocol::{Denied, milliseconds},
     publish::ChatEvent,
-    rank_check::{check_moderator, if_above},
+    rank_check::check_moderator,
 };
 
 /// Mutes of one list, so that it fits any queue.

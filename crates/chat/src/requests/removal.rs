@@ -8,9 +8,10 @@ use crate::{
         ChatContext,
         asker::{Answer, Moderator, Reply},
     },
+    decisions::if_above,
     deferred::defer,
     events::moderation::Moderation,
-    rank_check::if_above,
+    rank_check::check_moderator,
 };
 
 /// `mod.kick`
@@ -46,6 +47,10 @@ pub(crate) fn ban(
     until: Option<u64>,
     reason: Option<String>,
 ) -> Answer {
+    if until.is_some_and(|until| until <= context.unix_now / 1000) {
+        check_moderator(moderator)?;
+        return Err(ErrorCode::BadRequest.into());
+    }
     let mut revocation = Revocation::user(user.clone()).ban();
     if let Some(until) = until {
         revocation = revocation.until(until);

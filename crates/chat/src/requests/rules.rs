@@ -12,7 +12,7 @@ use crate::{
         change::Origin,
     },
     events::moderation::Moderation,
-    model::room::{LONGEST_PAUSE, Rule},
+    model::room::{LONGEST_PAUSE, RoomRule},
     protocol::{Denied, milliseconds},
     publish::ChatEvent,
     rank_check::check_moderator,
@@ -31,7 +31,12 @@ pub(crate) fn slow(
     if pause > LONGEST_PAUSE {
         return Err(ErrorCode::BadRequest.into());
     }
-    let room = change(context, moderator, room, Rule::Slow(milliseconds(pause)))?;
+    let room = change(
+        context,
+        moderator,
+        room,
+        RoomRule::Slow(milliseconds(pause)),
+    )?;
     context.report(moderator, Moderation::SlowMode(room, seconds), reason);
     Ok(Ack::default().into())
 }
@@ -44,7 +49,7 @@ pub(crate) fn freeze(
     on: bool,
     reason: Option<String>,
 ) -> Answer {
-    let room = change(context, moderator, room, Rule::Frozen(on))?;
+    let room = change(context, moderator, room, RoomRule::Frozen(on))?;
     context.report(moderator, Moderation::Freeze(room, on), reason);
     Ok(Ack::default().into())
 }
@@ -54,7 +59,7 @@ fn change(
     context: &mut ChatContext,
     moderator: &Moderator,
     name: &str,
-    rule: Rule,
+    rule: RoomRule,
 ) -> Result<Entity, Denied> {
     check_moderator(moderator)?;
     let room = context.room_to_moderate(moderator, name)?;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bevy_bouncer::{Cluster, User, UserId};
-use bevy_bouncer_protocol::{Body, ErrorCode, ServerMessage, Tone};
+use bevy_bouncer_protocol::{Body, ErrorCode, ServerMessage};
 use bevy_ecs::prelude::*;
 
 use crate::{
@@ -16,16 +16,11 @@ use crate::{
     deferred::defer,
     events::speaking::Speaking,
     filter::{self, ActiveFilter, Destination, PendingFilter, PendingMessage, Undecided, Verdict},
-    model::{
-        ids::IdGenerator,
-        role::rank_of,
-        room::{LONGEST_PAUSE, Room, RoomRules},
-        text,
-        users::Users,
-    },
+    handled,
+    model::{ids::IdGenerator, role::rank_of, room::Room, text, users::Users},
     options::{ChatOptions, FilterFailure},
     protocol::{Denied, speaker},
-    publish::{ChatEvent, HandledCommand, Whisper},
+    publish::{ChatEvent, Whisper},
 };
 
 /// When to whisper again, when it is not known who is where.
@@ -39,13 +34,10 @@ pub(crate) fn send(context: &mut ChatContext, asker: &Asker, room: &str, text: &
     let (entity, room) = room_to_speak_in(context, asker.player, &asker.user, room)?;
     let to = Destination::Room(entity, room.shared_name());
     check_can_speak(context, &asker.user, asker.rank, &to)?;
-    let text = text::check(text, context.options.text_length)?;
+    let text = text::check(text, &context.options)?;
     let (options, now) = (context.options.clone(), context.now);
-    let rules = context.world.get::<RoomRules>(entity);
-    let slow_mode = rules.and_then(|rules| rules.slow_mode);
+    let pause = context.pause_in(entity, asker.rank);
     let mut record = context.record_of(&asker.user)?;
-    let pause = slow_mode.filter(|_| asker.rank == 0);
-    let pause = pause.map(|pause| pause.min(LONGEST_PAUSE));
     if let Some(pause) = pause {
         let most = options.rooms_per_player;
         let limit = &mut record.speaking;
@@ -56,49 +48,23 @@ pub(crate) fn send(context: &mut ChatContext, asker: &Asker, room: &str, text: &
         player: asker.player,
         user: asker.user.clone(),
         room: entity,
-        text: text.to_owned(),
+        text,
         is_refused: false,
         answer: None,
     };
     context.world.trigger_ref(&mut speaking);
     context.world.flush();
     if let Some(answer) = speaking.answer.filter(|_| !speaking.is_refused) {
-        return handled(context, asker, room.shared_name(), answer);
+        return handled::conclude(context, asker, room.shared_name(), &answer);
     }
     let mut record = context.record_of(&asker.user)?;
     record.speaking.record_message(entity, pause, now);
     if speaking.is_refused {
         return Err(ErrorCode::Refused.into());
     }
-    filter_and_deliver(context, asker, to, speaking.text)
-}
-
-/// The game has answered a command: nothing is said.
-fn handled(context: &mut ChatContext, asker: &Asker, room: Arc<str>, answer: String) -> Answer {
-    tell_answer(context, asker.player, Some(room.clone()), &answer);
-    let command = HandledCommand {
-        user: asker.user.id().clone(),
-        room,
-        client_id: asker.id.clone(),
-        answer,
-    };
-    let ack = command.ack();
-    if command.client_id.is_some() {
-        context.apply(ChatEvent::Handled(command), Origin::ThisNode)?;
-    }
-    Ok(ack.into())
-}
-
-/// Tells a player what the game answered to a command.
-fn tell_answer(context: &mut ChatContext, player: Entity, room: Option<Arc<str>>, text: &str) {
-    if !text.is_empty() {
-        let notice = ServerMessage::Notice {
-            room,
-            text: text.to_owned(),
-            tone: Tone::Info,
-        };
-        context.tell_player(player, &notice);
-    }
+    let text = text::replaced(&speaking.text, &context.options);
+    let text = text.ok_or(ErrorCode::Refused)?;
+    filter_and_deliver(context, asker, to, text)
 }
 
 /// `chat.whisper`
@@ -108,11 +74,11 @@ pub(crate) fn whisper(context: &mut ChatContext, asker: &Asker, to: UserId, text
     }
     let to = Destination::User(to);
     check_can_speak(context, &asker.user, asker.rank, &to)?;
-    let text = text::check(text, context.options.text_length)?;
+    let text = text::check(text, &context.options)?;
     let (options, now) = (context.options.clone(), context.now);
     let mut record = context.record_of(&asker.user)?;
     record.speaking.check_rate(&options, now)?;
-    filter_and_deliver(context, asker, to, text.to_owned())
+    filter_and_deliver(context, asker, to, text)
 }
 
 /// Whether the request was answered before, or will be. Its answer is told again.
@@ -130,7 +96,7 @@ fn has_answer(context: &mut ChatContext, asker: &Asker) -> bool {
         return false;
     };
     if let Some(notice) = &answer.notice {
-        tell_answer(context, asker.player, answer.ack.room.clone(), notice);
+        handled::tell(context, asker.player, answer.ack.room.clone(), notice);
     }
     context.reply(asker.player, &ServerMessage::Ack(Box::new(answer.ack)));
     true
@@ -198,10 +164,13 @@ fn filtered(
     let (player, id) = (message.player, message.id.clone());
     let allowed = match verdict {
         Ok(Verdict::Allow) => Ok(()),
-        Ok(Verdict::Replace(text)) => {
-            message.text = text;
-            Ok(())
-        }
+        Ok(Verdict::Replace(by)) => match text::replaced(&by, &context.options) {
+            Some(text) => {
+                message.text = text;
+                Ok(())
+            }
+            None => Err(ErrorCode::Refused.into()),
+        },
         Ok(Verdict::Drop) => Err(ErrorCode::Refused.into()),
         Err(Undecided) => match context.options.filter_failure {
             FilterFailure::Allow => Ok(()),

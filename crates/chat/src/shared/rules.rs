@@ -6,12 +6,12 @@ use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{ATTEMPTS, DecisionKey, SharedChat, json, key};
-use crate::model::room::Rule;
+use crate::model::{role::MODERATOR, room::RoomRule};
 
 /// A rule of a room, or its end, as a moderator has set it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RuleDecision {
-    pub rule: Rule,
+    pub rule: RoomRule,
     /// Who decided, and their rank.
     pub by: Option<UserId>,
     pub by_rank: u8,
@@ -20,7 +20,7 @@ pub(crate) struct RuleDecision {
 }
 
 impl RuleDecision {
-    pub fn new(rule: Rule, by: Option<UserId>, by_rank: u8) -> Self {
+    pub fn new(rule: RoomRule, by: Option<UserId>, by_rank: u8) -> Self {
         Self {
             rule,
             by,
@@ -36,8 +36,8 @@ impl RuleDecision {
 
     fn key(&self, room: &str) -> DecisionKey {
         match self.rule {
-            Rule::Slow(_) => DecisionKey::Slow(room.to_owned()),
-            Rule::Frozen(_) => DecisionKey::Frozen(room.to_owned()),
+            RoomRule::Slow(_) => DecisionKey::Slow(room.to_owned()),
+            RoomRule::Frozen(_) => DecisionKey::Frozen(room.to_owned()),
         }
     }
 }
@@ -52,16 +52,16 @@ pub(crate) struct DecidedRules {
 impl DecidedRules {
     pub fn put(&mut self, decision: RuleDecision) {
         match decision.rule {
-            Rule::Slow(_) => self.slow = Some(decision),
-            Rule::Frozen(_) => self.frozen = Some(decision),
+            RoomRule::Slow(_) => self.slow = Some(decision),
+            RoomRule::Frozen(_) => self.frozen = Some(decision),
         }
     }
 
     /// What was decided about the same.
     pub fn before(&self, decision: &RuleDecision) -> Option<&RuleDecision> {
         match decision.rule {
-            Rule::Slow(_) => self.slow.as_ref(),
-            Rule::Frozen(_) => self.frozen.as_ref(),
+            RoomRule::Slow(_) => self.slow.as_ref(),
+            RoomRule::Frozen(_) => self.frozen.as_ref(),
         }
     }
 }
@@ -117,8 +117,11 @@ impl SharedChat {
         self.rule_under(&key(&decision.key(room)))
     }
 
+    /// What moderators have decided; nobody else's word counts.
     pub(super) fn rule_under(&self, key: &str) -> Option<RuleDecision> {
-        serde_json::from_slice(&self.decisions.get(key)?.value).ok()
+        let entry = self.decisions.get(key)?;
+        let decision = serde_json::from_slice(&entry.value).ok();
+        decision.filter(|decision: &RuleDecision| decision.by_rank >= MODERATOR)
     }
 }
 
@@ -134,22 +137,32 @@ mod tests {
             let wanted = RuleDecision::new(rule, None, rank);
             shared.decide_rule("a", &wanted)
         };
-        assert_eq!(decide(Rule::Frozen(true), 2), Ok(()));
-        assert_eq!(decide(Rule::Frozen(false), 1), Err(ErrorCode::Forbidden));
+        assert_eq!(decide(RoomRule::Frozen(true), 2), Ok(()));
+        assert_eq!(
+            decide(RoomRule::Frozen(false), 1),
+            Err(ErrorCode::Forbidden)
+        );
         // Who wants the same does not take it over.
-        assert_eq!(decide(Rule::Frozen(true), 1), Ok(()));
-        assert_eq!(decide(Rule::Frozen(false), 1), Err(ErrorCode::Forbidden));
-        assert_eq!(decide(Rule::Slow(1000), 1), Ok(()));
-        assert_eq!(decide(Rule::Slow(2000), 2), Ok(()));
-        for other in [Rule::Slow(0), Rule::Slow(1000), Rule::Slow(3000)] {
+        assert_eq!(decide(RoomRule::Frozen(true), 1), Ok(()));
+        assert_eq!(
+            decide(RoomRule::Frozen(false), 1),
+            Err(ErrorCode::Forbidden)
+        );
+        assert_eq!(decide(RoomRule::Slow(1000), 1), Ok(()));
+        assert_eq!(decide(RoomRule::Slow(2000), 2), Ok(()));
+        for other in [
+            RoomRule::Slow(0),
+            RoomRule::Slow(1000),
+            RoomRule::Slow(3000),
+        ] {
             assert_eq!(decide(other, 1), Err(ErrorCode::Forbidden));
         }
         // After its end everybody decides again, and says that an admin's had been there.
-        assert_eq!(decide(Rule::Frozen(false), 2), Ok(()));
-        assert_eq!(decide(Rule::Frozen(true), 1), Ok(()));
+        assert_eq!(decide(RoomRule::Frozen(false), 2), Ok(()));
+        assert_eq!(decide(RoomRule::Frozen(true), 1), Ok(()));
         let held: Vec<_> = shared.rules("a").collect();
         let ranks = held.iter().map(|it| (it.rule, it.by_rank, it.outranks));
-        let expected = [(Rule::Slow(2000), 2, 2), (Rule::Frozen(true), 1, 2)];
+        let expected = [(RoomRule::Slow(2000), 2, 2), (RoomRule::Frozen(true), 1, 2)];
         assert_eq!(ranks.collect::<Vec<_>>(), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! UTF-8 that comes in pieces, judged byte by byte (RFC 3629 §4).
+//! UTF-8 that comes in pieces (RFC 3629 §4).
 
 /// What of a text has been seen so far. It is wrong at the first byte after which nothing can make it
 /// right.
@@ -12,8 +12,30 @@ pub(crate) struct Utf8 {
 }
 
 impl Utf8 {
+    /// Goes on with these bytes. False when the text is wrong.
+    pub fn push(&mut self, bytes: &[u8]) -> bool {
+        let mut rest = bytes;
+        // To the end of a character that came in pieces; from there on the standard library is faster.
+        while self.missing > 0
+            && let Some((byte, more)) = rest.split_first()
+        {
+            if !self.push_byte(*byte) {
+                return false;
+            }
+            rest = more;
+        }
+        match str::from_utf8(rest) {
+            Ok(_) => true,
+            Err(error) if error.error_len().is_some() => false,
+            // Half a character at the end: three bytes at most.
+            Err(error) => rest[error.valid_up_to()..]
+                .iter()
+                .all(|byte| self.push_byte(*byte)),
+        }
+    }
+
     /// Goes on with this byte. False when the text is wrong.
-    pub fn push(&mut self, byte: u8) -> bool {
+    fn push_byte(&mut self, byte: u8) -> bool {
         if self.missing > 0 {
             let fits = (self.low..=self.high).contains(&byte);
             (self.missing, self.low, self.high) = (self.missing - 1, 0x80, 0xbf);
@@ -33,17 +55,10 @@ impl Utf8 {
         };
         true
     }
-
-    /// Whether the text may end here.
-    pub fn is_complete(&self) -> bool {
-        self.missing == 0
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::str;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -51,13 +66,13 @@ mod tests {
     /// The byte at which the text went wrong.
     fn wrong_at(bytes: &[u8]) -> Option<usize> {
         let mut text = Utf8::default();
-        bytes.iter().position(|byte| !text.push(*byte))
+        bytes.chunks(1).position(|byte| !text.push(byte))
     }
 
+    /// A text is wrong when nothing can make it right: the standard library says where such an error ends.
     fn agrees_with_the_standard_library(bytes: &[u8]) -> bool {
-        let mut text = Utf8::default();
-        let right = bytes.iter().all(|byte| text.push(*byte));
-        (right && text.is_complete()) == str::from_utf8(bytes).is_ok()
+        let is_wrong = str::from_utf8(bytes).is_err_and(|error| error.error_len().is_some());
+        wrong_at(bytes).is_some() == is_wrong && Utf8::default().push(bytes) != is_wrong
     }
 
     #[test]
@@ -82,8 +97,12 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_right(text in any::<String>()) {
+        fn any_text_is_right_in_any_pieces(text in any::<String>(), at in 0_usize..40) {
             prop_assert_eq!(wrong_at(text.as_bytes()), None);
+            let mut judge = Utf8::default();
+            let (first, second) = text.as_bytes().split_at(at.min(text.len()));
+            prop_assert!(judge.push(first) && judge.push(second));
+            prop_assert!(judge.push(b"and more"), "it was whole");
         }
     }
 

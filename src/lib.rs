@@ -50,7 +50,7 @@
 //!
 //! The rest of this page is in the order in which a game needs it. The examples `minimal`,
 //! `rooms_and_teams`, `custom_authenticator`, `revoke_and_ban`, `game_server` and `two_nodes` each show one of
-//! its sections at work.
+//! its sections at work, and `team_chat` the chat from the game's side.
 //!
 //! # At the door
 //!

@@ -324,6 +324,28 @@ fn p06_a_log_that_was_trimmed_is_noticed_at_once() {
 }
 
 #[test]
+fn whom_others_have_restored_is_restored_also_where_the_log_says_nothing_of_the_revocation() {
+    let backplane = InProcessBackplane::new();
+    let way = backplane.own_way();
+    let ways = std::cell::RefCell::new(vec![way.clone(), backplane]);
+    let way_of_next = || ways.borrow_mut().pop().unwrap();
+    let mut fleet = list::comparing(way_of_next, Duration::from_secs(3600));
+    way.set_faults(Faults {
+        log_delay: Duration::from_secs(3600),
+        ..Faults::default()
+    });
+    block_on(fleet.b.bouncer.revoke(user("player-1"))).expect("stored");
+    block_on(fleet.a.bouncer.restore(user("player-1"))).expect("stored");
+    way.set_faults(Faults {
+        log_trimmed: true,
+        ..Faults::default()
+    });
+    fleet.until("restored", |fleet| {
+        fleet.b.connect(&token("player-1")).is_ok()
+    });
+}
+
+#[test]
 fn p06_what_the_backplane_forgets_stays_barred() {
     let backplane = InProcessBackplane::new();
     let mut fleet = list::comparing(|| backplane.clone(), Duration::from_millis(100));

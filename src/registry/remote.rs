@@ -26,7 +26,7 @@ impl Registry {
                 0
             }
             Decision::Kick { .. } | Decision::Replace { .. } if here => 0,
-            Decision::Kick { user, message } => {
+            Decision::Kick { user, message, .. } => {
                 let close_reason = CloseReason {
                     reason: DisconnectReason::Kicked,
                     message: message.clone(),

@@ -225,6 +225,22 @@ mod tests {
     }
 
     #[test]
+    fn of_one_subject_only_the_entry_leaves_that_has_ended() {
+        let mut list = BarredList::new(10);
+        list.put(Revocation::token("a").until(50), 0).unwrap();
+        list.put(Revocation::token("a").ban().until(100), 0)
+            .unwrap();
+        let subject = Subject::Token("a".into());
+        assert_eq!(list.of(&subject, 49).len(), 2);
+        assert_eq!(list.of(&subject, 50).len(), 1);
+        list.put(Revocation::token("b"), 60).unwrap();
+        assert_eq!(list.len(), 2);
+        let told = list.verdict(&ann(), &token("a", 1), 99).unwrap();
+        assert_eq!(told.kind, RevocationKind::Ban);
+        assert!(list.of(&subject, 100).is_empty());
+    }
+
+    #[test]
     fn ended_entries_leave_a_few_at_a_time() {
         const ENDED: usize = 1000;
         let mut list = BarredList::new(ENDED);

@@ -6,16 +6,11 @@ use bevy_bouncer::*;
 use bevy_bouncer_chat::*;
 use serde_json::{Value, json};
 
-use crate::{nodes::Fleet, support::*, talker::*};
-
-const OPS: [&str; 6] = [
-    "mod.mute",
-    "mod.unmute",
-    "mod.kick",
-    "mod.ban",
-    "mod.revoke",
-    "mod.restore",
-];
+use crate::{
+    moderating::{OPS, about},
+    support::*,
+    talker::*,
+};
 
 fn plugin(change: impl FnOnce(&mut ChatOptions)) -> ChatPlugin {
     let mut options = options();
@@ -32,10 +27,6 @@ fn rechecking(people: &People) -> Game {
     let mut config = patient();
     config.limits.recheck_interval = Duration::from_millis(100);
     open_for(people.clone(), config, plugin(|_| ()))
-}
-
-fn about(op: &str, target: &str) -> Value {
-    json!({"op": op, "user": target})
 }
 
 fn delete(mid: &Value) -> Value {
@@ -106,23 +97,6 @@ fn p16_what_was_heard_of_somebody_is_no_proof() {
         moderator.ack(&mut game, about(op, "mod-2"));
     }
     assert!(may_come_in(&mut game, "ann"));
-}
-
-#[test]
-fn p16_who_is_on_another_node_is_no_less_a_superior() {
-    let mut fleet = Fleet::start();
-    let mut moderator = Talker::join(&mut fleet.nodes[1], "mod-1");
-    let mut admin = Talker::join(&mut fleet.nodes[0], "admin-1");
-    for op in OPS {
-        let request = about(op, "admin-1");
-        assert_eq!(
-            moderator.err(&mut fleet.nodes[1], request),
-            "forbidden",
-            "{op}"
-        );
-    }
-    admin.ack(&mut fleet.nodes[0], json!({"op": "room.list"}));
-    assert_eq!(admin.closed, None);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod architecture;
 mod client;
 mod code;
 mod commands;
+mod endings;
 mod markdown;
 mod protocol;
 mod readme;

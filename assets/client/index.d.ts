@@ -99,7 +99,7 @@ export interface Events {
   message: Message & { isOld: boolean };
   /** By a moderator or by whoever said it. Also of messages that were never shown. */
   deleted: { room: string; seq: number; mid: string };
-  /** What this user said in the room up to this number is stored. It may not come when the connection was lost meanwhile. */
+  /** What this user said in the room up to this number is stored. Told again after a room was joined, also again. */
   stored: { room: string; seq: number };
   whisper: Whisper;
   typing: { room: string; from: Speaker };

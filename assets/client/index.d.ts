@@ -105,7 +105,7 @@ export interface Events {
   typing: { room: string; from: Speaker };
   /** Words of the game for this user alone, about a room or none. */
   notice: { room?: string; text: string; tone: "info" | "warning" };
-  /** The game has put this user into a room. It is kept like one that the page has joined. */
+  /** The game has put this user into a room. It is kept until the connection is lost, and told again when the game does so again. */
   joined: Joined;
   /** Who is in the room now: whole after joining, also again, and after each change with who came and left. */
   presence: { room: string; members: Member[]; joined: Member[]; left: Member[] };

@@ -3,6 +3,8 @@
 #[path = "../lobby_browser/browser.rs"]
 #[expect(dead_code, reason = "one page needs little")]
 mod browser;
+#[path = "../lobby_browser/driver.rs"]
+mod driver;
 #[path = "../http_client/mod.rs"]
 #[expect(dead_code, reason = "the browser is driven by requests")]
 mod http_client;
@@ -14,7 +16,7 @@ use std::{
 };
 
 use bevy_bouncer::{TokenIssuer, UserId};
-use browser::Driver;
+use driver::Driver;
 use program::{PATIENCE, Server, connect, free_address, try_to_connect};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 

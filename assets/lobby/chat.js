@@ -11,7 +11,7 @@ import { refusalWords, roomTitle } from "./words.js";
 
 const FIRST_ROOM = "lobby";
 const OLDER_FAILED_MS = 3_000;
-const AWAY = "They are not here at the moment, and whispers are not kept.";
+const AWAY = "They are away, and whispers are not kept.";
 
 export class Chat {
   conversations = new Map();

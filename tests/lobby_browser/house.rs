@@ -102,7 +102,6 @@ fn a_message_is_on_its_way_then_said_then_stored() {
 }
 
 #[test]
-#[ignore = "waits for the server"]
 fn the_own_words_are_stored_where_there_is_an_archive() {
     let Some(scene) = Scene::start() else { return };
     let ann = scene.sign_up("Ann");

@@ -162,7 +162,6 @@ fn a_ban_says_when_it_ends_and_that_it_is_one() {
 }
 
 #[test]
-#[ignore = "waits for the server"]
 fn logging_somebody_out_everywhere_is_not_locking_the_account() {
     let Some(scene) = Scene::start() else { return };
     let (bob, moderator) = (scene.sign_up("Bob"), scene.moderator());

@@ -381,7 +381,8 @@ fn whom_others_have_restored_is_restored_also_where_the_log_says_nothing_of_the_
 fn p06_what_the_backplane_forgets_stays_barred() {
     let backplane = InProcessBackplane::new();
     let mut fleet = list::comparing(|| backplane.clone(), Duration::from_millis(100));
-    list::what_the_backplane_forgets_stays_barred(&mut fleet, || backplane.forget());
+    let open = || backplane.clone();
+    list::what_the_backplane_forgets_stays_barred(&mut fleet, open, || backplane.forget());
 }
 
 #[test]

@@ -77,7 +77,8 @@ pub enum AdminError {
 ///
 /// `cut` counts the sessions that ended. An answer of 200 comes after the effect: the sessions are
 /// fenced and the entry is stored. When the store fails or takes longer than 5 s, it is 503
-/// `store_unavailable`, still with `cut`: the fence is kept, and storing goes on.
+/// `store_unavailable`, still with `cut`: the fence is kept, and storing goes on. 503 `not_carried_out` says that nothing
+/// has changed, but for the sessions that were cut: too much waits to be stored, or the list of the barred is full.
 ///
 /// A drain is answered with 202 and how far it has come, or with 200 when it is over: `deadline_in_ms`,
 /// whether the app will `exit`, how many are `connected` (sockets that are still closing included), and of

@@ -20,6 +20,7 @@ mod moderation;
 mod nodes;
 mod nodes_in_process;
 mod notices;
+mod own_archive;
 mod p16_nobody_touches_a_superior;
 mod rooms;
 mod rules;

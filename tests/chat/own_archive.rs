@@ -9,7 +9,7 @@ use bevy_app::AppExit;
 use bevy_bouncer_chat::*;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{support::*, talker::*};
+use crate::talker::*;
 
 type Request = (usize, oneshot::Sender<()>);
 

@@ -158,7 +158,8 @@ export class Connection {
 
   #follow(advice, cause, after, life) {
     if (advice === "renew") this.#renewAndOpen(cause, life);
-    else if (advice === "stop") this.#stop(cause, after);
+    // A close says no end.
+    else if (advice === "stop") this.#stop(cause, cause.close === undefined ? after : undefined);
     else this.#wait(cause, after);
   }
 

@@ -60,6 +60,7 @@ impl ControlLogWriter {
                 return Err(error.into());
             }
         };
+        self.node.listed(decision);
         if matches!(decision, Decision::Restore(_)) {
             // Until earlier revocations of this node have come back from the log, and gone.
             let patience = self.node.options.command_timeout;

@@ -60,7 +60,7 @@ struct Follower {
     position: Option<LogPosition>,
     /// When the whole list was last compared. `None`: it has to be now.
     compared: Option<Instant>,
-    /// Subjects that may have entries here because the log or the list said so.
+    /// Subjects that may have entries here and in the list: the log or the list said so, or this node has put them there.
     known: HashSet<Subject>,
     /// In which epoch of the backplane the list was last read.
     epoch: Option<u64>,
@@ -154,11 +154,15 @@ impl Follower {
             }
             Decision::Replace { node, .. } if **node != *self.node.id.as_str() => return,
             Decision::Replace { .. } => here = false,
-            Decision::Kick { user, .. } if age > self.node.options.kick_lifetime => {
-                tracing::info!(%user, ?age, "a kick of another node is too old");
-                return;
+            Decision::Kick {
+                user, waited_ms, ..
+            } => {
+                let age = age.saturating_add(Duration::from_millis(*waited_ms));
+                if age > self.node.options.kick_lifetime {
+                    tracing::info!(%user, ?age, "a kick of another node is too old");
+                    return;
+                }
             }
-            Decision::Kick { .. } => {}
         }
         let cut = self.registry.hear(decision, here);
         if !here {
@@ -169,6 +173,7 @@ impl Follower {
     /// Makes the local list equal to the shared one.
     async fn compare(&mut self) -> Result<(), BackplaneError> {
         let asked = Instant::now();
+        self.known.extend(self.node.take_barred());
         let tail = self.node.client.ask(|backplane| backplane.tail()).await?;
         let mut only_here = self.known.clone();
         let mut cursor = None;
@@ -196,11 +201,19 @@ impl Follower {
             .replace(epoch)
             .is_some_and(|known| known != epoch);
         let before = self.node.position();
-        if (another || tail < before) && !self.forgotten {
+        if another || tail < before {
             self.forgotten = true;
-            tracing::error!("the backplane has forgotten decisions: this node keeps what it knows");
+            tracing::error!("the backplane has forgotten decisions: this node tells what it knows");
+            for (place, subject) in only_here.iter().enumerate() {
+                self.registry.store_again(subject);
+                take_turns(place).await;
+            }
         }
-        if !self.forgotten {
+        if self.forgotten {
+            // What has ended here is no more to be compared.
+            let (known, registry) = (&mut self.known, &self.registry);
+            known.retain(|subject| !registry.barred(subject).is_empty());
+        } else {
             for (place, subject) in only_here.into_iter().enumerate() {
                 self.registry.align(&subject, &[]);
                 self.known.remove(&subject);

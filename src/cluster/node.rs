@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -44,6 +45,8 @@ pub(crate) struct Node {
     /// When it was last known that nothing in the log was unread, and up to where it was read.
     confirmed: Mutex<Option<Instant>>,
     position: watch::Sender<LogPosition>,
+    /// Whom this node has barred in the list since the last comparison: the log may not say it again.
+    barred: Mutex<HashSet<Subject>>,
     pub kicks: Kicks,
     next_issue: AtomicU64,
 }
@@ -66,6 +69,7 @@ impl Node {
             options,
             confirmed: Mutex::new(None),
             position: watch::Sender::new(LogPosition::default()),
+            barred: Mutex::default(),
         })
     }
 
@@ -125,6 +129,21 @@ impl Node {
     /// Nothing was unread at this time.
     pub fn confirm(&self, at: Instant) {
         *lock(&self.confirmed) = Some(at);
+    }
+
+    /// The list has this decision of this node.
+    pub fn listed(&self, decision: &Decision) {
+        let mut barred = lock(&self.barred);
+        match decision {
+            Decision::Bar(entry) => _ = barred.insert(entry.subject.clone()),
+            Decision::Restore(subject) => _ = barred.remove(subject),
+            Decision::Kick { .. } | Decision::Replace { .. } => {}
+        }
+    }
+
+    /// Takes the subjects that this node has barred in the list.
+    pub fn take_barred(&self) -> HashSet<Subject> {
+        std::mem::take(&mut lock(&self.barred))
     }
 
     /// Waits until the log was applied up to this position.

@@ -26,7 +26,7 @@ impl Registry {
                 0
             }
             Decision::Kick { .. } | Decision::Replace { .. } if here => 0,
-            Decision::Kick { user, message } => {
+            Decision::Kick { user, message, .. } => {
                 let close_reason = CloseReason {
                     reason: DisconnectReason::Kicked,
                     message: message.clone(),
@@ -64,6 +64,16 @@ impl Registry {
         });
         for entry in missing {
             self.bar(entry);
+        }
+    }
+
+    /// Has the entries of a subject stored again, which the shared store has lost.
+    pub fn store_again(&self, subject: &Subject) {
+        let index = lock(&self.index);
+        let entries = index.barred(subject, unix_now());
+        for entry in &entries {
+            // Nobody waits for it.
+            drop(self.journal.bar(entry.clone(), entries.clone()));
         }
     }
 

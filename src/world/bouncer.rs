@@ -92,16 +92,22 @@ impl Bouncer {
             until = revocation.until,
             reason = revocation.reason,
             cut = receipt.cut(),
-            "revoked"
+            "{}", if receipt.is_in_force() { "revoked" } else { "not revoked, only cut" }
         );
         receipt
     }
 
-    /// Lets a subject come in again: removes all its entries.
+    /// Lets a subject come in again: removes all its entries. When too much waits to be stored, nothing changes, and the
+    /// [`Receipt`] is not [in force](Receipt::is_in_force).
     pub fn restore(&self, subject: impl Into<Subject>) -> Receipt {
         let subject = subject.into();
-        tracing::info!(target: AUDIT, ?subject, "restored");
-        self.0.registry.restore(subject)
+        let receipt = self.0.registry.restore(subject.clone());
+        if receipt.is_in_force() {
+            tracing::info!(target: AUDIT, ?subject, "restored");
+        } else {
+            tracing::error!(target: AUDIT, ?subject, "not restored, too much waits to be stored");
+        }
+        receipt
     }
 
     /// Sends a user's sessions away with 4004 and these words. Nothing is barred. What was sent

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 /// Every request about a user.
-pub const OPS: [&str; 6] = [
+pub const OPS: [&str; 7] = [
     "mod.mute",
     "mod.unmute",
     "mod.kick",
     "mod.ban",
+    "mod.logout",
     "mod.revoke",
     "mod.restore",
 ];

@@ -274,3 +274,46 @@ pub fn whoever_is_muted_where_there_is_no_place_is_muted_nevertheless(ways: &imp
     let mut ann = Talker::in_room(&mut fleet.nodes[1], "ann");
     assert_eq!(ann.err(&mut fleet.nodes[1], said("hi")), "muted");
 }
+
+/// Within the process, and frames come a second late.
+struct Late(InProcessBackplane);
+
+impl Ways for Late {
+    type Backplane = InProcessBackplane;
+
+    fn straight(&self) -> InProcessBackplane {
+        self.own().0
+    }
+
+    fn own(&self) -> (InProcessBackplane, Switch) {
+        let way = self.0.own_way();
+        way.set_faults(Faults {
+            frame_delay: Duration::from_secs(1)..Duration::from_millis(1001),
+            ..Faults::default()
+        });
+        (way, Switch::new(|_| ()))
+    }
+
+    fn elsewhere(&self) -> Self {
+        Self(InProcessBackplane::new())
+    }
+}
+
+#[test]
+fn a_message_that_comes_after_its_deletion_has_no_words() {
+    let people = People::default();
+    let mut fleet = Fleet::start(&Late(InProcessBackplane::new()), &people);
+    let mut bob = Talker::in_room(&mut fleet.nodes[1], "bob");
+    let mut ann = Talker::in_room(&mut fleet.nodes[0], "ann");
+    let mid = ann.say(&mut fleet.nodes[0], "oops")["mid"].clone();
+    let delete = json!({"op": "chat.delete", "room": "a", "mid": mid});
+    ann.ack(&mut fleet.nodes[0], delete);
+    let heard = fleet.find(1, &mut bob, "the message", |it| it["mid"] == mid);
+    assert_eq!(
+        (&heard["op"], &heard["d"]),
+        (&json!("chat.msg"), &Value::Null)
+    );
+    let history = json!({"op": "chat.history", "room": "a"});
+    let history = bob.ack(&mut fleet.nodes[1], history);
+    assert_eq!(history["messages"][0]["deleted"], true);
+}

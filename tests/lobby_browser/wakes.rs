@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{browser::Browser, page::*};
 
-/// A client that has lost its connection and waits for half a minute and more. `sockets` are its attempts.
+/// A client that has lost its connection and waits for half an hour and more. `sockets` are its attempts.
 const WAITING: &str = "import('/client/index.js').then(({ Bouncer }) => {
     window.sockets = [];
     class Socket {
@@ -13,7 +13,7 @@ const WAITING: &str = "import('/client/index.js').then(({ Bouncer }) => {
             sockets.push(this);
             setTimeout(() => {
                 this.onopen();
-                const reconnect = { first_ms: 60000, longest_ms: 60000 };
+                const reconnect = { first_ms: 3600000, longest_ms: 3600000 };
                 const user = { id: 'u1', name: 'Ann', roles: [] };
                 this.onmessage({ data: JSON.stringify({ op: 'hello', user, heartbeat_ms: 3600000, reconnect }) });
             });

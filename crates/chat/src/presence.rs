@@ -2,16 +2,13 @@
 
 use std::time::Instant;
 
-use bevy_bouncer::{
-    Outbox,
-    text::{clean, clean_line},
-};
+use bevy_bouncer::text::{clean, clean_line};
 use bevy_bouncer_protocol::ServerMessage;
 use bevy_ecs::{prelude::*, system::SystemState};
 
 use crate::{
-    context::{ChatContext, apply::Author},
-    events::Announcement,
+    context::{ChatContext, say::Author},
+    events::speaking::Announcement,
     model::{
         members::{ChangedRooms, RoomMembers},
         room::{Room, RoomRules},
@@ -47,7 +44,6 @@ pub(crate) fn has_changes(
 pub(crate) fn tell(
     world: &mut World,
     announcements: &mut SystemState<MessageReader<Announcement>>,
-    outbox: &mut SystemState<Outbox>,
 ) {
     let announced: Vec<_> = match announcements.get_mut(world) {
         Ok(mut reader) => reader.read().cloned().collect(),
@@ -65,7 +61,7 @@ pub(crate) fn tell(
     for room in changed {
         tell_presence(&mut context, room);
     }
-    context.finish(outbox);
+    context.finish();
 }
 
 fn announce(context: &mut ChatContext, Announcement { room, name, text }: Announcement) {

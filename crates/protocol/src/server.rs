@@ -4,6 +4,8 @@ use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use crate::{joined_room::JoinedRoom, tone::Tone};
+
 /// The content of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Body {
@@ -59,6 +61,14 @@ pub enum ServerMessage {
     /// Something was said in a room.
     #[serde(rename = "chat.msg")]
     Message(ChatMessage),
+    /// What this user said in a room is stored, up to a message. Only where there is an archive.
+    #[serde(rename = "chat.stored")]
+    Stored {
+        /// The room's name.
+        room: Arc<str>,
+        /// The number of the user's last message that is stored.
+        seq: u64,
+    },
     /// The words of a message are gone.
     #[serde(rename = "chat.deleted")]
     Deleted {
@@ -109,11 +119,26 @@ pub enum ServerMessage {
         /// What holds now.
         rules: Rules,
     },
+    /// The game has put this player into a room.
+    #[serde(rename = "room.joined")]
+    Joined(Box<JoinedRoom>),
     /// A room is closed, or not for this player any more.
     #[serde(rename = "room.closed")]
     Closed {
         /// The room's name.
         room: Arc<str>,
+    },
+    /// Words for this reader alone.
+    #[serde(rename = "notice")]
+    Notice {
+        /// The name of the room that it is about; `None` when it is about none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room: Option<Arc<str>>,
+        /// The words.
+        text: String,
+        /// How it is meant.
+        #[serde(default, skip_serializing_if = "Tone::is_info")]
+        tone: Tone,
     },
     /// This user may not speak.
     #[serde(rename = "muted")]
@@ -164,6 +189,13 @@ pub struct Ack {
     /// When it was said, in unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ts: Option<u64>,
+    /// `Some(false)` while an archive has yet to store what was said, `Some(true)` when it has by now; `None` when it will
+    /// not be stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored: Option<bool>,
+    /// The game has answered what was said, with a notice, and nobody else hears it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handled: bool,
     /// When the new token ends, in unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exp: Option<u64>,

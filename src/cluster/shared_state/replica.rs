@@ -35,6 +35,8 @@ pub(crate) struct Replica {
     entries: HashMap<Arc<str>, Held>,
     /// When entries end.
     ends: BTreeSet<(Instant, Arc<str>)>,
+    /// By version, where the oldest is forgotten.
+    order: BTreeSet<(u64, Arc<str>)>,
     pending: HashMap<Arc<str>, Pending>,
     /// The keys of the pending writes that are not on their way, in their order.
     waiting: VecDeque<Arc<str>>,
@@ -82,6 +84,7 @@ impl Replica {
             sharing,
             entries: HashMap::new(),
             ends: BTreeSet::new(),
+            order: BTreeSet::new(),
             pending: HashMap::new(),
             waiting: VecDeque::new(),
             next: 0,
@@ -210,10 +213,10 @@ impl Replica {
         while self.map.when_full == WhenFull::ForgetOldest
             && self.entries.len() > self.limits.entries
         {
-            let oldest = self.entries.iter().min_by_key(|(_, held)| held.version);
-            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
-                self.remove(&oldest);
-            }
+            let Some((_, oldest)) = self.order.first().cloned() else {
+                return;
+            };
+            self.remove(&oldest);
         }
     }
 
@@ -221,6 +224,9 @@ impl Replica {
         self.remove(&key);
         self.ends
             .extend(held.until.map(|until| (until, key.clone())));
+        if self.map.when_full == WhenFull::ForgetOldest {
+            self.order.insert((held.version, key.clone()));
+        }
         self.entries.insert(key, held);
     }
 
@@ -229,6 +235,7 @@ impl Replica {
         if let Some(until) = held.until {
             self.ends.remove(&(until, key.clone()));
         }
+        self.order.remove(&(held.version, key.clone()));
         Some(held)
     }
 
@@ -237,8 +244,7 @@ impl Replica {
         while let Some((until, key)) = self.ends.first().cloned()
             && until <= now
         {
-            self.ends.pop_first();
-            self.entries.remove(&key);
+            self.remove(&key);
         }
     }
 
@@ -297,6 +303,10 @@ impl Replica {
 
     pub fn is_current(&self, max_lag: Duration) -> bool {
         self.is_local() || self.confirmed.is_some_and(|at| at.elapsed() <= max_lag)
+    }
+
+    pub fn waiting_keys(&self) -> Vec<Arc<str>> {
+        self.pending.keys().cloned().collect()
     }
 
     pub fn waiting(&self) -> usize {

@@ -7,13 +7,16 @@ pub(crate) mod writer;
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use bevy_bouncer::UserId;
+use bevy_ecs::prelude::*;
 use thiserror::Error;
 
 use crate::{
     model::{
         closed_rooms::ClosedRooms,
         history::{RoomHistory, StoredMessage},
-        users::{MutedIn, Place, StoredMute, Users},
+        mutes::{MutedIn, StoredMute},
+        room::Room,
+        users::{Place, Users},
     },
     options::ChatOptions,
 };
@@ -29,7 +32,8 @@ pub type ArchiveFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, ArchiveErr
 /// Where messages and mutes outlive the process. Called beside the frame.
 pub trait ChatArchive: Send + Sync + 'static {
     /// The mutes that hold, and the last messages of the rooms with the youngest messages: of at most
-    /// `rooms`, at most `messages` each. What is older may be forgotten. Called once, before the app runs.
+    /// `rooms`, at most `messages` each. What is older may be forgotten. Called once, before anybody comes in, in the
+    /// runtime in which `store` is called as well.
     fn load(&self, rooms: usize, messages: usize) -> ArchiveFuture<'_, LoadedArchive>;
     /// Keeps what happened, all of it or nothing. After an error it is called again with the same.
     fn store<'a>(&'a self, records: &'a [ChatRecord]) -> ArchiveFuture<'a, ()>;
@@ -59,13 +63,20 @@ pub struct LoadedArchive {
 }
 
 impl LoadedArchive {
-    /// Fills what the chat remembers.
-    pub(crate) fn restore(
-        self,
-        options: &ChatOptions,
-        users: &mut Users,
-        closed_rooms: &mut ClosedRooms,
-    ) {
+    /// Fills what the chat remembers, and the rooms that are open already.
+    pub(crate) fn restore(self, world: &mut World, options: &ChatOptions) {
+        world.resource_scope(|world, mut users: Mut<Users>| {
+            world.resource_scope(|world, mut closed_rooms: Mut<ClosedRooms>| {
+                self.fill(options, &mut users, &mut closed_rooms);
+                let mut rooms = world.query::<(&Room, &mut RoomHistory)>();
+                for (room, mut history) in rooms.iter_mut(world) {
+                    closed_rooms.take(room.name(), &mut history);
+                }
+            });
+        });
+    }
+
+    fn fill(self, options: &ChatOptions, users: &mut Users, closed_rooms: &mut ClosedRooms) {
         let nobody_is_connected = |_: &UserId| false;
         for mute in self.mutes {
             let place = Place::IfThereIsOne;
@@ -88,7 +99,9 @@ impl LoadedArchive {
                 && let Some(record) =
                     users.get_or_insert(user, options, nobody_is_connected, Place::IfThereIsOne)
             {
-                record.learn_from(&message, options.remembered_ids);
+                let mut ack = message.ack();
+                ack.stored = Some(true);
+                record.learn_from(&message, &ack, options.remembered_ids);
             }
             message.client_id = None;
             messages.push(message);
@@ -125,7 +138,7 @@ mod tests {
             mutes: Vec::new(),
         };
         let (mut users, mut closed_rooms) = (Users::default(), ClosedRooms::default());
-        loaded.restore(&ChatOptions::default(), &mut users, &mut closed_rooms);
+        loaded.fill(&ChatOptions::default(), &mut users, &mut closed_rooms);
         let mut history = RoomHistory::default();
         closed_rooms.take("a", &mut history);
         let page = history.page(None, None, 10).messages;
@@ -133,7 +146,13 @@ mod tests {
         assert_eq!(numbers, [98, 100, 101, 102]);
         assert_eq!(history.last_seq(), 102);
         // The answer to the request that comes again has the same number.
-        let answer = users.get(&author).unwrap().answered("c-3").unwrap();
+        let answer = users
+            .get(&author)
+            .unwrap()
+            .answers_given
+            .find("c-3")
+            .unwrap()
+            .ack;
         assert_eq!(answer.seq, Some(102));
     }
 }

@@ -1,13 +1,11 @@
-//! What a game can see of the chat, change, and say itself.
+//! What is said in rooms.
 
-use bevy_bouncer::{User, UserId};
+use bevy_bouncer::User;
 use bevy_ecs::prelude::*;
 use bevy_reflect::Reflect;
 
-use crate::model::users::MutedIn;
-
 /// A player is about to say something in a room: it has passed all rules. Observe it to change the words,
-/// or to stop them.
+/// to stop them, or to answer them as a command.
 ///
 /// ```
 /// use bevy_bouncer_chat::Speaking;
@@ -16,6 +14,12 @@ use crate::model::users::MutedIn;
 /// fn be_nice(mut speaking: On<Speaking>) {
 ///     if speaking.text().contains("darn") {
 ///         speaking.refuse();
+///     }
+/// }
+///
+/// fn tell_time(mut speaking: On<Speaking>) {
+///     if speaking.text() == "/time" {
+///         speaking.handled("It is a quarter past noon.");
 ///     }
 /// }
 /// ```
@@ -27,6 +31,7 @@ pub struct Speaking {
     pub(crate) room: Entity,
     pub(crate) text: String,
     pub(crate) is_refused: bool,
+    pub(crate) answer: Option<String>,
 }
 
 impl Speaking {
@@ -60,6 +65,20 @@ impl Speaking {
     pub fn refuse(&mut self) {
         self.is_refused = true;
     }
+
+    /// It was a command, and the game has done it: nothing is said, and nobody but the player hears this answer, as a
+    /// notice. What cannot be shown in it is taken out, and an empty answer is none.
+    ///
+    /// A client that sends the same request again gets the same answer, and the command is not done again. The answer is
+    /// remembered for as long as the request's id. The first answer counts, and a refusal counts more.
+    pub fn handled(&mut self, answer: impl Into<String>) {
+        self.answer.get_or_insert_with(|| answer.into());
+    }
+
+    /// Whether an observer has answered already.
+    pub fn is_handled(&self) -> bool {
+        self.answer.is_some()
+    }
 }
 
 /// Something was said in a room, by a player on this node or by the game.
@@ -70,7 +89,9 @@ pub struct Spoken {
     pub room: Entity,
     /// The message's number in the room.
     pub seq: u64,
-    /// Who said it; `None` for an [`Announcement`].
+    /// The player who said it; `None` for an [`Announcement`].
+    pub player: Option<Entity>,
+    /// Who that is.
     pub user: Option<User>,
     /// The words.
     pub text: String,
@@ -99,41 +120,4 @@ pub struct Announcement {
     /// The words, of any length. What cannot be shown is taken out, here as in the name; when there is nothing to see
     /// in one of them, it is an error in the log.
     pub text: String,
-}
-
-/// A moderator did something. It is also an audit line of the log.
-#[derive(Message, Debug, Clone, Reflect)]
-#[reflect(Debug, Clone)]
-pub struct Moderated {
-    /// The moderator.
-    pub by: UserId,
-    /// What was done.
-    pub action: Moderation,
-    /// The moderator's reason.
-    pub reason: Option<String>,
-}
-
-/// What moderators do.
-#[derive(Debug, Clone, PartialEq, Eq, Reflect)]
-#[reflect(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Moderation {
-    /// A user may not speak for so many seconds.
-    Mute(UserId, MutedIn, u64),
-    /// A user may speak again.
-    Unmute(UserId, MutedIn),
-    /// A user's players are sent away.
-    Kick(UserId),
-    /// A user may not come in again, until then (unix seconds) or at all.
-    Ban(UserId, Option<u64>),
-    /// A user's tokens do not count any more.
-    Revoke(UserId),
-    /// A user may come in again.
-    Restore(UserId),
-    /// The slow mode of a room in seconds; 0 is none.
-    SlowMode(Entity, u64),
-    /// A room is frozen, or not any more.
-    Freeze(Entity, bool),
-    /// A message of a room is deleted.
-    Delete(Entity, u64),
 }

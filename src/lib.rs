@@ -50,7 +50,7 @@
 //!
 //! The rest of this page is in the order in which a game needs it. The examples `minimal`,
 //! `rooms_and_teams`, `custom_authenticator`, `revoke_and_ban`, `game_server` and `two_nodes` each show one of
-//! its sections at work.
+//! its sections at work, and `team_chat` the chat from the game's side.
 //!
 //! # At the door
 //!
@@ -317,6 +317,7 @@ pub use revocation::{
     Decision, MemoryRevocations, Receipt, Revocation, RevocationKind, RevocationStore, StoreError,
     StoreFuture, Subject,
 };
+pub use server::runtime;
 #[cfg(feature = "sqlite")]
 pub use util::{SqliteError, SqliteFile};
 pub use world::{

@@ -324,6 +324,38 @@ fn p06_a_log_that_was_trimmed_is_noticed_at_once() {
 }
 
 #[test]
+fn p06_the_handshake_reads_the_list_itself() {
+    let backplane = InProcessBackplane::new();
+    let way = backplane.own_way();
+    let ways = std::cell::RefCell::new(vec![way.clone(), backplane]);
+    let way_of_next = || ways.borrow_mut().pop().unwrap();
+    let mut fleet = list::comparing(way_of_next, Duration::from_secs(3600));
+    // B hears of nothing, and nothing says so.
+    way.set_faults(Faults {
+        log_lost: true,
+        ..Faults::default()
+    });
+    block_on(
+        fleet
+            .a
+            .bouncer
+            .revoke(Revocation::user(user("player-1")).ban()),
+    )
+    .expect("stored");
+    let refused = fleet.b.connect(&token("player-1")).err().unwrap();
+    assert_eq!((refused.status, refused.error().as_str()), (403, "banned"));
+    let preflight = format!(
+        "GET /ws/preflight HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        token("player-1")
+    );
+    assert_eq!(fleet.b.raw(preflight).unwrap().status, 403);
+    let (bouncer, credential) = (fleet.b.bouncer.clone(), Credential::new(token("player-1")));
+    let ticket = fleet.during(move || block_on(bouncer.issue_ticket(&credential)));
+    assert!(ticket.is_err());
+    fleet.b.join("player-2");
+}
+
+#[test]
 fn whom_others_have_restored_is_restored_also_where_the_log_says_nothing_of_the_revocation() {
     let backplane = InProcessBackplane::new();
     let way = backplane.own_way();
@@ -349,7 +381,8 @@ fn whom_others_have_restored_is_restored_also_where_the_log_says_nothing_of_the_
 fn p06_what_the_backplane_forgets_stays_barred() {
     let backplane = InProcessBackplane::new();
     let mut fleet = list::comparing(|| backplane.clone(), Duration::from_millis(100));
-    list::what_the_backplane_forgets_stays_barred(&mut fleet, || backplane.forget());
+    let open = || backplane.clone();
+    list::what_the_backplane_forgets_stays_barred(&mut fleet, open, || backplane.forget());
 }
 
 #[test]

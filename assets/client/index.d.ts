@@ -99,13 +99,13 @@ export interface Events {
   message: Message & { isOld: boolean };
   /** By a moderator or by whoever said it. Also of messages that were never shown. */
   deleted: { room: string; seq: number; mid: string };
-  /** What this user said in the room up to this number is stored. It may not come when the connection was lost meanwhile. */
+  /** What this user said in the room up to this number is stored. Told again after a room was joined, also again. */
   stored: { room: string; seq: number };
   whisper: Whisper;
   typing: { room: string; from: Speaker };
   /** Words of the game for this user alone, about a room or none. */
   notice: { room?: string; text: string; tone: "info" | "warning" };
-  /** The game has put this user into a room. It is kept like one that the page has joined. */
+  /** The game has put this user into a room. It is kept until the connection is lost, and told again when the game does so again. */
   joined: Joined;
   /** Who is in the room now: whole after joining, also again, and after each change with who came and left. */
   presence: { room: string; members: Member[]; joined: Member[]; left: Member[] };

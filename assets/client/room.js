@@ -13,6 +13,8 @@ export class Room {
   epoch;
   isLive = false;
   isAsking = false;
+  // Whether the page has asked for it.
+  isWanted = false;
   isOver = false;
   members = new Map();
   typedAt = 0;

@@ -34,6 +34,7 @@ export class Rooms {
 
   join(name) {
     const room = this.#room(name);
+    room.isWanted = true;
     return new Promise((resolve, reject) => {
       room.waiting.push({ resolve, reject });
       this.#askToJoin(room);
@@ -45,9 +46,9 @@ export class Rooms {
     this.#emit("joined", this.#joined(this.#room(found.room), found));
   }
 
-  // After a new connection.
+  // After a new connection. Where the game has put us, it does so again.
   joinAll() {
-    for (const room of this.#rooms.values()) this.#askToJoin(room);
+    for (const room of this.#rooms.values()) if (room.isWanted) this.#askToJoin(room);
   }
 
   leave(name) {

@@ -201,9 +201,13 @@ impl Follower {
             .replace(epoch)
             .is_some_and(|known| known != epoch);
         let before = self.node.position();
-        if (another || tail < before) && !self.forgotten {
+        if another || tail < before {
             self.forgotten = true;
-            tracing::error!("the backplane has forgotten decisions: this node keeps what it knows");
+            tracing::error!("the backplane has forgotten decisions: this node tells what it knows");
+            for (place, subject) in only_here.iter().enumerate() {
+                self.registry.store_again(subject);
+                take_turns(place).await;
+            }
         }
         if self.forgotten {
             // What has ended here is no more to be compared.

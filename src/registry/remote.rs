@@ -66,6 +66,16 @@ impl Registry {
         }
     }
 
+    /// Has the entries of a subject stored again, which the shared store has lost.
+    pub fn store_again(&self, subject: &Subject) {
+        let index = lock(&self.index);
+        let entries = index.barred(subject, unix_now());
+        for entry in &entries {
+            // Nobody waits for it.
+            drop(self.journal.bar(entry.clone(), entries.clone()));
+        }
+    }
+
     /// How many sessions of this user hold a place here.
     pub fn held(&self, user: &UserId) -> usize {
         lock(&self.index).held(user)

@@ -80,19 +80,6 @@ impl Fleet {
         }
     }
 
-    /// A talker on this node reads this Close, while the other node goes on.
-    #[track_caller]
-    pub fn find_close(&mut self, node: usize, talker: &mut Talker, closed: (u16, &str)) {
-        let deadline = Instant::now() + PATIENCE;
-        while talker.closed.is_none() {
-            assert!(Instant::now() < deadline, "still open");
-            self.nodes[1 - node].tick();
-            talker.listen(&mut self.nodes[node]);
-        }
-        let (code, reason) = talker.closed.clone().unwrap();
-        assert_eq!((code, reason.as_str()), closed);
-    }
-
     /// What a talker on this node hears, while the other node goes on.
     pub fn find(
         &mut self,

@@ -27,7 +27,8 @@ fn who_is_logged_out_gets_in_with_a_new_token_and_not_with_the_old() {
     });
     let log_out = json!({"op": "mod.logout", "user": "ann", "reason": "lost phone"});
     moderator.ack(&mut fleet.nodes[0], log_out);
-    fleet.find_close(1, &mut ann, (4101, "token_revoked: lost phone"));
+    let closed = (4101, "token_revoked: lost phone");
+    find_close(&mut fleet, 1, &mut ann, closed);
     for node in &mut fleet.nodes {
         assert_eq!(node.connect(&old).err().unwrap().status, 401);
     }
@@ -47,4 +48,17 @@ fn who_is_logged_out_gets_in_with_a_new_token_and_not_with_the_old() {
         fleet.nodes[0].connect(&fresh("ann")).err().unwrap().status,
         401
     );
+}
+
+/// A talker on this node reads this Close, while the other node goes on.
+#[track_caller]
+fn find_close(fleet: &mut Fleet, node: usize, talker: &mut Talker, closed: (u16, &str)) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while talker.closed.is_none() {
+        assert!(std::time::Instant::now() < deadline, "still open");
+        fleet.nodes[1 - node].tick();
+        talker.listen(&mut fleet.nodes[node]);
+    }
+    let (code, reason) = talker.closed.clone().unwrap();
+    assert_eq!((code, reason.as_str()), closed);
 }

@@ -235,7 +235,7 @@ pub fn what_is_deleted_is_not_read_from_a_node_that_was_away(ways: &impl Ways) {
     let chat = |name: &str| {
         let archive = SqliteChat::open(folder.path().join(name)).unwrap();
         let chat = ChatPlugin::new(options()).unwrap();
-        chat.archive(archive).unwrap()
+        chat.archive(archive)
     };
     let mut fleet = Fleet::start_with(ways, chat);
     let mut ann = Talker::in_room(&mut fleet.nodes[0], "ann");
@@ -373,7 +373,7 @@ pub fn what_is_decided_on_one_node_is_kept_by_the_other(ways: &impl Ways) {
     let mut fleet = Fleet::start_with(ways, |name| {
         let archive = SqliteChat::open(file(name)).unwrap();
         let chat = ChatPlugin::new(options()).unwrap();
-        chat.archive(archive).unwrap()
+        chat.archive(archive)
     });
     let mut bob = Talker::in_room(&mut fleet.nodes[1], "bob");
     let mut eve = Talker::join(&mut fleet.nodes[1], "eve");

@@ -148,9 +148,9 @@ fn whoever_goes_from_node_to_node_keeps_the_pace() {
         .collect();
     let mut said_by_now = 0;
     for round in 0..3 {
-        for node in 0..3 {
+        for (node, talker) in talkers.iter_mut().enumerate() {
             let text = format!("{round} on {node}");
-            let answer = talkers[node].ask(&mut fleet.nodes[node], said(&text));
+            let answer = talker.ask(&mut fleet.nodes[node], said(&text));
             if answer["op"] == "ack" {
                 said_by_now += 1;
                 fleet.find(2, &mut moderator, "it", |it| text_of(it) == text);
@@ -259,4 +259,29 @@ fn whoever_is_muted_where_there_is_no_place_is_muted_nevertheless() {
     fleet.until("time passes", |_| Instant::now() > until);
     let mut ann = Talker::in_room(&mut fleet.nodes[1], "ann");
     assert_eq!(ann.err(&mut fleet.nodes[1], said("hi")), "muted");
+}
+
+#[test]
+fn a_message_that_comes_after_its_deletion_has_no_words() {
+    let people = People::default();
+    let mut fleet = Fleet::start(&people);
+    let mut bob = Talker::in_room(&mut fleet.nodes[1], "bob");
+    let mut ann = Talker::in_room(&mut fleet.nodes[0], "ann");
+    for way in &fleet.ways {
+        way.set_faults(Faults {
+            frame_delay: Duration::from_secs(1)..Duration::from_millis(1001),
+            ..Faults::default()
+        });
+    }
+    let mid = ann.say(&mut fleet.nodes[0], "oops")["mid"].clone();
+    let delete = json!({"op": "chat.delete", "room": "a", "mid": mid});
+    ann.ack(&mut fleet.nodes[0], delete);
+    let heard = fleet.find(1, &mut bob, "the message", |it| it["mid"] == mid);
+    assert_eq!(
+        (&heard["op"], &heard["d"]),
+        (&json!("chat.msg"), &Value::Null)
+    );
+    let history = json!({"op": "chat.history", "room": "a"});
+    let history = bob.ack(&mut fleet.nodes[1], history);
+    assert_eq!(history["messages"][0]["deleted"], true);
 }

@@ -357,16 +357,16 @@ test("rejoin: many rooms are joined a few at a time, and what waits is sent afte
 });
 
 test("errors: a room and a gap are asked for again when the server has time", async (t) => {
-  const refusedOnce = (server, op) => {
+  const refusedOnce = (server, op, code) => {
     server.instead[op] = (connection, request) => {
       delete server.instead[op];
-      connection.err(request, "rate_limited", 20);
+      connection.err(request, code, 20);
     };
   };
-  const all = await inLobby(t, (server) => refusedOnce(server, "room.join"));
+  const all = await inLobby(t, (server) => refusedOnce(server, "room.join", "unavailable"));
   const { server, told, settled } = all;
   assert.equal(server.received("room.join").length, 2);
-  refusedOnce(server, "chat.history");
+  refusedOnce(server, "chat.history", "rate_limited");
   server.remember("lobby", "a");
   server.say("lobby", "b");
   await until(() => told.story.length === 2);

@@ -57,8 +57,13 @@ pub fn what_only_the_list_restores_comes_in(
     assert_eq!(answer.status, 401);
 }
 
-/// Whoever was barred stays barred on the nodes that know of it, although the backplane does not any more.
-pub fn what_the_backplane_forgets_stays_barred(fleet: &mut Fleet, forget: impl FnOnce()) {
+/// Whoever was barred stays barred on the nodes that know of it, although the backplane does not any more. They tell it
+/// again, so that a node that starts later knows as well.
+pub fn what_the_backplane_forgets_stays_barred<P: Backplane>(
+    fleet: &mut Fleet,
+    backplane: impl Fn() -> P,
+    forget: impl FnOnce(),
+) {
     let receipt = fleet.a.bouncer.revoke(user("player-1"));
     fleet.during(move || block_on(receipt)).expect("stored");
     let receipt = fleet
@@ -75,13 +80,24 @@ pub fn what_the_backplane_forgets_stays_barred(fleet: &mut Fleet, forget: impl F
         hears_of(&mut fleet.b, &mut fleet.a, name);
         hears_of(&mut fleet.a, &mut fleet.b, &format!("{name}-too"));
     }
+    let status =
+        |game: &mut Game, name| game.connect(&token(name)).err().map(|answer| answer.status);
     for game in [&mut fleet.a, &mut fleet.b] {
-        let status =
-            |game: &mut Game, name| game.connect(&token(name)).err().map(|answer| answer.status);
         assert_eq!(status(game, "player-1"), Some(401));
         assert_eq!(status(game, "player-2"), Some(403));
         game.join("player-5");
     }
+    fleet.until("it is told again", |fleet| {
+        let [a, b] = [&fleet.a, &fleet.b].map(|game| game.bouncer.unsaved());
+        a.is_empty() && b.is_empty()
+    });
+    let mut late = node(backplane(), "late", |_| {});
+    ready(&mut late);
+    assert_eq!(status(&mut late, "player-1"), Some(401));
+    assert_eq!(status(&mut late, "player-2"), Some(403));
+    late.until("somebody else comes in", |late| {
+        late.connect(&token("player-6")).is_ok()
+    });
 }
 
 /// One node decides about a session of the other.

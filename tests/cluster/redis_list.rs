@@ -92,7 +92,8 @@ fn p06_what_redis_forgets_stays_barred() {
         return;
     };
     let mut fleet = list::comparing(|| backplane(&server), Duration::from_millis(100));
-    list::what_the_backplane_forgets_stays_barred(&mut fleet, || {
+    let open_another = || backplane(&server);
+    list::what_the_backplane_forgets_stays_barred(&mut fleet, open_another, || {
         cmd("FLUSHALL").exec(&mut open(&server)).unwrap();
     });
 }
@@ -104,7 +105,8 @@ fn p06_what_redis_forgets_stays_barred_although_the_log_goes_on() {
         return;
     };
     let mut fleet = list::comparing(|| backplane(&server), Duration::from_millis(100));
-    list::what_the_backplane_forgets_stays_barred(&mut fleet, || {
+    let open_another = || backplane(&server);
+    list::what_the_backplane_forgets_stays_barred(&mut fleet, open_another, || {
         let mut at_once = pipe();
         at_once.atomic().cmd("FLUSHALL");
         at_once.add_command(append(&Decision::Restore(user("nobody").into())));

@@ -134,9 +134,9 @@ fn the_operator_gets_the_answer_before_an_empty_server_exits() {
 }
 
 /// A server that drains with this, and a ban that is in force and waits for a file that is locked.
-fn with_an_unstored_ban(drain: &str) -> (Folder, Server, Lock) {
+fn with_an_unstored_ban(drain: &str) -> (Folder, Bouncer, Lock) {
     let folder = Folder::new(&draining(drain));
-    let server = folder.start();
+    let mut server = folder.start();
     // The door opens once the revocations are loaded.
     drop(server.join(&folder.token("player-2")).unwrap());
     let lock = Lock::exclusive(&folder, "revocations.db");

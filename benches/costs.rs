@@ -13,7 +13,6 @@ mod config {
 }
 #[path = "../src/connection"]
 mod connection {
-    pub mod frame;
     mod handle;
     pub(crate) use handle::{Fence, Handle, Left};
 }
@@ -45,6 +44,17 @@ mod util {
     mod lock;
     pub(crate) use clock::microseconds;
     pub(crate) use lock::{Mutex, MutexGuard, lock};
+}
+
+#[path = "../src/websocket"]
+mod websocket {
+    pub mod frame;
+    mod header;
+
+    #[derive(Debug)]
+    pub(crate) enum ReadError {
+        Protocol,
+    }
 }
 
 use std::{
@@ -126,7 +136,7 @@ fn encoding(criterion: &mut Criterion) {
     for length in [64, 1024, 65_536] {
         let payload = Payload::from("x".repeat(length));
         group.bench_function(format!("{length} bytes"), |bencher| {
-            bencher.iter(|| connection::frame::encode(black_box(&payload)));
+            bencher.iter(|| websocket::frame::encode(black_box(&payload)));
         });
     }
 }

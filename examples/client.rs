@@ -4,7 +4,7 @@
 //! cargo run --example client -- ws://127.0.0.1:9000/ws TOKEN
 //! ```
 //!
-//! Each of the other examples prints this command with a token in it. The end of the input, Ctrl-D, ends
+//! What follows the token is the subprotocol that it asks for. //! Each of the other examples prints this command with a token in it. The end of the input, Ctrl-D, ends
 //! the session.
 
 use std::{env, error::Error, io, thread};
@@ -22,9 +22,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (Some(url), Some(token)) = (arguments.next(), arguments.next()) else {
         return Err("usage: client URL TOKEN".into());
     };
+    let subprotocol = arguments.next();
     let mut request = url.into_client_request()?;
     let bearer = format!("Bearer {token}").parse()?;
     request.headers_mut().insert("Authorization", bearer);
+    if let Some(subprotocol) = subprotocol {
+        let headers = request.headers_mut();
+        headers.insert("Sec-WebSocket-Protocol", subprotocol.parse()?);
+    }
 
     // The token is checked before there is a WebSocket: the answer is a connection, or an HTTP error.
     let mut socket = match connect_async(request).await {

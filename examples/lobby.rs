@@ -12,8 +12,8 @@
 //! - `lobby/listener.rs`, `site.rs`, `api.rs` and `accounts.rs` are the web side: a page, a log-in
 //!   service and a database. They run on threads of their own.
 //! - The game side is Bevy: the crate's chat, and `lobby/rooms.rs` with the rooms that there are.
-//! - Between them stands the door. The web side hands out tokens; the door checks them before a
-//!   player exists in the game.
+//! - Between them stands the door. The web side hands out tokens (`lobby/gate.rs`), and asks the door whether it
+//!   would take them; the door checks them before a player exists in the game.
 
 use std::{
     error::Error,
@@ -28,7 +28,7 @@ use std::{
 
 use bevy::{app::ScheduleRunnerPlugin, log::LogPlugin, prelude::*};
 use bevy_bouncer::{
-    Authenticator, BouncerConfig, BouncerPlugin, SqliteDirectory, SqliteRevocations,
+    Authenticator, BouncerConfig, BouncerError, BouncerPlugin, SqliteDirectory, SqliteRevocations,
 };
 use bevy_bouncer_chat::{ChatOptions, ChatPlugin, SUBPROTOCOL, SqliteChat};
 use clap::Parser;
@@ -45,6 +45,8 @@ mod api;
 mod credentials;
 #[path = "lobby/data_directory.rs"]
 mod data_directory;
+#[path = "lobby/gate.rs"]
+mod gate;
 #[path = "lobby/listener.rs"]
 mod listener;
 #[path = "lobby/passwords.rs"]
@@ -59,13 +61,19 @@ mod removals;
 mod rooms;
 #[path = "lobby/site.rs"]
 mod site;
+#[path = "lobby/start_error.rs"]
+mod start_error;
+#[path = "lobby/throttle.rs"]
+mod throttle;
 #[path = "lobby/tokens.rs"]
 mod tokens;
 
 use accounts::{Accounts, MODERATOR};
 use data_directory::DataDirectory;
+use gate::Gate;
 use passwords::Passwords;
 use removals::Removals;
+use start_error::StartError;
 use tokens::Tokens;
 
 /// Port of the WebSockets, when nothing else is asked for.
@@ -113,7 +121,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
+fn run(options: Options) -> Result<AppExit, StartError> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // The first one asks, a second one insists.
@@ -123,8 +131,10 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
 
     let data = DataDirectory::open(&options.data)?;
     let key = data.token_key()?;
-    let users = SqliteDirectory::open(data.accounts())?;
-    let revocations = SqliteRevocations::open(data.revocations())?;
+    let in_accounts = |error: &dyn Error| StartError::path(&data.accounts(), error);
+    let users = SqliteDirectory::open(data.accounts()).map_err(|error| in_accounts(&error))?;
+    let revocations = SqliteRevocations::open(data.revocations())
+        .map_err(|error| StartError::path(&data.revocations(), error))?;
 
     let web = Runtime::new()?;
     let page = web.block_on(listener::listen(options.port))?;
@@ -133,8 +143,8 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
 
     let lifetime = Duration::from_secs(options.token_seconds);
     let open = |port| {
-        let rules = tokens::rules(&key, lifetime)?.users(users.clone());
-        open_door(port, &hosts, rules, &revocations)
+        let rules = tokens::rules(&key, lifetime).map_err(other)?;
+        open_door(port, &hosts, rules.users(users.clone()), &revocations)
     };
     let door = match options.ws_port {
         Some(port) => open(port)?,
@@ -142,26 +152,41 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
         None => open(DEFAULT_WS_PORT).or_else(|_| open(0))?,
     };
 
-    let accounts = web.block_on(Accounts::open(users, &data.accounts()))?;
-    let passwords = Passwords::new()?;
+    let accounts = web.block_on(Accounts::open(users.clone(), &data.accounts()));
+    let accounts = accounts.map_err(|error| in_accounts(&error))?;
+    let passwords = Passwords::new().map_err(other)?;
     let password = web.block_on(first_moderator(&accounts, &passwords))?;
     let ws_authority = door.local_addr().to_string();
     let service = api::Service::new(
         accounts,
         passwords,
-        Tokens::new(&key, lifetime)?,
+        Gate::new(door.bouncer(), Tokens::new(&key, lifetime).map_err(other)?),
         Removals::new(revocations),
         format!("ws://{ws_authority}/ws"),
     );
     let site = site::site(service.routes(), hosts, &ws_authority);
-    web.spawn(listener::serve(page, site));
+    let mut page = Some((page, site));
+    let threads = web.handle().clone();
+    // Now the door is open, and knows who is barred.
+    let open_page = move || {
+        let Some((page, site)) = page.take() else {
+            return;
+        };
+        if let Some(password) = &password {
+            println!(
+                "Moderator account, shown only this once: name {MODERATOR}, password {password}"
+            );
+        }
+        println!("Open http://127.0.0.1:{port}/");
+        threads.spawn(listener::serve(page, site));
+    };
 
-    if let Some(password) = password {
-        println!("Moderator account, shown only this once: name {MODERATOR}, password {password}");
-    }
-    println!("Open http://127.0.0.1:{port}/");
-
-    let chat = ChatPlugin::new(ChatOptions::default())?.archive(SqliteChat::open(data.chat())?)?;
+    let archive =
+        SqliteChat::open(data.chat()).map_err(|error| StartError::path(&data.chat(), error))?;
+    let chat = ChatPlugin::new(ChatOptions::default()).map_err(other)?;
+    let chat = chat
+        .archive(archive)
+        .map_err(|error| StartError::path(&data.chat(), error))?;
     let tick = Duration::from_secs_f64(1.0 / options.tick_hz);
     let exit = App::new()
         .add_plugins((
@@ -170,12 +195,16 @@ fn run(options: Options) -> Result<AppExit, Box<dyn Error>> {
             door,
             chat,
         ))
-        .add_systems(Startup, rooms::open)
+        .add_systems(Startup, (rooms::open, open_page).chain())
         .insert_resource(StopSignal(stop))
         .add_systems(Update, stop_when_asked)
         .run();
     web.shutdown_timeout(Duration::from_secs(1));
     Ok(exit)
+}
+
+fn other(error: impl Error + 'static) -> StartError {
+    StartError::Other(error.into())
 }
 
 /// The door, for these users and for pages from these hosts.
@@ -184,26 +213,36 @@ fn open_door(
     hosts: &[String],
     rules: impl Authenticator,
     revocations: &SqliteRevocations,
-) -> Result<BouncerPlugin, Box<dyn Error>> {
+) -> Result<BouncerPlugin, StartError> {
     let mut config = BouncerConfig::new(format!("127.0.0.1:{port}"))
         .origins(hosts.iter().map(|host| format!("http://{host}")))
         .subprotocols([SUBPROTOCOL]);
     config.limits.connections = PLAYERS;
-    let door = BouncerPlugin::bind(config, rules)?;
-    Ok(door.revocations(revocations.clone())?)
+    let door = BouncerPlugin::bind(config, rules);
+    let door = door.map_err(|error| match error {
+        BouncerError::Bind { source, .. } => StartError::port("the WebSockets", port, source),
+        other => StartError::Other(other.into()),
+    })?;
+    door.revocations(revocations.clone()).map_err(other)
 }
 
 /// Makes the moderator's account at the first start. Returns its password.
 async fn first_moderator(
     accounts: &Accounts,
     passwords: &Passwords,
-) -> Result<Option<String>, Box<dyn Error>> {
-    if accounts.find_by_name(MODERATOR).await?.is_some() {
+) -> Result<Option<String>, StartError> {
+    if accounts
+        .find_by_name(MODERATOR)
+        .await
+        .map_err(other)?
+        .is_some()
+    {
         return Ok(None);
     }
     let password = random::hex::<8>()?;
-    let hash = passwords.hash(password.clone()).await?;
-    accounts.create(MODERATOR, &hash, &[MODERATOR]).await?;
+    let hash = passwords.hash(password.clone()).await.map_err(other)?;
+    let made = accounts.create(MODERATOR, &hash, &[MODERATOR]).await;
+    made.map_err(other)?;
     Ok(Some(password))
 }
 

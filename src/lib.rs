@@ -50,7 +50,7 @@
 //!
 //! The rest of this page is in the order in which a game needs it. The examples `minimal`,
 //! `rooms_and_teams`, `custom_authenticator`, `revoke_and_ban`, `game_server` and `two_nodes` each show one of
-//! its sections at work.
+//! its sections at work, and `team_chat` the chat from the game's side.
 //!
 //! # At the door
 //!
@@ -66,6 +66,8 @@
 //! - Behind a proxy, [`BouncerConfig::trusted_proxies`] says whose word about the client's address counts.
 //! - On anything but a loopback address the listener wants TLS (`BouncerConfig::tls`), or
 //!   [`BouncerConfig::allow_plaintext`] because a proxy with TLS stands in front.
+//! - [`text`] has the rules for what players write and what they are called: [`User::name`] keeps them, whatever the
+//!   directory says. Where players choose names, [`text::NameRules`] and [`text::look`] keep them from those of others.
 //!
 //! # Players are entities
 //!
@@ -118,6 +120,38 @@
 //!
 //! For a room or a team, collect a [`Group`] once and send to it many times: it costs nothing for each
 //! message. A server that only reacts to its players can sleep in between, with [`WakingRunnerPlugin`].
+//!
+//! # Messages with a name
+//!
+//! Where [`BouncerConfig::subprotocols`] has `bouncer.v1`, a client that agreed on it gets a `hello` before anything else, signs of
+//! life, and renews its token by itself. It speaks JSON with a name, which the game reads as Rust types:
+//! [`ClientMessageApp::add_client_message`] and [`TypedOutbox`]. The frames of other clients are the game's alone.
+//!
+//! ```
+//! use bevy_app::{App, Update};
+//! use bevy_bouncer::{ClientMessageApp, FromPlayer, Outbox, TypedMessage, TypedOutbox};
+//! use bevy_ecs::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Deserialize)]
+//! struct Cast { spell: String }
+//!
+//! #[derive(Serialize)]
+//! struct Seen { spell: String }
+//!
+//! impl TypedMessage for Seen {
+//!     const OP: &'static str = "seen";
+//! }
+//!
+//! fn cast(mut casts: MessageReader<FromPlayer<Cast>>, mut outbox: Outbox) {
+//!     for FromPlayer { message, .. } in casts.read() {
+//!         let spell = message.spell.clone();
+//!         outbox.broadcast_typed(&Seen { spell }).ok();
+//!     }
+//! }
+//!
+//! App::new().add_client_message::<Cast>("cast").add_systems(Update, cast);
+//! ```
 //!
 //! # Out with you
 //!
@@ -234,7 +268,12 @@ mod session;
 pub mod testing;
 mod transport;
 mod util;
+mod websocket;
 mod world;
+
+/// What may be shown to other players, and which names may be chosen.
+#[doc(inline)]
+pub use bevy_bouncer_text as text;
 
 #[cfg(feature = "admin")]
 pub use admin::{AdminError, AdminPlugin};
@@ -259,7 +298,7 @@ pub use cluster::{
 };
 #[cfg(feature = "tls")]
 pub use config::TlsConfig;
-pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits};
+pub use config::{BouncerConfig, ConfigError, DuplicateLogin, Limits, MessageOptions};
 pub use drain::{Drain, DrainReport, Draining};
 pub use http::ForwardedHeader;
 pub use identity::{
@@ -269,8 +308,7 @@ pub use identity::{
 };
 pub use messages::{
     BadMessage, ClientErrors, ClientMessage, ClientMessageApp, ClientRequest, FromPlayer,
-    HelloPart, MessageOptions, MessageSystems, SendTypedError, TypedMessage, TypedOutbox,
-    parse_client_message,
+    HelloPart, MessageSystems, SendTypedError, TypedMessage, TypedOutbox, parse_client_message,
 };
 pub use plugin::{AfterLast, BouncerError, BouncerPlugin, BouncerSystems};
 #[cfg(feature = "sqlite")]

@@ -1,4 +1,4 @@
-//! `assets/bouncer.js` in Node: beside a server that does what each test needs, and with the real one.
+//! `assets/client/` in Node: beside a server that does what each test needs, and with the real one.
 
 #[path = "chat/talker.rs"]
 #[expect(dead_code, reason = "only the game is needed")]
@@ -36,7 +36,7 @@ fn install() -> Option<PathBuf> {
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser-client");
-    for folder in ["assets", "tests/client"] {
+    for folder in ["assets/client", "tests/client"] {
         fs::create_dir_all(target.join(folder)).unwrap();
         for entry in fs::read_dir(source.join(folder)).unwrap() {
             let entry = entry.unwrap();
@@ -82,16 +82,21 @@ fn the_type_declarations_fit_a_use_of_all_of_them() {
 }
 
 #[test]
+fn the_package_is_one_that_bundlers_node_and_typescript_understand() {
+    run(&["--silent", "package"]);
+}
+
+#[test]
 fn nothing_is_lost_or_said_twice_with_a_real_server_that_ends_connections() {
     let Some(folder) = folder() else { return };
     let options = ChatOptions {
         messages_per_second: 1000.0,
-        reconnect_first: Duration::from_millis(20),
-        reconnect_longest: Duration::from_millis(200),
         ..talker::options()
     };
     let mut config = config();
     config.limits.replacements_per_minute = 1000;
+    config.messages.reconnect_first = Duration::from_millis(20);
+    config.messages.reconnect_longest = Duration::from_millis(200);
     let mut game = talker::open_with(config, ChatPlugin::new(options).unwrap());
     let mut script = Command::new("node")
         .arg("real_server.mjs")

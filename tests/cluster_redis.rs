@@ -221,20 +221,29 @@ fn p06_no_acknowledged_revocation_is_lost_when_the_server_dies() {
         let until = Instant::now() + time;
         fleet.until("time passes", |_| Instant::now() > until);
     };
-    ticking(&mut fleet, Duration::from_millis(300));
+    // Some are acknowledged right before each fault, however slow the machine is.
+    let known = acknowledged.clone();
+    let more = move |fleet: &mut Fleet| {
+        let before = known.lock().unwrap().len();
+        fleet.until("more are acknowledged", |_| {
+            known.lock().unwrap().len() >= before + 10
+        });
+    };
+    more(&mut fleet);
     for _ in 0..2 {
         server.signal("STOP");
         ticking(&mut fleet, Duration::from_millis(800));
         server.signal("CONT");
-        ticking(&mut fleet, Duration::from_millis(500));
+        more(&mut fleet);
         server.kill();
         ticking(&mut fleet, Duration::from_millis(700));
         server.restart();
         fleet.until("both are back", |fleet| {
             fleet.a.bouncer.is_ready() && fleet.b.bouncer.is_ready()
         });
-        ticking(&mut fleet, Duration::from_millis(500));
+        more(&mut fleet);
     }
+    drop(more);
     stop.store(true, Ordering::Relaxed);
     for one in threads {
         fleet.until("the load ends", |_| one.is_finished());
@@ -246,8 +255,6 @@ fn p06_no_acknowledged_revocation_is_lost_when_the_server_dies() {
     catch_up(&mut fleet.a);
     catch_up(&mut fleet.b);
     let acknowledged = Arc::into_inner(acknowledged).unwrap().into_inner().unwrap();
-    println!("{} acknowledged", acknowledged.len());
-    assert!(acknowledged.len() > 20, "{}", acknowledged.len());
     for game in [&mut fleet.a, &mut fleet.b] {
         game.tick();
         for player in game.bouncer.players() {

@@ -2,10 +2,14 @@
 
 #[path = "http_client/mod.rs"]
 mod http_client;
+#[path = "lobby/log_in_service.rs"]
+mod log_in_service;
 #[path = "lobby/player.rs"]
 mod player;
 #[path = "lobby/program.rs"]
 mod program;
+#[path = "lobby/start.rs"]
+mod start;
 
 use std::time::{Duration, Instant};
 
@@ -40,21 +44,46 @@ fn a_sign_up_names_the_rule_that_was_broken() {
     for (name, password, rule) in [
         ("al", PASSWORD, "3 to 24"),
         ("a<b>c", PASSWORD, "only letters"),
-        ("Аnn", PASSWORD, "only letters"),
-        (" ann", PASSWORD, "single spaces"),
-        ("ann", "short", "8 to 128"),
+        ("a\u{202e}nn", PASSWORD, "only letters"),
+        ("Аnn", PASSWORD, "one script"),
+        (" ann", PASSWORD, "begins and ends"),
+        ("Adm1n", PASSWORD, "somebody who runs the game"),
+        ("The Lobby", PASSWORD, "somebody who runs the game"),
     ] {
         let answer = lobby.enter("/api/signup", name, password);
         assert_eq!(answer.status, 400, "{name:?}");
         let message = answer.message();
         assert!(message.contains(rule), "{name:?}: {message}");
     }
-    sign_up(&lobby, "Ann Lee");
-    let answer = lobby.enter("/api/signup", "ANN lee", PASSWORD);
-    assert_eq!(
-        (answer.status, answer.error().as_str()),
-        (409, "name_taken")
-    );
+}
+
+#[test]
+fn a_password_that_is_tried_first_is_not_taken() {
+    let (_data, lobby) = lobby();
+    for (name, password, rule) in [
+        ("ann", "short", "at least 8 characters"),
+        ("ann", &"x".repeat(129), "at most 128 characters"),
+        ("ann", "Password1", "tries first"),
+        ("ann", "aaaaaaaa", "tries first"),
+        ("Ann Lee 99", "annlee99", "must not be the name"),
+    ] {
+        let answer = lobby.enter("/api/signup", name, password);
+        assert_eq!(answer.status, 400, "{name:?}");
+        let message = answer.message();
+        assert!(message.contains(rule), "{name:?}: {message}");
+    }
+}
+
+#[test]
+fn no_two_names_look_alike() {
+    let (_data, lobby) = lobby();
+    sign_up(&lobby, "Bill Cope");
+    for alike in ["BILL cope", "BiII Cope", "bill_cope", "B1ll C0pe"] {
+        let answer = lobby.enter("/api/signup", alike, PASSWORD);
+        let said = (answer.status, answer.error());
+        assert_eq!(said, (409, "name_taken".to_owned()), "{alike}");
+    }
+    assert_eq!(lobby.enter("/api/login", "bill cope", PASSWORD).status, 200);
 }
 
 #[test]
@@ -126,7 +155,7 @@ fn whoever_is_kept_out_stays_out_over_a_restart_until_restored() {
             4101,
             "token_revoked",
             401,
-            "A moderator removed you from the lobby: spam",
+            "A moderator locked your account: spam",
         ),
         (
             "mod.ban",
@@ -163,7 +192,9 @@ fn whoever_is_kept_out_stays_out_over_a_restart_until_restored() {
             .post("/api/token", token(&moderator), &json!({}))
             .json();
         let listed = lobby.get("/api/revoked", token(&moderator)).json();
-        let entry = json!({ "id": id, "name": "Ann", "reason": "spam" });
+        let ban = op == "mod.ban";
+        let entry =
+            json!({ "id": id, "name": "Ann", "reason": "spam", "ban": ban, "left_ms": null });
         assert_eq!(listed, json!({ "users": [entry] }));
         let mut judge = Player::connect(&moderator).unwrap();
         judge.moderate("mod.restore", id, None);

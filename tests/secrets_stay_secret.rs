@@ -7,32 +7,10 @@ mod support;
 use std::{
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpStream},
-    sync::{Arc, Mutex},
 };
 
 use bevy_bouncer::*;
-use support::*;
-use tracing_subscriber::fmt::MakeWriter;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use support::{log::Log, *};
 
 const OPERATOR: &str = "operator-secret-of-the-admin-api-0123456789";
 
@@ -172,7 +150,7 @@ fn p12_no_secret_is_logged_whatever_happens() {
     let admission = format!("{admission:?}");
     drop(game);
 
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert!(logged.contains("refused"), "the log was captured");
     assert!(logged.contains("revoked"), "the log was captured");
     let all = [

@@ -6,6 +6,7 @@ export class Problem extends Error {
     this.status = status;
     this.code = code;
     this.retryAfter = retryAfter;
+    this.until = retryAfter && Date.now() + retryAfter;
   }
 }
 
@@ -41,5 +42,7 @@ export const logIn = (name, password) =>
   request("/api/login", { method: "POST", body: { name, password } });
 
 export const renewToken = (token) => request("/api/token", { method: "POST", token });
+
+export const logOutEverywhere = (token) => request("/api/logout-everywhere", { method: "POST", token });
 
 export const revoked = async (token) => (await request("/api/revoked", { token })).users;

@@ -1,14 +1,17 @@
 // All conversations, kept up to date by the connection. Whoever shows them is told after each change.
 
-import { Bouncer, Refused } from "/bouncer.js";
+import { Bouncer, Refused } from "/client/index.js";
 import { Conversation } from "./conversation.js";
+import { isKick } from "./endings.js";
+import { keepKeepsakes, restoreKeepsakes } from "./keepsakes.js";
 import { mentions } from "./mentions.js";
 import { rememberRooms } from "./session.js";
 import { Speech } from "./speech.js";
-import { causeWords, refusalWords, roomTitle } from "./words.js";
+import { refusalWords, roomTitle } from "./words.js";
 
 const FIRST_ROOM = "lobby";
 const OLDER_FAILED_MS = 3_000;
+const AWAY = "They are away, and whispers are not kept.";
 
 export class Chat {
   conversations = new Map();
@@ -29,6 +32,7 @@ export class Chat {
     this.open = this.#room(remembered?.open ?? [...this.wanted][0] ?? FIRST_ROOM);
     this.wanted.add(this.open.room);
     this.lastRoom = this.open;
+    restoreKeepsakes((what) => this.#conversation(what));
     this.bouncer = new Bouncer({ url: session.ws_url, token: session.token, renew });
     const heard = {
       state: (state) => this.#onState(state),
@@ -41,7 +45,10 @@ export class Chat {
         this.#room(room).setMembers(members, joined, left, this.me),
       rules: ({ room, rules }) => this.#setRules(this.#room(room), rules),
       gap: ({ room }) => this.#room(room).addEvent("Messages may be missing here."),
-      closed: ({ room }) => this.#drop(room, `${roomTitle(room)} was closed.`),
+      joined: (joined) => this.#onJoined(joined),
+      closed: ({ room }) => this.#drop(room, `${roomTitle(room)} is not open to you any more.`),
+      notice: (notice) => this.#onNotice(notice),
+      stored: ({ room, seq }) => this.#room(room).markStored(seq),
       muted: (mute) => this.speech.mute(mute),
       unmuted: (mute) => this.speech.unmute(mute),
     };
@@ -79,16 +86,28 @@ export class Chat {
   }
 
   #onState(state) {
+    // Whoever is sent out decides to come back, and has read why.
+    if (state.name === "waiting" && isKick(state)) {
+      this.bouncer.close();
+      this.state = { name: "stopped", cause: state.cause };
+      return;
+    }
     this.state = state;
     if (this.isOnline) return;
-    // Whoever is kicked is back in a moment, and should still read why.
-    if (state.cause?.code === "kicked") this.open.addEvent(causeWords(state.cause, null));
     for (const conversation of this.conversations.values()) conversation.typing.clear();
+  }
+
+  // With a new token after another log-in.
+  comeBack(token) {
+    const isGone = this.bouncer.state.name === "closed";
+    for (const { room } of this.conversations.values()) if (room !== null && isGone) this.#room(room).startAnew();
+    this.bouncer.connect(token);
   }
 
   #onHello({ user, rank, limits }) {
     Object.assign(this, { me: user, rank, limits });
     this.speech.forget();
+    for (const conversation of this.conversations.values()) conversation.forgetKeeping();
     this.loadRooms();
     for (const room of this.wanted) if (!this.#room(room).isJoined) this.enter(room);
   }
@@ -102,14 +121,34 @@ export class Chat {
   #onWhisper({ mid, ts, from, to, text }) {
     const person = from.id === this.me.id ? to : from;
     const conversation = this.#conversation({ person });
-    if (conversation.add({ mid, ts, from, text }, this.me)) this.#notice(conversation, { from, text });
+    if (conversation.add({ mid, ts, from, text }, this.me)) this.#notice(conversation, { mid, from, text });
+    this.keepKeepsakes();
   }
 
-  #notice(conversation, { from, text }) {
-    const isSeen = conversation === this.open && !document.hidden;
+  #onNotice({ room, text, tone }) {
+    const conversation = this.conversations.get(`room:${room}`) ?? this.open;
+    conversation.addNotice({ text, tone });
+  }
+
+  #notice(conversation, { mid, from, text }) {
+    const isSeen = conversation === this.open && !document.hidden && !conversation.isReading;
     if (isSeen || from?.id === this.me.id || text === null) return;
-    conversation.unread += 1;
+    conversation.markFresh(mid);
     conversation.isMentioned ||= mentions(text, this.me.name);
+  }
+
+  keepKeepsakes() {
+    keepKeepsakes(this.conversations.values());
+  }
+
+  // All users who are known here, but for me.
+  people() {
+    const known = new Map();
+    for (const { members, person } of this.conversations.values()) {
+      for (const user of [...members.values(), ...(person ? [person] : [])]) known.set(user.id, user);
+    }
+    known.delete(this.me.id);
+    return [...known.values()];
   }
 
   #setRules(conversation, rules) {
@@ -123,22 +162,27 @@ export class Chat {
   }
 
   async enter(room) {
-    const conversation = this.#room(room);
     this.wanted.add(room);
     this.problem = null;
     try {
-      const { rules, members, messages, more } = await this.bouncer.join(room);
-      for (const message of messages) conversation.add(message, this.me);
-      conversation.setMembers(members, [], [], this.me);
-      this.#setRules(conversation, rules);
-      Object.assign(conversation, { isJoined: true, isLoaded: true, more });
-      this.#remember();
+      this.#onJoined(await this.bouncer.join(room));
     } catch (error) {
       // After a lost connection it is tried again with the next one.
       if (!(error instanceof Refused)) throw error;
       if (error.code !== "closed") this.#drop(room, `${roomTitle(room)}: ${refusalWords(error)}`);
     }
     this.changed();
+  }
+
+  // The page has asked for it, or the game has put me there.
+  #onJoined({ room, rules, members, messages, more }) {
+    const conversation = this.#room(room);
+    this.wanted.add(room);
+    for (const message of messages) conversation.add(message, this.me);
+    conversation.setMembers(members, [], [], this.me);
+    this.#setRules(conversation, rules);
+    Object.assign(conversation, { isJoined: true, isLoaded: true, more });
+    this.#remember();
   }
 
   #drop(room, words) {
@@ -162,11 +206,12 @@ export class Chat {
 
   show(conversation) {
     this.problem = null;
-    this.open.isReading = false;
+    Object.assign(this.open, { isReading: false, fresh: this.open === conversation ? this.open.fresh : null });
     this.open = conversation;
     if (conversation.room !== null) this.lastRoom = conversation;
     conversation.markRead();
     this.#remember();
+    this.keepKeepsakes();
     this.changed();
   }
 
@@ -193,6 +238,8 @@ export class Chat {
 
   async send(conversation, text) {
     const line = conversation.addOutgoing(text);
+    conversation.fresh = null;
+    this.keepKeepsakes();
     this.changed();
     const { room, person } = conversation;
     try {
@@ -202,9 +249,10 @@ export class Chat {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const retryAt = error.retryMs ? Date.now() + error.retryMs : 0;
-      conversation.fail(line, refusalWords(error), retryAt);
+      conversation.fail(line, person && error.code === "unknown_user" ? AWAY : refusalWords(error), retryAt);
       this.speech.learn(error, room);
     }
+    this.keepKeepsakes();
     this.changed();
   }
 
@@ -224,8 +272,16 @@ export class Chat {
     this.changed();
   }
 
+  // Takes back what was not sent.
+  drop(line) {
+    this.open.drop(line);
+    this.keepKeepsakes();
+    this.changed();
+  }
+
   seen() {
     this.open.markRead();
+    this.keepKeepsakes();
     this.changed();
   }
 }

@@ -1,55 +1,47 @@
-// "@An" becomes "@Ann": a list of people above the field, for keys and fingers.
+// "@An" becomes "@Ann": a list above the field, for keys and fingers.
 
 import { byId, element } from "./dom.js";
-import { beginning } from "./mentions.js";
+import { offers } from "./offers.js";
 
-const OFFERED = 5;
-
-// `people` gives the users who may be mentioned.
-export function watchCompletion(field, people) {
+// `users` gives the members of the room and all people who are known.
+export function watchCompletion(field, users) {
   const list = byId("completions");
-  let names = [];
+  let options = [];
+  let start = 0;
   let chosen = 0;
 
   function show() {
-    const begun = beginning(field.value, field.selectionStart);
-    const typed = begun?.typed.toLowerCase() ?? "";
-    const fits = (name) => name.toLowerCase().startsWith(typed) && name.toLowerCase() !== typed;
-    names = begun ? people().map(({ name }) => name).filter(fits).slice(0, OFFERED) : [];
+    ({ start, options } = offers(field.value, field.selectionStart, users));
     chosen = 0;
     draw();
   }
 
   function draw() {
-    list.replaceChildren(...names.map((name, index) => {
+    list.replaceChildren(...options.map(({ label }, index) => {
       const aria = { selected: String(index === chosen) };
-      const option = element("li", { id: `completion-${index}`, text: `@${name}`, role: "option", aria });
+      const option = element("li", { id: `completion-${index}`, text: label, role: "option", aria });
       // Before the field would lose the focus.
       option.addEventListener("pointerdown", (event) => {
         event.preventDefault();
-        take(name);
+        take(options[index]);
       });
       return option;
     }));
-    list.hidden = names.length === 0;
-    field.setAttribute("aria-expanded", String(names.length > 0));
-    if (names.length > 0) field.setAttribute("aria-activedescendant", `completion-${chosen}`);
+    list.hidden = options.length === 0;
+    if (options.length > 0) field.setAttribute("aria-activedescendant", `completion-${chosen}`);
     else field.removeAttribute("aria-activedescendant");
   }
 
-  function take(name) {
-    const begun = beginning(field.value, field.selectionStart);
-    if (!begun) return close();
-    const { start } = begun;
-    const rest = field.value.slice(field.selectionStart);
-    field.value = `${field.value.slice(0, start)}@${name} ${rest.trimStart()}`;
-    const caret = start + name.length + 2;
-    field.setSelectionRange(caret, caret);
+  function take({ text }) {
+    const rest = field.value.slice(field.selectionStart).trimStart();
+    field.value = field.value.slice(0, start) + text + rest;
+    field.setSelectionRange(start + text.length, start + text.length);
     close();
+    field.dispatchEvent(new Event("input"));
   }
 
   function close() {
-    names = [];
+    options = [];
     draw();
   }
 
@@ -57,17 +49,17 @@ export function watchCompletion(field, people) {
   field.addEventListener("blur", close);
   // The caret went elsewhere.
   document.addEventListener("selectionchange", () => {
-    if (names.length > 0 && field === document.activeElement) show();
+    if (options.length > 0 && field === document.activeElement) show();
   });
   field.addEventListener("keydown", (event) => {
     // What is being composed takes these keys itself.
-    if (names.length === 0 || event.isComposing) return;
+    if (options.length === 0 || event.isComposing) return;
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (step) {
-      chosen = (chosen + step + names.length) % names.length;
+      chosen = (chosen + step + options.length) % options.length;
       draw();
-    } else if (event.key === "Enter" || event.key === "Tab") {
-      take(names[chosen]);
+    } else if ((event.key === "Enter" && !event.shiftKey) || event.key === "Tab") {
+      take(options[chosen]);
     } else if (event.key === "Escape") {
       close();
     } else {

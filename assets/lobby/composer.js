@@ -1,15 +1,20 @@
 // Writing: what may be sent now, and why not.
 
+import { understand } from "./commands.js";
 import { watchCompletion } from "./completion.js";
+import { drawCounter } from "./counter.js";
 import { byId, say, write } from "./dom.js";
+import { draftOf, forgetDrafts, keepDraft } from "./drafts.js";
+import { quoted } from "./mentions.js";
+import { watchRecall } from "./recall.js";
 import { clock, duration, roomTitle, secondsUntil, whenOf } from "./words.js";
 
 const field = byId("text");
 const button = byId("send");
+// Fingers have no Shift key beside Enter: there it begins a new line, and the button sends.
+const hasKeys = !matchMedia("(pointer: coarse)").matches;
 let chat = null;
 let shown = null;
-// What is half written in other conversations.
-const drafts = new Map();
 // Whether the field had the focus when it was taken from whoever is muted.
 let hadFocus = false;
 
@@ -28,18 +33,25 @@ export function drawComposer(now) {
   say("pace", (pause || slow) && !mute && !frozen ? pace : null);
 
   setDisabled(Boolean(mute) || frozen);
-  field.maxLength = chat.limits.text_length;
   field.placeholder = person ? `Whisper to ${person.name}` : `Write in ${roomTitle(room)}`;
   // While the connection is on its way back, messages wait for it.
   const isOut = chat.state.name === "stopped" || chat.state.name === "closed";
-  button.disabled = isOut || !(isJoined || person) || field.disabled || Boolean(pause);
+  const isTooLong = drawCounter(textToSend(), chat.limits);
+  button.disabled = isOut || !(isJoined || person) || field.disabled || Boolean(pause) || isTooLong;
   write(button, pause && !field.disabled ? `Wait ${secondsUntil(pause.until)}\u00a0s` : "Send");
 }
 
+// What would be said.
+function textToSend() {
+  const { say: said, whisper } = understand(field.value, chat.people());
+  return said ?? whisper ?? field.value.trim();
+}
+
 function changeDraft(key) {
-  if (shown !== null) drafts.set(shown, field.value);
-  field.value = drafts.get(key) ?? "";
   shown = key;
+  say("composer-error", null);
+  field.value = draftOf(key);
+  fit();
 }
 
 // Whoever listens hears until when; the seconds are only seen.
@@ -48,7 +60,7 @@ function drawMute(mute) {
   if (!mute) return write(byId("muted-words"), "");
   const where = mute.everywhere ? "everywhere" : "in this room";
   const why = mute.reason ? ` Reason: ${mute.reason}` : "";
-  write(byId("muted-words"), `You are muted ${where} until ${whenOf(mute.until)}.${why}`);
+  write(byId("muted-words"), `You are muted ${where}. It ends ${whenOf(mute.until)}.${why}`);
   write(byId("muted-left"), `${clock(secondsUntil(mute.until))} left`);
 }
 
@@ -59,32 +71,69 @@ function setDisabled(disabled) {
   if (!disabled && hadFocus && document.activeElement === document.body) field.focus();
 }
 
+// As high as what is written: see the style.
+function fit() {
+  byId("grow").dataset.text = field.value;
+}
+
+function changed() {
+  say("composer-error", null);
+  fit();
+  if (shown !== null) keepDraft(shown, field.value);
+  if (chat) drawComposer(chat);
+}
+
+function put(text) {
+  field.value = text;
+  field.setSelectionRange(text.length, text.length);
+  changed();
+}
+
 // Begins a mention in what is being written.
 export function mention(name) {
   const gap = field.value && !field.value.endsWith(" ") ? " " : "";
-  field.value += `${gap}@${name} `;
+  put(`${field.value}${gap}@${quoted(name)} `);
+  field.focus();
+}
+
+// A text to be written anew, before what is being written.
+export function edit(text) {
+  put(field.value.trim() ? `${text}\n${field.value}` : text);
   field.focus();
 }
 
 export function clearComposer() {
-  field.value = "";
-  drafts.clear();
   chat = null;
   shown = null;
+  forgetDrafts();
+  put("");
 }
 
-// `send` gets each text.
+// `send` gets what to do with each text, and answers with what is wrong with it, if something is.
 export function watchComposer(send) {
-  watchCompletion(field, () => [...(chat?.open.members.values() ?? [])].filter(({ id }) => id !== chat.me.id));
+  watchCompletion(field, {
+    members: () => [...(chat?.open.members.values() ?? [])].filter(({ id }) => id !== chat.me.id),
+    people: () => chat?.people() ?? [],
+  });
+  watchRecall(field, () => chat?.open.recalled(chat.me) ?? [], put);
+  field.enterKeyHint = hasKeys ? "send" : "enter";
   byId("composer").addEventListener("submit", (event) => {
     event.preventDefault();
-    const text = field.value.trim();
-    if (!text || button.disabled) return;
-    field.value = "";
+    if (!field.value.trim() || button.disabled) return;
+    const problem = send(understand(field.value, chat.people()));
+    if (!problem) put("");
+    say("composer-error", problem);
     field.focus();
-    send(text);
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing || event.key !== "Enter") return;
+    if (event.shiftKey || !hasKeys) return;
+    event.preventDefault();
+    byId("composer").requestSubmit();
   });
   field.addEventListener("input", () => {
-    if (chat?.isOnline && chat.open.room !== null && field.value.trim()) chat.bouncer.typing(chat.open.room);
+    changed();
+    const isSaid = field.value.trim() && !field.value.startsWith("/");
+    if (chat?.isOnline && chat.open.room !== null && isSaid) chat.bouncer.typing(chat.open.room);
   });
 }

@@ -1,5 +1,7 @@
 // One room, or the whispers with one person: what was said, who is there, what is new.
 
+import { written } from "./commands.js";
+
 // Most lines that are kept, and while somebody reads further up.
 const LINES = 500;
 const LINES_READING = 2_000;
@@ -8,6 +10,10 @@ const TYPING_MS = 5_000;
 const NAMED = 3;
 // In larger rooms nobody is told who comes and goes.
 const SMALL = 50;
+// The clocks of the server and of this page may differ by this much.
+const SKEW_MS = 60_000;
+// Texts that can be brought back.
+const RECALLED = 50;
 
 let nextKey = 1;
 
@@ -20,6 +26,8 @@ export class Conversation {
   isLoadingOlder = false;
   unread = 0;
   isMentioned = false;
+  // Where the new messages begin, and how many there are: { key, count }. It stays when they are read.
+  fresh = null;
   rules = { slow_ms: 0, frozen: false };
   members = new Map();
   lines = [];
@@ -41,7 +49,7 @@ export class Conversation {
     const line = { kind: "message", key: mid, mid, seq, ts, from, text };
     this.#mids.set(mid, line);
     this.lines.push(line);
-    if (from?.id === me.id) this.#settle(text);
+    if (from?.id === me.id) this.#settle({ text, ts });
     this.typing.delete(from?.id);
     this.#trim();
     return true;
@@ -75,7 +83,16 @@ export class Conversation {
   }
 
   addEvent(text) {
-    this.lines.push({ kind: "event", key: `e${nextKey++}`, ts: Date.now(), text });
+    this.#happened({ kind: "event", text });
+  }
+
+  // Words of the house for this reader alone.
+  addNotice({ text, tone = "info" }) {
+    this.#happened({ kind: "notice", text, tone });
+  }
+
+  #happened(line) {
+    this.lines.push({ key: `e${nextKey++}`, ts: Date.now(), ...line });
     this.#trim();
   }
 
@@ -85,10 +102,23 @@ export class Conversation {
     return line;
   }
 
-  // The server took it: either the message has been shown already, or it is now.
-  confirm(line, { mid, seq, ts }, me) {
-    this.add({ mid, seq, ts, from: me, text: line.text }, me);
+  // The server took it: either the message has been shown already, or it is now. What the game answered was not said.
+  confirm(line, { mid, seq, ts, stored, handled }, me) {
     this.drop(line);
+    if (handled) return;
+    this.add({ mid, seq, ts, from: me, text: line.text }, me);
+    const said = this.#mids.get(mid);
+    if (stored === false && said) said.keeping = "said";
+  }
+
+  // What I said up to this number would survive the server.
+  markStored(seq) {
+    for (const line of this.lines) if (line.keeping === "said" && line.seq <= seq) line.keeping = "stored";
+  }
+
+  // The connection on which it would have been told is gone.
+  forgetKeeping() {
+    for (const line of this.lines) if (line.keeping === "said") line.keeping = undefined;
   }
 
   fail(line, reason, retryAt) {
@@ -99,10 +129,37 @@ export class Conversation {
     this.outgoing = this.outgoing.filter((other) => other !== line);
   }
 
-  // What I said comes back before the answer to it.
-  #settle(text) {
-    const line = this.outgoing.find((mine) => mine.state === "pending" && mine.text === text);
+  // What I said comes back before the answer to it, or after the page was loaded again.
+  #settle({ text, ts }) {
+    const isIt = ({ state, isUnsure, ts: written }) => state === "pending" || (isUnsure && ts >= written - SKEW_MS);
+    const line = this.outgoing.find((mine) => mine.text === text && isIt(mine));
     if (line) this.drop(line);
+  }
+
+  // My texts as I wrote them, the newest first.
+  recalled(me) {
+    const mine = [...this.lines, ...this.outgoing].filter(({ kind, from, text }) =>
+      kind === "outgoing" || (kind === "message" && from?.id === me.id && text !== null));
+    return mine.slice(-RECALLED).reverse().map(({ text }) => written(text));
+  }
+
+  // After a reload.
+  restore(lines, unread) {
+    for (const { mid, ts, from, text } of lines) this.add({ mid, ts, from, text }, {});
+    for (const line of unread > 0 ? this.lines.slice(-unread) : []) this.markFresh(line.key);
+  }
+
+  restoreOutgoing({ text, ts, reason, isUnsure }) {
+    const key = `o${nextKey++}`;
+    this.outgoing.push({ kind: "outgoing", key, ts, text, reason, isUnsure, state: "failed", retryAt: 0 });
+  }
+
+  // Before the room is joined anew, as if for the first time.
+  startAnew() {
+    this.lines = [];
+    this.#mids.clear();
+    this.fresh = null;
+    this.isJoined = this.isLoaded = this.more = false;
   }
 
   setMembers(members, joined, left, me) {
@@ -126,6 +183,13 @@ export class Conversation {
   // Names of those who are writing at this moment.
   writers() {
     return [...this.typing.values()].filter(({ until }) => until > Date.now()).map(({ name }) => name);
+  }
+
+  // Something that nobody has looked at.
+  markFresh(key) {
+    if (this.unread === 0) this.fresh = { key, count: 0 };
+    this.unread += 1;
+    this.fresh.count += 1;
   }
 
   markRead() {

@@ -2,13 +2,17 @@
 
 import * as api from "./api.js";
 import { byId, say } from "./dom.js";
+import { refusedLogIn } from "./words.js";
+
+const WELCOME = "Welcome back.";
 
 let mode = "login";
+let greeting = WELCOME;
 
 function show() {
   const isNew = mode === "signup";
   byId("door-title").textContent = isNew ? "Create an account" : "Log in";
-  byId("door-hint").textContent = isNew ? "Choose the name that others will see." : "Welcome back.";
+  byId("door-hint").textContent = isNew ? "Choose the name that others will see." : greeting;
   byId("enter").textContent = isNew ? "Sign up" : "Log in";
   byId("switch-text").textContent = isNew ? "Been here before?" : "New here?";
   byId("switch").textContent = isNew ? "Log in" : "Create an account";
@@ -17,11 +21,23 @@ function show() {
   byId("password").autocomplete = isNew ? "new-password" : "current-password";
 }
 
-// `words` say why somebody stands here again.
-export function openDoor(words) {
+// `words` say what is wrong, and `hello` why somebody stands here again.
+export function openDoor(words, hello = WELCOME) {
+  greeting = hello;
   show();
   say("door-error", words);
   byId("name").focus();
+}
+
+// Where it can be put right.
+function lookAgain({ code, message }) {
+  const isAboutName = code === "name_taken" || (code === "invalid" && /\bname\b/i.test(message));
+  const field = byId(isAboutName ? "name" : "password");
+  if (code === "name_taken" || code === "invalid" || code === "wrong_credentials") {
+    field.setAttribute("aria-invalid", "true");
+  }
+  field.focus();
+  field.select();
 }
 
 // Calls `enter` with what the log-in service answered.
@@ -34,6 +50,7 @@ export function watchDoor(enter) {
     event.preventDefault();
     const [name, password] = [byId("name").value.trim(), byId("password").value];
     say("door-error", null);
+    for (const id of ["name", "password"]) byId(id).removeAttribute("aria-invalid");
     byId("enter").disabled = true;
     try {
       const session = await (mode === "signup" ? api.signUp : api.logIn)(name, password);
@@ -42,7 +59,8 @@ export function watchDoor(enter) {
       enter(session);
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
-      say("door-error", problem.message);
+      say("door-error", refusedLogIn(problem));
+      lookAgain(problem);
     } finally {
       byId("enter").disabled = false;
     }

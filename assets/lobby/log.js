@@ -1,4 +1,4 @@
-// The messages of the open conversation: scrolling, older ones, days.
+// The messages of the open conversation: scrolling, older ones, days, what is new.
 
 import { byId, say, showAll, write } from "./dom.js";
 import { makeLine, updateLine } from "./line.js";
@@ -7,6 +7,7 @@ import { dayOf } from "./words.js";
 // As near to an end as this many pixels counts as being there.
 const NEAR = 80;
 const OLDER_NEAR = 120;
+const FRESH_GAP = 12;
 // One person's messages within this time stand together.
 const TOGETHER_MS = 5 * 60_000;
 // For so long after many lines came at once nothing is read aloud.
@@ -22,9 +23,11 @@ let atEnd = true;
 let quiet = 0;
 // Of all lines, when they were drawn last.
 let height = 0;
+// Of the window onto them, when it was looked at last.
+let seenHeight = 0;
 
-// With day separators, and those that follow a message of the same person marked.
-function withDays(conversation) {
+// With what separates the days and what is new, and those that follow a message of the same person marked.
+function withMarks(conversation) {
   const all = [];
   let day = "";
   let days = 0;
@@ -35,7 +38,9 @@ function withDays(conversation) {
     if (now !== day) all.push({ kind: "day", key: `day ${now} ${days++}`, text: now, ts: line.ts });
     const author = authorOf(line);
     const isClose = author !== null && author === last?.author && line.ts - last.ts < TOGETHER_MS;
-    line.follows = now === day && isClose;
+    const isFresh = line.key === conversation.fresh?.key;
+    if (isFresh) all.push(freshMark(conversation.fresh, line));
+    line.follows = now === day && isClose && !isFresh;
     last = author === null ? null : { author, ts: line.ts };
     day = now;
     all.push(line);
@@ -43,18 +48,19 @@ function withDays(conversation) {
   return all;
 }
 
-// Null for what nobody said.
-function authorOf({ kind, from }) {
-  if (kind === "event") return null;
-  return kind === "outgoing" ? chat.me.id : (from?.id ?? from?.name ?? "");
+function freshMark({ count }, { key, ts }) {
+  return { kind: "fresh", key: `fresh ${key}`, text: count > 1 ? `${count} new messages` : "1 new message", ts };
 }
 
-const version = ({ text, state, follows }) => `${state} ${text === null} ${follows}`;
+// Null for what no player said.
+const authorOf = ({ kind, from }) => (kind === "outgoing" ? chat.me.id : (from?.id ?? null));
+
+const version = ({ kind, text, state, follows }) => `${state} ${text === null} ${follows} ${kind === "fresh" ? text : ""}`;
 
 export function drawLog(now, act) {
   chat = now;
   const conversation = chat.open;
-  const all = withDays(conversation);
+  const all = withMarks(conversation);
   const isOther = shown !== conversation.key;
   if (isOther || conversation.lines.findIndex(({ key }) => key === oldest) > 0) hush();
   if (isOther) {
@@ -62,28 +68,41 @@ export function drawLog(now, act) {
     atEnd = true;
   }
   const before = atEnd ? null : inSight();
-  const names = [...conversation.members.values()].map(({ name }) => name);
   showAll(lines, all, {
     key: ({ key }) => key,
     version,
-    make: (line) => makeLine(line, { me: chat.me, names, act }),
+    make: (line) => makeLine(line, { me: chat.me, act }),
     update: (made, line) => updateLine(made, line, chat.isOnline),
   });
   drawBeginning(conversation);
   rove();
   // Only when there is more: whoever scrolls a little is not pulled back each second.
   if (!atEnd) scrollBack(before);
-  else if (isOther || list.scrollHeight !== height) list.scrollTop = list.scrollHeight;
+  else if (isOther || list.scrollHeight !== height) goToEnd();
   height = list.scrollHeight;
   shown = conversation.key;
   oldest = conversation.lines[0]?.key;
-  notice();
+  if (isOther) showFresh();
+  drawNewest();
+}
+
+function goToEnd() {
+  list.scrollTop = list.scrollHeight;
+}
+
+// What is new begins in sight.
+export function showFresh() {
+  const mark = lines.querySelector(":scope > .fresh");
+  const above = mark ? list.getBoundingClientRect().top - mark.getBoundingClientRect().top : 0;
+  if (above <= 0) return;
+  list.scrollTop -= above + FRESH_GAP;
+  look();
 }
 
 function drawBeginning(conversation) {
   const isRoom = conversation.room !== null;
   const isEmpty = !conversation.lines.some(({ kind }) => kind === "message");
-  const words = isRoom ? "Nothing older is kept." : "Only you two read this. It is forgotten when you leave.";
+  const words = isRoom ? "Nothing older is kept." : "Only you two read this. It is forgotten when you log out.";
   const blank = isRoom && conversation.isLoaded ? "Nobody has said anything yet." : "";
   const isWhole = !conversation.more && (conversation.isLoaded || !isRoom);
   say("beginning", isEmpty && isRoom ? blank : isWhole && words);
@@ -117,10 +136,21 @@ function scrollBack(before) {
   if (key) list.scrollTop += now.get(key).getBoundingClientRect().bottom - bottom;
 }
 
-function notice() {
+// Where the reader is. It is the reader who goes from there: a window that becomes smaller, or a line that comes, does
+// not change it.
+function look() {
   atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
+  drawNewest();
+}
+
+function drawNewest() {
   byId("newest").hidden = atEnd;
-  if (chat) chat.open.isReading = !atEnd;
+  if (!chat) return;
+  const { open } = chat;
+  open.isReading = !atEnd;
+  const count = open.unread > 1 ? `${open.unread} new messages` : "1 new message";
+  write(byId("newest"), open.unread > 0 ? `${count} ↓` : "To the newest messages ↓");
+  if (atEnd && open.unread > 0 && !document.hidden) chat.seen();
 }
 
 // One stop for the Tab key among the messages; the arrows go from one to the next.
@@ -141,7 +171,8 @@ lines.addEventListener("keydown", (event) => {
 });
 
 list.addEventListener("scroll", () => {
-  notice();
+  // Not because the window has become smaller.
+  if (list.clientHeight === seenHeight) look();
   if (chat && !atEnd && list.scrollTop < OLDER_NEAR) chat.loadOlder(chat.open);
 });
 byId("older").addEventListener("click", () => {
@@ -149,15 +180,17 @@ byId("older").addEventListener("click", () => {
   chat.loadOlder(chat.open);
 });
 byId("newest").addEventListener("click", () => {
-  list.scrollTop = list.scrollHeight;
+  goToEnd();
   list.focus();
 });
 new ResizeObserver(() => {
-  if (atEnd) list.scrollTop = list.scrollHeight;
+  seenHeight = list.clientHeight;
+  if (atEnd) goToEnd();
 }).observe(list);
 
 export function toEnd() {
   atEnd = true;
+  goToEnd();
 }
 
 export function clearLog() {

@@ -5,13 +5,14 @@ import { refusalWords, roomTitle } from "./words.js";
 
 const MUTE_TIMES = [[60, "1 minute"], [600, "10 minutes"], [3_600, "1 hour"], [86_400, "1 day"]];
 const BAN_TIMES = [[3_600, "1 hour"], [86_400, "1 day"], [604_800, "1 week"], ["", "Until let back in"]];
-const NAMES = { mute: "Mute", unmute: "Unmute", kick: "Kick", ban: "Ban", revoke: "Revoke" };
+const NAMES = { mute: "Mute", unmute: "Unmute", kick: "Kick", ban: "Ban", logout: "Log out", revoke: "Lock" };
 const DONE = {
   mute: "is muted",
   unmute: "may write again",
   kick: "was kicked",
   ban: "is banned",
-  revoke: "is kept out",
+  logout: "is logged out everywhere",
+  revoke: "is locked out",
 };
 
 // As the server counts.
@@ -35,6 +36,12 @@ function draw() {
   byId("reason-field").hidden = measure === "unmute";
   byId("measure-submit").textContent = NAMES[measure];
   byId("measure-submit").className = measure === "unmute" ? "main" : "danger";
+}
+
+// The button lost the focus while it could not be used.
+function fail(problem) {
+  say("measure-error", problem);
+  byId("measure-submit").focus();
 }
 
 // What to ask the server for.
@@ -67,6 +74,7 @@ export async function askForMeasure(user, { room, isMuted, request }) {
     const { op, fields } = wanted(user);
     const done = `${user.name} ${DONE[chosen()]}.`;
     if (new TextEncoder().encode(fields.reason ?? "").length > REASON_BYTES) {
+      byId("reason").focus();
       return say("measure-error", "The reason is too long.");
     }
     byId("measure-submit").disabled = true;
@@ -75,7 +83,7 @@ export async function askForMeasure(user, { room, isMuted, request }) {
     if (asking !== now) return problem === null && announce(done);
     byId("measure-submit").disabled = false;
     if (problem === null) dialog.close(done);
-    else say("measure-error", problem);
+    else fail(problem);
   };
   const done = await modal(dialog, form.querySelector("[name=measure]:checked"));
   asking += 1;

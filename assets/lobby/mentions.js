@@ -1,17 +1,20 @@
-// Who is meant by "@Name". Names may have spaces in them, so only those that are known are found.
+// Who is meant: "@Ann", or @"Ann Lee" for names with other characters in them. It is the way it is written that
+// counts and not who is there, so that everybody reads the same.
 
-const escape = (name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const PLAIN = /^[\p{L}\p{N}\p{M}_-]+$/u;
+const MENTION = /(?<![\p{L}\p{N}\p{M}_@])@(?:"([^"\n]{1,64})"|([\p{L}\p{N}\p{M}_-]{1,64}))/gu;
+
+// "Ann", or "Ann Lee" with its quotes.
+export const quoted = (name) => (PLAIN.test(name) ? name : `"${name}"`);
 
 // The text in pieces: { text, name? }, where name is there for a mention.
-export function pieces(text, names) {
-  const longestFirst = [...new Set(names)].sort((a, b) => b.length - a.length).map(escape);
-  if (longestFirst.length === 0 || !text.includes("@")) return [{ text }];
-  const mention = new RegExp(`(?<![\\w@])@(${longestFirst.join("|")})(?![\\w-])`, "gi");
+export function splitMentions(text) {
   const found = [];
   let end = 0;
-  for (const match of text.matchAll(mention)) {
+  for (const match of text.matchAll(MENTION)) {
     if (match.index > end) found.push({ text: text.slice(end, match.index) });
-    found.push({ text: match[0], name: match[1] });
+    const name = match[1] ?? match[2];
+    found.push({ text: `@${name}`, name });
     end = match.index + match[0].length;
   }
   if (end < text.length) found.push({ text: text.slice(end) });
@@ -20,12 +23,5 @@ export function pieces(text, names) {
 
 export const isSame = (name, other) => name.toLowerCase() === other.toLowerCase();
 
-export const mentions = (text, name) => pieces(text, [name]).some((piece) => piece.name !== undefined);
-
-// The beginning of a name that is being written before the caret: { start, typed } or null.
-export function beginning(text, caret) {
-  const start = text.lastIndexOf("@", caret - 1);
-  if (start < 0 || (start > 0 && !/\s/.test(text[start - 1]))) return null;
-  const typed = text.slice(start + 1, caret);
-  return typed.length <= 24 ? { start, typed } : null;
-}
+export const mentions = (text, name) =>
+  splitMentions(text).some((piece) => piece.name !== undefined && isSame(piece.name, name));

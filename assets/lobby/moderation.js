@@ -25,7 +25,7 @@ export function drawModeration(now) {
   byId("freeze").checked = rules.frozen;
   for (const id of ["slow", "freeze"]) byId(id).disabled = !chat.isOnline;
   drawMutes(mutes.filter(({ until }) => until > Date.now()));
-  drawRemoved();
+  drawRemoved(removed.filter(({ until }) => until === null || until > Date.now()));
 }
 
 function drawSlow(seconds) {
@@ -56,19 +56,23 @@ function drawMutes(muted) {
   });
 }
 
-function drawRemoved() {
+function drawRemoved(removed) {
   write(byId("removed-count"), String(removed.length));
   byId("removed-none").hidden = removed.length > 0;
   showAll(byId("removed"), removed, {
     key: ({ id }) => id,
-    version: ({ name, reason }) => `${name} ${reason}`,
+    version: ({ name }) => name,
     make: (user) => {
       const undo = () => moderate("mod.restore", { user: user.id }, `${user.name} may come back.`);
-      const made = row(user, "Let back in", `Let back in: ${user.name}`, undo);
-      write(made.querySelector(".hint"), user.reason ?? "");
-      return made;
+      return row(user, "Let back in", `Let back in: ${user.name}`, undo);
     },
+    update: (line, user) => write(line.querySelector(".hint"), removalWords(user)),
   });
+}
+
+function removalWords({ ban, until, reason }) {
+  const left = until === null ? "" : `, ${duration(secondsUntil(until))} left`;
+  return `${ban ? "Banned" : "Locked"}${left}${reason ? `: ${reason}` : ""}`;
 }
 
 function row({ id, name }, action, label, act) {
@@ -100,7 +104,8 @@ export async function refresh(now) {
   if (muted.status === "fulfilled") {
     mutes = muted.value.mutes.map((mute) => ({ ...mute, until: Date.now() + mute.left_ms }));
   }
-  if (out.status === "fulfilled") removed = out.value;
+  const untilOf = ({ left_ms: left }) => (left === null ? null : Date.now() + left);
+  if (out.status === "fulfilled") removed = out.value.map((user) => ({ ...user, until: untilOf(user) }));
   else say("moderation-error", out.reason.message);
   now.changed();
 }

@@ -42,8 +42,10 @@ function row(user, me, { whisper, moderate }) {
     button.addEventListener("click", () => whisper(user));
     made.append(button);
   }
-  if (rankOf(user)) made.append(element("span", { className: "badge", text: RANKS[rankOf(user)] }));
-  if (isMe) made.append(element("span", { className: "badge plain", text: "You" }));
+  const badges = element("span", { className: "badges" });
+  if (rankOf(user)) badges.append(element("span", { className: "badge", text: RANKS[rankOf(user)] }));
+  if (isMe) badges.append(element("span", { className: "badge plain", text: "You" }));
+  made.append(badges);
   if (moderate) {
     const label = `Moderate ${user.name}`;
     const looks = { className: "moderate", text: "⋯", title: label, aria: { label, haspopup: "dialog" } };

@@ -62,10 +62,10 @@ function drawUnread(mark, count) {
   mark.replaceChildren(count > 99 ? "99+" : String(count), unread);
 }
 
-// What is new while the page is in the background stands before its title.
+// What is new stands before the title of the page.
 export function drawTitle(chat) {
   const unread = unreadIn([...(chat?.conversations.values() ?? [])]);
-  document.title = document.hidden && unread > 0 ? `(${unread}) Lobby` : "Lobby";
+  document.title = unread > 0 ? `(${unread}) Lobby` : "Lobby";
 }
 
 // The head of the open conversation.

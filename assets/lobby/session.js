@@ -1,22 +1,14 @@
 // Who is logged in on this page: { token, expires_in, user, ws_url }.
 
 import * as api from "./api.js";
+import * as storage from "./storage.js";
 
-// sessionStorage: another tab can be another player, and closing the tab forgets the log-in.
 const STORED = "lobby-session";
 const ROOMS = "lobby-rooms";
 
-let session = read(STORED);
+let session = storage.read(STORED);
 // What the log-in service said when it last gave no token.
 let refusal = null;
-
-function read(name) {
-  try {
-    return JSON.parse(sessionStorage.getItem(name));
-  } catch {
-    return null;
-  }
-}
 
 export const current = () => session;
 export const lastRefusal = () => refusal;
@@ -24,14 +16,14 @@ export const lastRefusal = () => refusal;
 export function keep(fresh) {
   session = fresh;
   refusal = null;
-  sessionStorage.setItem(STORED, JSON.stringify(fresh));
+  storage.keep(STORED, fresh);
 }
 
 export function forget() {
   session = null;
   refusal = null;
-  sessionStorage.removeItem(STORED);
-  sessionStorage.removeItem(ROOMS);
+  storage.drop(STORED);
+  storage.drop(ROOMS);
 }
 
 // A new token, or the Problem why there is none. True when the door is at another address now.
@@ -43,7 +35,7 @@ export async function refresh() {
     keep(fresh);
     return fresh.ws_url !== before.ws_url;
   } catch (problem) {
-    if (problem.status === 401 || problem.status === 403) refusal = problem;
+    if (session === before && (problem.status === 401 || problem.status === 403)) refusal = problem;
     throw problem;
   }
 }
@@ -60,5 +52,5 @@ export async function renew() {
 }
 
 // The rooms to come back to after a reload: { joined: [], open }.
-export const rememberedRooms = () => read(ROOMS);
-export const rememberRooms = (rooms) => sessionStorage.setItem(ROOMS, JSON.stringify(rooms));
+export const rememberedRooms = () => storage.read(ROOMS);
+export const rememberRooms = (rooms) => storage.keep(ROOMS, rooms);

@@ -3,7 +3,7 @@
 // Those that a moderator sent out read why.
 const SENT_OUT = {
   4004: "You were sent out of the lobby",
-  4101: "A moderator removed you from the lobby",
+  4101: "A moderator ended your log-in",
   4403: "You are banned from the lobby",
 };
 
@@ -57,7 +57,7 @@ const REFUSALS = {
   unknown_user: "There is nobody of this name here.",
   unknown_message: "This message is not there any more.",
   empty_text: "There is nothing in this message.",
-  text_too_long: "This message is too long.",
+  text_too_long: "This message is too long, or has too many lines.",
   forbidden_characters: "This message has characters that are not allowed.",
   rate_limited: "You are writing too fast.",
   muted: "You are muted.",
@@ -73,6 +73,12 @@ const REFUSALS = {
 // Why a request was not done.
 export const refusalWords = (error) =>
   REFUSALS[error.code] ?? error.message ?? "The server did not accept this.";
+
+// Why a log-in was refused, with the end of a ban.
+export function refusedLogIn({ code, message, until }) {
+  if (code !== "banned" || !until) return message;
+  return `${sentence(message)} The ban ends ${whenOf(until)}.`;
+}
 
 export function sentence(text) {
   const start = text.charAt(0).toUpperCase() + text.slice(1);
@@ -102,10 +108,12 @@ export function duration(seconds) {
 
 export const timeOf = (ts) => new Date(ts).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
-// With the day, unless that is today.
+export const fullTimeOf = (ts) => new Date(ts).toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
+
+// "at 10:30", with the day unless that is today.
 export function whenOf(ts) {
   const isToday = new Date(ts).toDateString() === new Date().toDateString();
-  return isToday ? timeOf(ts) : `${dayOf(ts)}, ${timeOf(ts)}`;
+  return isToday ? `at ${timeOf(ts)}` : `on ${dayOf(ts)} at ${timeOf(ts)}`;
 }
 
 export function dayOf(ts) {

@@ -1,8 +1,9 @@
-//! The accounts: a `passwords` table beside the `users` table that the door looks players up in.
+//! The accounts: a `passwords` table beside the `users` table that the door looks players up in. An account is found by
+//! what its name looks like, so that no two names look alike.
 
 use std::{path::Path, time::Duration};
 
-use bevy_bouncer::{DirectoryError, SqliteDirectory, Standing, User, UserId};
+use bevy_bouncer::{DirectoryError, SqliteDirectory, Standing, User, UserId, text::look};
 use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
@@ -20,7 +21,7 @@ const ACCOUNTS: i64 = 100_000;
 /// Why an account could not be made or read.
 #[derive(Debug, Error)]
 pub enum AccountError {
-    /// Another account has this name, perhaps with other capitals.
+    /// Another account has this name, or one that looks like it.
     #[error("this name is taken")]
     NameTaken,
     /// There are as many accounts as there may be.
@@ -76,7 +77,27 @@ impl Accounts {
         )
         .execute(&pool)
         .await?;
-        Ok(Self { users, pool })
+        let accounts = Self { users, pool };
+        accounts.renew_logins().await?;
+        Ok(accounts)
+    }
+
+    /// Accounts that were made when a log-in was no more than a name in small letters. Of two that look alike, the
+    /// second keeps it.
+    async fn renew_logins(&self) -> Result<(), AccountError> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT user_id, name FROM passwords JOIN users ON id = user_id WHERE login = lower(name)",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        for (id, name) in rows {
+            sqlx::query("UPDATE OR IGNORE passwords SET login = ? WHERE user_id = ?")
+                .bind(look(&name))
+                .bind(id)
+                .execute(&self.pool)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Makes an account with a random id: both rows or none, so that there is no user without a
@@ -104,7 +125,7 @@ impl Accounts {
             .await?;
         sqlx::query("INSERT INTO passwords (user_id, login, hash) VALUES (?, ?, ?)")
             .bind(user.id().as_str())
-            .bind(login_name(name))
+            .bind(look(name))
             .bind(password_hash)
             .execute(&mut *transaction)
             .await
@@ -116,13 +137,15 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Who has this name, whatever its capitals.
+    /// Who has this name, whatever its capitals and spaces.
     pub async fn find_by_name(&self, name: &str) -> Result<Option<Login>, AccountError> {
-        let row: Option<(String, String)> =
-            sqlx::query_as("SELECT user_id, hash FROM passwords WHERE login = ?")
-                .bind(login_name(name))
-                .fetch_optional(&self.pool)
-                .await?;
+        let row: Option<(String, String)> = sqlx::query_as(
+            "SELECT user_id, hash FROM passwords WHERE login IN (?1, ?2) ORDER BY login = ?1 DESC",
+        )
+        .bind(name.trim().to_lowercase())
+        .bind(look(name))
+        .fetch_optional(&self.pool)
+        .await?;
         let Some((id, password_hash)) = row else {
             return Ok(None);
         };
@@ -137,10 +160,4 @@ impl Accounts {
     pub async fn standing(&self, id: &UserId) -> Result<Standing, AccountError> {
         Ok(self.users.standing(id).await?)
     }
-}
-
-/// Two names that differ in capitals or in the number of spaces are the same.
-fn login_name(name: &str) -> String {
-    let words: Vec<_> = name.split_whitespace().collect();
-    words.join(" ").to_ascii_lowercase()
 }

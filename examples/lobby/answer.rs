@@ -54,6 +54,14 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, code, message)
     }
 
+    /// With the time for which it lasts, when that is known.
+    pub fn until(self, retry_after: Option<Duration>) -> Self {
+        Self {
+            retry_after,
+            ..self
+        }
+    }
+
     /// 429: come back later.
     pub fn too_many_attempts(wait: Duration) -> Self {
         let seconds = wait.as_secs() + 1;
@@ -85,7 +93,9 @@ impl IntoResponse for Problem {
             body["retry_after_ms"] = json!(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         }
         let mut response = (self.status, Json(body)).into_response();
-        if let Some(wait) = self.retry_after {
+        // The header asks a program to come back; the end of a ban is for its player.
+        let comes_back = self.status != StatusCode::FORBIDDEN;
+        if let Some(wait) = self.retry_after.filter(|_| comes_back) {
             let seconds = HeaderValue::from(wait.as_secs() + 1);
             response.headers_mut().insert(RETRY_AFTER, seconds);
         }
@@ -99,8 +109,12 @@ impl From<AccountError> for Problem {
             AccountError::NameTaken => Self::new(
                 StatusCode::CONFLICT,
                 "name_taken",
-                "This name is taken. Please choose another one.",
+                "This name is taken, or looks like one that is. Please choose another one.",
             ),
+            AccountError::Full => {
+                let words = "There is no room for another account.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "full", words)
+            }
             _ => Self::unavailable(error),
         }
     }

@@ -2,12 +2,13 @@
 //!
 //! Every request that acts for a user carries that user's token, so no cookie is needed and no
 //! other web page can act in a player's name.
+//!
+//! - `POST /api/signup`, `POST /api/login` with `{"name", "password"}`, and `POST /api/token` with a token: a session.
+//! - `POST /api/logout-everywhere`: ends all sessions of the user. A new log-in works; *locking* an account is
+//!   `mod.revoke` of the chat.
+//! - `GET /api/revoked`, for moderators: who is banned or locked out.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -23,29 +24,23 @@ use tracing::info;
 use crate::{
     accounts::{Accounts, MODERATOR},
     answer::{Body, Problem},
-    credentials::{check_name, check_password},
+    credentials::CredentialRules,
+    gate::{Gate, Session},
     passwords::Passwords,
-    rate_limit::RateLimit,
     removals::Removals,
-    tokens::Tokens,
+    throttle::Throttle,
 };
-
-/// Sign-ups and log-ins of one address: this many at once,
-const ATTEMPTS_BURST: u32 = 10;
-/// and one more in this time.
-const ATTEMPTS_PERIOD: Duration = Duration::from_secs(6);
-/// Addresses that are counted at the same time.
-const ATTEMPTS_ADDRESSES: usize = 10_000;
 
 type Answer = Result<Json<Value>, Problem>;
 
 /// What the log-in service works with.
 pub struct Service {
     accounts: Accounts,
+    rules: CredentialRules,
     passwords: Passwords,
-    tokens: Tokens,
+    gate: Gate,
     removals: Removals,
-    attempts: Mutex<RateLimit<IpAddr>>,
+    throttle: Throttle,
     /// Where the page connects to.
     ws_url: String,
 }
@@ -55,17 +50,17 @@ impl Service {
     pub fn new(
         accounts: Accounts,
         passwords: Passwords,
-        tokens: Tokens,
+        gate: Gate,
         removals: Removals,
         ws_url: String,
     ) -> Self {
-        let attempts = RateLimit::new(ATTEMPTS_BURST, ATTEMPTS_PERIOD, ATTEMPTS_ADDRESSES);
         Self {
             accounts,
+            rules: CredentialRules::new(),
             passwords,
-            tokens,
+            gate,
             removals,
-            attempts: Mutex::new(attempts),
+            throttle: Throttle::new(),
             ws_url,
         }
     }
@@ -76,54 +71,42 @@ impl Service {
             .route("/api/signup", post(sign_up))
             .route("/api/login", post(log_in))
             .route("/api/token", post(renew))
+            .route("/api/logout-everywhere", post(log_out_everywhere))
             .route("/api/revoked", get(revoked))
             .with_state(Arc::new(self))
     }
 
-    /// Slows down an address that tries out names or passwords.
-    fn count_attempt(&self, address: SocketAddr) -> Result<(), Problem> {
-        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        attempts
-            .try_at(address.ip(), Instant::now())
-            .map_err(Problem::too_many_attempts)
-    }
-
-    /// The user, if they may be in the lobby. Everybody else learns why not.
-    async fn admit(&self, id: &UserId) -> Result<User, Problem> {
-        let user = match self.accounts.standing(id).await? {
-            Standing::Active { user, .. } | Standing::Versioned { user, .. } => user,
-            Standing::Missing => return Err(Problem::logged_out()),
-            Standing::Barred => {
-                let words = "This account is disabled.";
-                return Err(Problem::forbidden("disabled", words));
-            }
-        };
-        match self.removals.find(id).await? {
-            Some(removal) if removal.is_ban => Err(Problem::forbidden("banned", removal.words())),
-            Some(removal) => Err(Problem::forbidden("revoked", removal.words())),
-            None => Ok(user),
-        }
-    }
-
     /// What the page keeps for as long as a user is logged in.
-    fn session(&self, user: &User) -> Answer {
-        Ok(Json(json!({
-            "token": self.tokens.issue(user.id())?,
-            "expires_in": self.tokens.lifetime.as_secs(),
-            "user": user_json(user),
+    fn answer(&self, session: Session) -> Json<Value> {
+        Json(json!({
+            "token": session.token,
+            "expires_in": self.gate.lifetime().as_secs(),
+            "user": user_json(&session.user),
             "ws_url": self.ws_url,
-        })))
+        }))
     }
 
-    /// The user whose token the request carries, as they are now.
-    async fn bearer(&self, headers: &HeaderMap) -> Result<User, Problem> {
+    /// The token of a request, and whose it is. It may be barred.
+    async fn bearer<'a>(
+        &self,
+        address: SocketAddr,
+        headers: &'a HeaderMap,
+    ) -> Result<(UserId, &'a str), Problem> {
+        self.throttle.token(address.ip())?;
         let token = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "))
             .ok_or_else(Problem::logged_out)?;
-        let id = self.tokens.verify(token).await?;
-        self.admit(&id).await
+        let id = self.gate.whose(token).await?;
+        self.throttle.user(&id)?;
+        Ok((id, token))
+    }
+
+    /// The user whose token the request carries, if the door would let them in with it.
+    async fn user(&self, address: SocketAddr, headers: &HeaderMap) -> Result<User, Problem> {
+        let (id, token) = self.bearer(address, headers).await?;
+        self.gate.check(&self.accounts, &id, token).await
     }
 }
 
@@ -143,13 +126,17 @@ async fn sign_up(
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     Body(new): Body<Credentials>,
 ) -> Answer {
-    service.count_attempt(address)?;
-    check_name(&new.name).map_err(Problem::invalid)?;
-    check_password(&new.password).map_err(Problem::invalid)?;
+    service.throttle.attempt(address.ip())?;
+    let rules = &service.rules;
+    rules.check_name(&new.name).map_err(Problem::invalid)?;
+    rules
+        .check_password(&new.password, &new.name)
+        .map_err(Problem::invalid)?;
     let hash = service.passwords.hash(new.password).await?;
     let user = service.accounts.create(&new.name, &hash, &[]).await?;
     info!("{} signed up", user.id());
-    service.session(&user)
+    let session = service.gate.let_in(&service.accounts, user.id()).await?;
+    Ok(service.answer(session))
 }
 
 async fn log_in(
@@ -157,15 +144,17 @@ async fn log_in(
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     Body(given): Body<Credentials>,
 ) -> Answer {
-    service.count_attempt(address)?;
+    service.throttle.attempt(address.ip())?;
     // Nobody has a longer one, and hashing it would only cost time.
-    check_password(&given.password).map_err(|_| wrong_credentials())?;
+    if !service.rules.may_be_password(&given.password) {
+        return Err(wrong_credentials());
+    }
     let login = service.accounts.find_by_name(&given.name).await?;
     let hash = login.as_ref().map(|login| login.password_hash.clone());
     let same = service.passwords.matches(given.password, hash).await?;
     let login = login.filter(|_| same).ok_or_else(wrong_credentials)?;
-    let user = service.admit(&login.user).await?;
-    service.session(&user)
+    let session = service.gate.let_in(&service.accounts, &login.user).await?;
+    Ok(service.answer(session))
 }
 
 /// The same for an unknown name and for a wrong password.
@@ -177,15 +166,36 @@ fn wrong_credentials() -> Problem {
     )
 }
 
-/// A new token for a user who has a valid one.
-async fn renew(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {
-    let user = service.bearer(&headers).await?;
-    service.session(&user)
+/// A new token for a user who has one that the door would take.
+async fn renew(
+    State(service): State<Arc<Service>>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Answer {
+    let (id, token) = service.bearer(address, &headers).await?;
+    let session = service.gate.renew(&service.accounts, &id, token).await?;
+    Ok(service.answer(session))
 }
 
-/// Everybody who is kept out, with the words.
-async fn revoked(State(service): State<Arc<Service>>, headers: HeaderMap) -> Answer {
-    let user = service.bearer(&headers).await?;
+/// Ends all sessions of the user, this one included.
+async fn log_out_everywhere(
+    State(service): State<Arc<Service>>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Answer {
+    let user = service.user(address, &headers).await?;
+    service.gate.log_out_everywhere(user.id()).await?;
+    info!("{} logged out everywhere", user.id());
+    Ok(Json(json!({})))
+}
+
+/// Everybody who is banned or locked out, with the words. Who was logged out everywhere is not: a new log-in works.
+async fn revoked(
+    State(service): State<Arc<Service>>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Answer {
+    let user = service.user(address, &headers).await?;
     if !user.has_role(MODERATOR) && !user.has_role("admin") {
         let words = "Only a moderator may do this.";
         return Err(Problem::forbidden("forbidden", words));
@@ -198,7 +208,10 @@ async fn revoked(State(service): State<Arc<Service>>, headers: HeaderMap) -> Ans
             }
             Standing::Missing | Standing::Barred => removal.user.to_string(),
         };
-        users.push(json!({ "id": removal.user, "name": name, "reason": removal.reason }));
+        users.push(json!({
+            "id": removal.user, "name": name, "reason": removal.reason,
+            "ban": removal.is_ban, "left_ms": removal.left_ms(),
+        }));
     }
     Ok(Json(json!({ "users": users })))
 }

@@ -1,7 +1,6 @@
 //! The page's connections, within limits: not many at once, one request each, none for long.
 
 use std::{
-    io,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -20,6 +19,8 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
+use crate::start_error::StartError;
+
 /// The port when nothing else is asked for.
 const DEFAULT_PORT: u16 = 8080;
 /// Connections at the same time; others wait to be accepted.
@@ -32,15 +33,16 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Listens for this machine only: on the asked port, or on 8080, or on a free one.
-pub async fn listen(port: Option<u16>) -> io::Result<TcpListener> {
+pub async fn listen(port: Option<u16>) -> Result<TcpListener, StartError> {
     let local = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    match port {
-        Some(port) => local(port).await,
+    let (port, listener) = match port {
+        Some(port) => (port, local(port).await),
         None => match local(DEFAULT_PORT).await {
-            Err(_) => local(0).await,
-            listener => listener,
+            Err(_) => (0, local(0).await),
+            listener => (DEFAULT_PORT, listener),
         },
-    }
+    };
+    listener.map_err(|error| StartError::port("the page", port, error))
 }
 
 /// Answers requests for as long as the runtime lives.

@@ -1,17 +1,28 @@
-//! Who is kept out of the lobby, and why.
+//! Who is kept out of the lobby, and why: for moderators.
+
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use bevy_bouncer::{
     RevocationKind, RevocationStore, SqliteRevocations, StoreError, Subject, UserId,
+    text::clean_line,
 };
+
+/// Most users of one list.
+const LISTED: usize = 500;
 
 /// One player who may not come in.
 pub struct Removal {
     /// Who.
     pub user: UserId,
-    /// Banned; otherwise the account is only locked.
+    /// Banned; otherwise the account is locked.
     pub is_ban: bool,
     /// The moderator's words.
     pub reason: Option<String>,
+    /// Unix seconds; `None` until restored.
+    until: Option<u64>,
 }
 
 /// Reads the door's own store, so that there is one record.
@@ -25,38 +36,35 @@ impl Removals {
         Self { record }
     }
 
-    /// Everybody who is kept out.
+    /// Everybody who is kept out, once, or the first of many. A ban is told before a lock.
     pub async fn all(&self) -> Result<Vec<Removal>, StoreError> {
-        let entries = self.record.load().await?;
-        let removals = entries.into_iter().filter_map(|entry| match entry.subject {
-            Subject::User(user) => Some(Removal {
-                user,
-                is_ban: entry.kind == RevocationKind::Ban,
-                reason: entry.reason,
-            }),
-            _ => None,
-        });
-        Ok(removals.collect())
-    }
-
-    /// Whether this player is kept out.
-    pub async fn find(&self, user: &UserId) -> Result<Option<Removal>, StoreError> {
-        let mut all = self.all().await?.into_iter();
-        Ok(all.find(|removal| removal.user == *user))
+        let mut removals = BTreeMap::new();
+        for entry in self.record.load().await? {
+            // With an age of tokens it only logs out.
+            let (Subject::User(user), None) = (entry.subject, entry.issued_before) else {
+                continue;
+            };
+            let is_ban = entry.kind == RevocationKind::Ban;
+            if is_ban || !removals.contains_key(&user) {
+                let removal = Removal {
+                    user: user.clone(),
+                    is_ban,
+                    reason: entry.reason.map(|words| clean_line(&words).into_owned()),
+                    until: entry.until,
+                };
+                removals.insert(user, removal);
+            }
+        }
+        Ok(removals.into_values().take(LISTED).collect())
     }
 }
 
 impl Removal {
-    /// What the player reads.
-    pub fn words(&self) -> String {
-        let what = if self.is_ban {
-            "You are banned from the lobby"
-        } else {
-            "A moderator removed you from the lobby"
-        };
-        match &self.reason {
-            Some(reason) => format!("{what}: {reason}"),
-            None => format!("{what}."),
-        }
+    /// How long it still lasts, when it has an end.
+    pub fn left_ms(&self) -> Option<u64> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |now| now.as_secs());
+        let left = self.until?.saturating_sub(now);
+        Some(left.saturating_mul(1000))
     }
 }

@@ -13,6 +13,8 @@ pub fn rules(key: &[u8], lifetime: Duration) -> Result<JwtAuthenticator, KeyErro
     Ok(rules
         .issuer(ISSUER)
         .audience(ISSUER)
+        // So that a log-out everywhere need not be remembered for longer than a token can last.
+        .require_issued_at(true)
         .longest_lifetime(lifetime))
 }
 

@@ -36,6 +36,20 @@ pub fn print_commands(
     Ok(())
 }
 
+/// The same for players who speak the chat's language.
+pub fn print_chat_commands(
+    secret: [u8; 32],
+    address: SocketAddr,
+    players: &[User],
+) -> Result<(), Box<dyn Error>> {
+    let issuer = TokenIssuer::hs256(secret)?.audience("game");
+    for player in players {
+        let token = issuer.issue(player.id())?;
+        print_command(player.name(), address, &format!("{token} bouncer.v1"));
+    }
+    Ok(())
+}
+
 /// Prints the command that connects with this token.
 pub fn print_command(name: &str, address: SocketAddr, token: &str) {
     println!("# as {name}\ncargo run --example client -- ws://{address}/ws {token}\n");

@@ -166,6 +166,15 @@ impl Failure {
         }
     }
 
+    /// Too much waits to be stored, or the list of the barred is full: nothing has changed, but for the sessions that
+    /// were cut.
+    pub fn not_carried_out(cause: impl Into<Cow<'static, str>>, cut: usize) -> Self {
+        Self {
+            cut: Some(cut),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_carried_out", cause)
+        }
+    }
+
     /// What the door would say to a player.
     pub fn refused(refusal: &Refusal) -> Self {
         let status = StatusCode::from_u16(refusal.kind().status());

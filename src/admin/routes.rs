@@ -232,12 +232,16 @@ fn read(body: Body) -> Result<Bytes, Failure> {
 
 /// Answers only once the decision is durable. Dropping the receipt does not take it back.
 async fn stored(receipt: Receipt) -> Result<Json<Done>, Failure> {
-    let cut = receipt.cut();
+    let (cut, is_in_force) = (receipt.cut(), receipt.is_in_force());
     let cause = match tokio::time::timeout(STORE_TIMEOUT, receipt).await {
         Ok(Ok(())) => return Ok(Done::cut(cut)),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "the store did not answer in time".to_owned(),
     };
+    if !is_in_force {
+        tracing::error!(target: "bevy_bouncer::admin", cause, cut, "not carried out");
+        return Err(Failure::not_carried_out(cause, cut));
+    }
     tracing::warn!(target: "bevy_bouncer::admin", cause, cut, "in force, but not stored yet");
     Err(Failure::store_unavailable(cause, cut))
 }

@@ -339,7 +339,8 @@ impl<D: UserDirectory> Authenticator for JwtAuthenticator<D> {
 impl<D: UserDirectory> JwtAuthenticator<D> {
     async fn find(&self, claims: &Claims) -> Result<(User, OwnedComponents), Refusal> {
         let standing = self.directory.find(claims).await.map_err(|error| {
-            tracing::error!(%error, "a user could not be looked up");
+            let user = claims.subject();
+            tracing::error!(%user, %error, "a user could not be looked up");
             Refusal::unavailable(error.to_string())
         })?;
         let (user, components) = match standing {

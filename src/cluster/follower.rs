@@ -154,11 +154,15 @@ impl Follower {
             }
             Decision::Replace { node, .. } if **node != *self.node.id.as_str() => return,
             Decision::Replace { .. } => here = false,
-            Decision::Kick { user, .. } if age > self.node.options.kick_lifetime => {
-                tracing::info!(%user, ?age, "a kick of another node is too old");
-                return;
+            Decision::Kick {
+                user, waited_ms, ..
+            } => {
+                let age = age.saturating_add(Duration::from_millis(*waited_ms));
+                if age > self.node.options.kick_lifetime {
+                    tracing::info!(%user, ?age, "a kick of another node is too old");
+                    return;
+                }
             }
-            Decision::Kick { .. } => {}
         }
         let cut = self.registry.hear(decision, here);
         if !here {
@@ -205,7 +209,11 @@ impl Follower {
                 take_turns(place).await;
             }
         }
-        if !self.forgotten {
+        if self.forgotten {
+            // What has ended here is no more to be compared.
+            let (known, registry) = (&mut self.known, &self.registry);
+            known.retain(|subject| !registry.barred(subject).is_empty());
+        } else {
             for (place, subject) in only_here.into_iter().enumerate() {
                 self.registry.align(&subject, &[]);
                 self.known.remove(&subject);

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::{Notify, oneshot};
 
-use super::{backplane::Issue, node::Node};
+use super::node::Node;
 use crate::{
     identity::UserId,
     revocation::{Decision, StoreError, Storing},
@@ -27,9 +27,21 @@ pub(crate) struct Kicks {
 }
 
 struct Kick {
-    decision: Decision,
+    user: UserId,
+    message: Option<Arc<str>>,
     decided: Instant,
     done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+impl Kick {
+    /// As it is written now: the other nodes do not know when it was decided.
+    fn decision(&self) -> Decision {
+        Decision::Kick {
+            user: self.user.clone(),
+            message: self.message.clone(),
+            waited_ms: u64::try_from(self.decided.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
 }
 
 impl Kicks {
@@ -50,7 +62,8 @@ impl Kicks {
         }
         let (done, storing) = Storing::channel();
         waiting.push_back(Kick {
-            decision: Decision::Kick { user, message },
+            user,
+            message,
             decided: Instant::now(),
             done,
         });
@@ -67,21 +80,22 @@ pub(crate) async fn run(node: Arc<Node>) {
             node.kicks.added.notified().await;
             continue;
         };
-        let issue = node.issue(kick.decision);
-        let issued = write(&node, &issue, kick.decided).await;
+        let issued = write(&node, &kick).await;
         if let Err(error) = &issued {
-            tracing::warn!(%error, decision = ?issue.decision, "a kick stays on this node");
+            tracing::warn!(%error, user = %kick.user, "a kick stays on this node");
         }
         let _ = kick.done.send(issued);
     }
 }
 
-/// Tries for as long as the kick is worth it.
-async fn write(node: &Node, issue: &Issue, decided: Instant) -> Result<(), StoreError> {
+/// Tries for as long as the kick is worth it. Its number stays the same, so that it is written once.
+async fn write(node: &Node, kick: &Kick) -> Result<(), StoreError> {
+    let mut issue = node.issue(kick.decision());
     let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
     let mut last = StoreError::Failed("it waited for too long".to_owned());
-    while decided.elapsed() < node.options.kick_lifetime {
-        match node.client.ask(|backplane| backplane.issue(issue)).await {
+    while kick.decided.elapsed() < node.options.kick_lifetime {
+        issue.decision = kick.decision();
+        match node.client.ask(|backplane| backplane.issue(&issue)).await {
             Ok(_) => return Ok(()),
             Err(error) => last = error.into(),
         }

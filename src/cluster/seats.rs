@@ -148,15 +148,14 @@ pub(crate) async fn run(node: Arc<Node>, registry: Arc<Registry>) {
     let mut backoff = Backoff::default();
     loop {
         let left = renewed.map_or(Duration::ZERO, |at| period.saturating_sub(at.elapsed()));
-        let done = if left.is_zero() {
-            let done = renew(&node, &registry).await;
+        // Those that are given up first: none is held against a session that has come in its place.
+        let mut done = release(&node).await;
+        if done.is_ok() && left.is_zero() {
+            done = renew(&node, &registry).await;
             if done.is_ok() {
                 renewed = Some(Instant::now());
             }
-            done
-        } else {
-            release(&node).await
-        };
+        }
         match done {
             Err(error) => {
                 tracing::debug!(%error, "the seats of players are not known to the other nodes");
@@ -181,7 +180,7 @@ async fn renew(node: &Node, registry: &Registry) -> Result<(), BackplaneError> {
             .ask(|backplane| backplane.renew(chunk, lifetime))
             .await?;
         for (held, SeatPlace { place, of }) in chunk.iter().zip(places) {
-            if rules.is_one_too_many(place, of) {
+            if rules.is_one_too_many(place, of) && !has_given_up_another(node, &held.seat) {
                 end(registry, &held.seat);
             }
         }
@@ -190,6 +189,12 @@ async fn renew(node: &Node, registry: &Registry) -> Result<(), BackplaneError> {
     node.client
         .ask(|backplane| backplane.report(&node.id, players, lifetime))
         .await
+}
+
+/// Whether a seat of the same user here has ended since, which the backplane counts still.
+fn has_given_up_another(node: &Node, seat: &Seat) -> bool {
+    let state = lock(&node.seats.state);
+    state.ended.iter().any(|ended| ended.user == seat.user)
 }
 
 fn held(node: &Node, rules: DuplicateLoginRules) -> Vec<HeldSeat> {

@@ -40,8 +40,8 @@ macro_rules! limits {
 
         impl Limits {
             fn check_ranges(&self) -> Result<(), ConfigError> {
-                $( check_range(stringify!($count), self.$count, $count_range)?; )*
-                $( check_range($time_name, self.$time, $time_range)?; )*
+                $( check_range(concat!("limits.", stringify!($count)), self.$count, $count_range)?; )*
+                $( check_range(concat!("limits.", $time_name), self.$time, $time_range)?; )*
                 Ok(())
             }
         }
@@ -216,7 +216,12 @@ impl Limits {
     }
 }
 
-fn check_range<T>(name: &str, value: T, range: RangeInclusive<T>) -> Result<(), ConfigError>
+/// The value is within its range, or an error that names the field.
+pub(super) fn check_range<T>(
+    field: &str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> Result<(), ConfigError>
 where
     T: PartialOrd + Debug,
 {
@@ -225,5 +230,5 @@ where
     }
     let (least, most) = range.into_inner();
     let reason = format!("{value:?} is not within {least:?} to {most:?}");
-    Err(ConfigError::new(format!("limits.{name}"), reason))
+    Err(ConfigError::new(field, reason))
 }

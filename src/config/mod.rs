@@ -3,6 +3,7 @@
 mod duplicate_login;
 mod error;
 mod limits;
+mod messages;
 mod plaintext;
 pub(crate) mod seconds;
 #[cfg(feature = "tls")]
@@ -11,6 +12,7 @@ mod tls;
 pub use duplicate_login::DuplicateLogin;
 pub use error::ConfigError;
 pub use limits::Limits;
+pub use messages::MessageOptions;
 #[cfg(feature = "admin")]
 pub(crate) use plaintext::is_local;
 #[cfg(feature = "tls")]
@@ -60,6 +62,8 @@ pub struct BouncerConfig {
     pub allow_plaintext: bool,
     /// All limits and timeouts.
     pub limits: Limits,
+    /// What clients of `bouncer.v1` are told to keep to.
+    pub messages: MessageOptions,
 }
 
 impl BouncerConfig {
@@ -76,6 +80,7 @@ impl BouncerConfig {
             tls: None,
             allow_plaintext: false,
             limits: Limits::default(),
+            messages: MessageOptions::default(),
         }
     }
 
@@ -134,6 +139,12 @@ impl BouncerConfig {
         self
     }
 
+    /// Sets what clients of `bouncer.v1` are told to keep to.
+    pub fn messages(mut self, messages: MessageOptions) -> Self {
+        self.messages = messages;
+        self
+    }
+
     /// Checks every field, and tells the address to listen on. Files are not read.
     ///
     /// # Errors
@@ -158,6 +169,7 @@ impl BouncerConfig {
         let proxies = TrustedProxies::new(&self.trusted_proxies, self.forwarded_header)
             .map_err(|error| ConfigError::new("trusted_proxies", error.to_string()))?;
         self.limits.check()?;
+        self.messages.check()?;
         Ok(Checked {
             address,
             origins,
@@ -233,6 +245,9 @@ mod tests {
         let mut none = config.clone();
         none.limits.connections = 0;
         assert_eq!(field_of(none), "limits.connections");
+        let mut hasty = config.clone();
+        hasty.messages.reconnect_longest = hasty.messages.reconnect_first / 2;
+        assert_eq!(field_of(hasty), "messages.reconnect_longest_seconds");
         let mut late = config;
         late.limits.pong_timeout = late.limits.ping_interval;
         assert_eq!(field_of(late), "limits.pong_timeout_seconds");

@@ -445,3 +445,6 @@ impl Handle {
         self.wake.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,6 @@
 //! held across an `.await`.
 
 mod backlog;
-pub(crate) mod frame;
 mod handle;
 mod inbound;
 mod outbound;

@@ -70,8 +70,6 @@ pub(super) async fn reserve<S: Transport>(
     admission: Admission,
     deadline: Instant,
 ) -> Result<Reservation, Refusal> {
-    // Again: the app may be about to end since.
-    door.server.check_room()?;
     let registry = door.server.registry.clone();
     let handle = registry.admit(admission.user.clone(), admission.token.clone(), peer)?;
     if !admission.owned.is_empty() {

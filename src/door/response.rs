@@ -4,6 +4,7 @@
 
 use std::{fmt::Write, time::Duration};
 
+use bevy_bouncer_protocol::Advice;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::timeout,
@@ -38,7 +39,9 @@ impl Answer {
                 .field("Sec-WebSocket-Version", "13"),
             _ => answer,
         };
-        if let Some(delay) = refusal.retry_delay() {
+        // To a program the header means another attempt. After these it stops: the time is for its player.
+        let comes_back = kind.advice() != Advice::Stop;
+        if let Some(delay) = refusal.retry_delay().filter(|_| comes_back) {
             let seconds = delay.as_millis().div_ceil(1000);
             answer = answer.field("Retry-After", &seconds.to_string());
         }
@@ -214,6 +217,14 @@ mod tests {
         let (lines, body) = lines(&Answer::refusal(&refusal, None));
         assert!(has(&lines, "Retry-After: 2"));
         assert!(body.contains(r#""retry_after_ms":1001"#));
+    }
+
+    #[test]
+    fn the_end_of_a_ban_is_for_its_player_and_not_for_programs_that_come_back() {
+        let ban = Refusal::banned("cheating").retry_after(Duration::from_secs(60));
+        let (lines, body) = lines(&Answer::refusal(&ban, None));
+        assert!(body.contains(r#""message":"cheating","retry_after_ms":60000"#));
+        assert!(!lines.iter().any(|line| line.starts_with("Retry-After")));
     }
 
     #[test]

@@ -86,6 +86,7 @@ impl Order {
         CloseReason {
             reason: DisconnectReason::Draining,
             message: Some(format!("come back in {wait} ms").into()),
+            lasts: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the fuzz targets in `fuzz/` need of this crate's inside, as plain data. Compiled for them only.
 
 pub mod session;
+pub mod websocket;
 
 use std::{
     net::SocketAddr,

@@ -18,13 +18,14 @@ use tokio::{
 use crate::{
     bridge::{GameEnd, bridge},
     config::Limits,
-    connection::{FrameBatch, Handle, Inbound, Outbound, frame},
+    connection::{FrameBatch, Handle, Inbound, Outbound},
     identity::{CloseReason, DisconnectReason, Payload, TokenFacts, User},
     registry::Registry,
     revocation::{Revocation, Subject},
     session::Session,
     transport::{DirectWrite, Transport},
     util::{Mutex, MutexGuard, lock},
+    websocket::frame,
 };
 
 /// Most messages that the game reads in one step.
@@ -167,6 +168,7 @@ impl Stage {
                 let close_reason = CloseReason {
                     reason: DisconnectReason::Kicked,
                     message: Some("be nice".into()),
+                    lasts: None,
                 };
                 self.registry.send_home(&self.subject(), &close_reason);
             }

@@ -1,13 +1,26 @@
 //! What an authenticator answers about a request that it accepts.
 
-use std::{fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
 use bevy_ecs::prelude::*;
 
 use super::{OwnedComponents, TokenFacts, User};
 
-/// Inserts a component of the game's own.
-pub(crate) type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
+/// A bundle of the game's own.
+pub(crate) trait Extra: Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn insert(self: Box<Self>, player: &mut EntityWorldMut<'_>);
+}
+
+impl<B: Bundle> Extra for B {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn insert(self: Box<Self>, player: &mut EntityWorldMut<'_>) {
+        player.insert(*self);
+    }
+}
 
 /// What an [`Authenticator`](crate::Authenticator) answers about a request that it accepts.
 ///
@@ -27,7 +40,7 @@ pub(crate) type Extra = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
 pub struct Admission {
     pub(crate) user: User,
     pub(crate) token: TokenFacts,
-    pub(crate) extras: Vec<Extra>,
+    pub(crate) extras: Vec<Box<dyn Extra>>,
     pub(crate) owned: OwnedComponents,
 }
 
@@ -64,9 +77,7 @@ impl Admission {
     /// Adds components that the player entity has from the start, inserted before [`User`]. They are the game's
     /// from then on: no later check inserts them again.
     pub fn with(mut self, bundle: impl Bundle) -> Self {
-        self.extras.push(Box::new(move |entity| {
-            entity.insert(bundle);
-        }));
+        self.extras.push(Box::new(bundle));
         self
     }
 
@@ -86,6 +97,14 @@ impl Admission {
             extras: Vec::new(),
             owned: self.owned.clone(),
         }
+    }
+
+    /// A component that was added by itself, or a bundle as a whole. Of several of one type, the one that the entity
+    /// will have.
+    pub fn get<T: 'static>(&self) -> Option<&T> {
+        let mut extras = self.extras.iter().rev();
+        let given = || extras.find_map(|extra| (**extra).as_any().downcast_ref());
+        self.owned.get().or_else(given)
     }
 
     /// The user to admit.

@@ -1,9 +1,10 @@
 //! Why a session ended, and the close code that says so to the client.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 pub use bevy_bouncer_protocol::GameCode;
 use bevy_bouncer_protocol::{Advice, CloseCode};
+use bevy_bouncer_text::clean_line;
 use bevy_reflect::prelude::*;
 
 use super::{Refusal, RefusalKind};
@@ -134,15 +135,18 @@ const CLOSE_REASON_MAX_BYTES: usize = 123;
 pub(crate) struct CloseReason {
     pub reason: DisconnectReason,
     pub message: Option<Arc<str>>,
+    /// How long a ban lasts, when it has an end.
+    pub lasts: Option<Duration>,
 }
 
 impl CloseReason {
     /// The text of the close frame: `kicked`, or `kicked: be nice` when there are words.
     pub fn close_text(&self) -> String {
         let mut text = self.reason.code().to_owned();
-        if let Some(message) = &self.message {
+        let message = self.message.as_deref().map(clean_line);
+        if let Some(message) = message.filter(|message| !message.is_empty()) {
             text.push_str(": ");
-            text.push_str(message);
+            text.push_str(&message);
         }
         text.truncate(text.floor_char_boundary(CLOSE_REASON_MAX_BYTES));
         text
@@ -160,16 +164,22 @@ impl CloseReason {
         }
     }
 
+    /// The words of whoever banned, and the end of the ban.
+    fn refusal_of_the_banned(&self) -> Refusal {
+        let mut refusal = Refusal::from(RefusalKind::Banned);
+        if let Some(words) = &self.message {
+            refusal = refusal.saying(words.to_string());
+        }
+        match self.lasts {
+            Some(lasts) => refusal.retry_after(lasts),
+            None => refusal,
+        }
+    }
+
     /// The answer to a handshake that is ended for this before its player is in.
     pub fn refusal(&self) -> Refusal {
         match self.reason {
-            DisconnectReason::Banned => {
-                let refusal = Refusal::from(RefusalKind::Banned);
-                match &self.message {
-                    Some(words) => refusal.saying(words.to_string()),
-                    None => refusal,
-                }
-            }
+            DisconnectReason::Banned => self.refusal_of_the_banned(),
             DisconnectReason::Shutdown | DisconnectReason::Draining => RefusalKind::Draining.into(),
             DisconnectReason::Finished | DisconnectReason::Game(_) => self.refusal_of_the_game(),
             reason => Refusal::unauthorized(reason.code()),
@@ -182,6 +192,7 @@ impl From<DisconnectReason> for CloseReason {
         Self {
             reason,
             message: None,
+            lasts: None,
         }
     }
 }
@@ -195,10 +206,27 @@ mod tests {
         let close_reason = CloseReason {
             reason: DisconnectReason::Banned,
             message: Some("ü".repeat(200).into()),
+            lasts: None,
         };
         let text = close_reason.close_text();
         assert!(text.starts_with("banned: ü"));
         assert!(text.len() <= CLOSE_REASON_MAX_BYTES);
+    }
+
+    #[test]
+    fn a_close_text_is_one_line_that_can_be_seen() {
+        for (words, text) in [
+            ("be\nnice\u{202e}", "banned: be nice"),
+            ("\u{200b}", "banned"),
+            ("", "banned"),
+        ] {
+            let close_reason = CloseReason {
+                reason: DisconnectReason::Banned,
+                message: Some(words.into()),
+                lasts: None,
+            };
+            assert_eq!(close_reason.close_text(), text, "{words:?}");
+        }
     }
 
     #[test]
@@ -209,6 +237,7 @@ mod tests {
             let close_reason = CloseReason {
                 reason,
                 message: Some("the map changes".into()),
+                lasts: None,
             };
             let refusal = close_reason.refusal();
             let advice = Advice::for_close_code(reason.close_code());

@@ -53,6 +53,12 @@ impl OwnedComponents {
         self.0.push(component);
     }
 
+    /// The one of this type.
+    pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
+        let mut components = self.0.iter();
+        components.find_map(|component| (**component).as_any().downcast_ref())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

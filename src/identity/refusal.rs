@@ -4,10 +4,11 @@ use std::{borrow::Cow, time::Duration};
 
 use bevy_bouncer_protocol::RefusalBody;
 pub use bevy_bouncer_protocol::RefusalKind;
+use bevy_bouncer_text::clean;
 use bevy_reflect::prelude::*;
 use thiserror::Error;
 
-use super::close_reason::DisconnectReason;
+use super::close_reason::{CloseReason, DisconnectReason};
 
 /// When to ask again for a place.
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -80,16 +81,18 @@ impl Refusal {
         Self::from(RefusalKind::Unavailable).because(cause)
     }
 
-    /// Replaces the message that the client reads. Longer than 512 bytes is cut. A 401 keeps its one
-    /// message, so that no client learns why a guess failed.
+    /// Replaces the message that the client reads. Longer than 512 bytes is cut, and what cannot be shown is taken out;
+    /// where nothing is left, the message stays. A 401 keeps its one message, so that no client learns why a guess failed.
     pub fn saying(mut self, message: impl Into<Cow<'static, str>>) -> Self {
         if self.kind == RefusalKind::Unauthorized {
             return self;
         }
-        self.message = message.into();
-        if self.message.len() > 512 {
-            let end = self.message.floor_char_boundary(512);
-            self.message.to_mut().truncate(end);
+        let message = message.into();
+        let shown = clean(&message[..message.floor_char_boundary(512)]);
+        if shown == message {
+            self.message = message;
+        } else if !shown.is_empty() {
+            self.message = Cow::Owned(shown.into_owned());
         }
         self
     }
@@ -100,8 +103,8 @@ impl Refusal {
         self
     }
 
-    /// Tells the client when to try again: `Retry-After` (whole seconds, rounded up) and
-    /// `retry_after_ms`.
+    /// Tells the client when it may come in: `retry_after_ms` in the body, and `Retry-After` (whole seconds, rounded up)
+    /// unless a client stops after such a refusal. Of a ban it is the end, for the player to read.
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
@@ -109,25 +112,31 @@ impl Refusal {
 
     /// How a session ends whose player is refused when it is checked again. Without this word: a 401 is
     /// 4101 `token_revoked`, so that the client tries another token; a banned user 4403 `banned`; anything
-    /// else 4004 `kicked`.
+    /// else 4004 `kicked`. The words of [`saying`](Self::saying) follow in the reason.
     pub fn disconnect_with(mut self, reason: DisconnectReason) -> Self {
         self.ends_with = Some(reason);
         self
     }
 
-    /// Whether a session ends whose new token is refused like this: when it says so, or the user is barred.
-    pub(crate) fn ends_a_session(&self) -> Option<DisconnectReason> {
+    /// How a session ends whose new token is refused like this: when it says so, or the user is barred.
+    pub(crate) fn ends_a_session(&self) -> Option<CloseReason> {
         let is_banned = self.kind == RefusalKind::Banned;
-        (is_banned || self.ends_with.is_some()).then(|| self.disconnect_reason())
+        (is_banned || self.ends_with.is_some()).then(|| self.close_reason())
     }
 
-    /// How a session ends for this.
-    pub(crate) fn disconnect_reason(&self) -> DisconnectReason {
-        self.ends_with.unwrap_or(match self.kind {
+    /// How a session ends for this, with the words if there are some for this player.
+    pub(crate) fn close_reason(&self) -> CloseReason {
+        let reason = self.ends_with.unwrap_or(match self.kind {
             RefusalKind::Unauthorized => DisconnectReason::Revoked,
             RefusalKind::Banned => DisconnectReason::Banned,
             _ => DisconnectReason::Kicked,
-        })
+        });
+        let has_words = self.message != self.kind.message();
+        CloseReason {
+            reason,
+            message: has_words.then(|| self.message.as_ref().into()),
+            lasts: self.retry_after,
+        }
     }
 
     /// The class of the refusal.

@@ -2,6 +2,7 @@
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
+use bevy_bouncer_text::clean_line;
 use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -29,8 +30,8 @@ pub enum InvalidIdentity {
     /// The name is empty or longer than [`USER_NAME_MAX_BYTES`].
     #[error("a user name has 1 to {USER_NAME_MAX_BYTES} bytes")]
     NameLength,
-    /// The name contains a control character.
-    #[error("a user name has no control characters")]
+    /// There is nothing to see in the name, nor in the id.
+    #[error("there is nothing to see in a user name")]
     NameCharacters,
     /// There are more than [`USER_ROLES_MAX`] roles, or one is empty, too long or has control
     /// characters.
@@ -144,8 +145,20 @@ pub struct User {
 impl User {
     /// A user without roles. Meant for authenticators and directories.
     ///
+    /// Names are shown to others, and may have been chosen without any rule: so what cannot be shown in a line is taken
+    /// out ([`clean_line`](crate::text::clean_line)). A user in whose name there is nothing to see is called by the id. The log says so
+    /// at level `debug`.
+    ///
+    /// ```
+    /// use bevy_bouncer::User;
+    ///
+    /// assert_eq!(User::new("player-1", "Ann\u{202e}\u{200b}")?.name(), "Ann");
+    /// assert_eq!(User::new("player-1", "\u{3164}")?.name(), "player-1");
+    /// # Ok::<(), bevy_bouncer::InvalidIdentity>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`InvalidIdentity`] when the id or the name is empty, too long or has control characters.
+    /// [`InvalidIdentity`] when the id or the name is empty or too long, or the id has control characters.
     pub fn new<I>(id: I, name: impl Into<String>) -> Result<Self, InvalidIdentity>
     where
         I: TryInto<UserId>,
@@ -156,12 +169,9 @@ impl User {
         if name.is_empty() || name.len() > USER_NAME_MAX_BYTES {
             return Err(InvalidIdentity::NameLength);
         }
-        if name.chars().any(char::is_control) {
-            return Err(InvalidIdentity::NameCharacters);
-        }
         Ok(Self {
+            name: shown_name(&id, name)?,
             id,
-            name: name.into(),
             roles: None,
         })
     }
@@ -210,8 +220,53 @@ impl User {
     }
 }
 
+/// What a user is called where others read it.
+fn shown_name(id: &UserId, name: String) -> Result<Arc<str>, InvalidIdentity> {
+    let shown = clean_line(&name);
+    if shown == name {
+        return Ok(name.into());
+    }
+    tracing::debug!(user = %id, "a name has characters that are not shown");
+    if !shown.is_empty() {
+        return Ok(shown.into());
+    }
+    let id = clean_line(id.as_str());
+    if id.is_empty() {
+        return Err(InvalidIdentity::NameCharacters);
+    }
+    Ok(id.into())
+}
+
 impl From<std::convert::Infallible> for InvalidIdentity {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_what_others_can_see_of_it() {
+        let called = |id: &str, name: &str| User::new(id, name).map(|user| user.name().to_owned());
+        for (name, shown) in [
+            ("Ann", "Ann"),
+            (" Ann\tLee\n", "Ann Lee"),
+            ("\u{202e}nnA", "nnA"),
+            ("A\u{2066}nn", "Ann"),
+            ("A\u{200b}nn\0", "Ann"),
+            ("\u{3164}", "player-1"),
+            ("\u{301}\u{2800}", "player-1"),
+        ] {
+            let seen = called("player-1", name);
+            assert_eq!(seen.as_deref(), Ok(shown), "{name:?}");
+            assert_eq!(called("player-1", shown).as_deref(), Ok(shown));
+        }
+        let unseen = called("\u{200b}", "\u{200b}");
+        assert_eq!(unseen, Err(InvalidIdentity::NameCharacters));
+        assert_eq!(called("player-1", ""), Err(InvalidIdentity::NameLength));
+        let id = UserId::new("a\nb").map(drop);
+        assert_eq!(id, Err(InvalidIdentity::IdCharacters));
     }
 }

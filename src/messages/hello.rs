@@ -7,10 +7,11 @@ use bevy_bouncer_protocol::{OwnUser, ReconnectHints, ServerMessage};
 use bevy_ecs::prelude::*;
 use serde_json::{Map, Value};
 
-use super::{answer::json, options::MessageOptions, speaks};
+use super::{Options, answer::json, speaks};
 use crate::{
     connection::Handle,
     identity::{Payload, User},
+    util::milliseconds_until,
     world::{Connection, FirstMessage, Group, Outbox},
 };
 
@@ -30,7 +31,8 @@ fn hello(world: &World, handle: &Handle, connection: &Connection, user: &User) -
     if !speaks(connection) {
         return None;
     }
-    let options = world.resource::<MessageOptions>();
+    let options = &world.resource::<Options>().0;
+    let expires_at = handle.token().expires_at;
     let hello = ServerMessage::Hello {
         user: OwnUser {
             id: user.id().as_str().into(),
@@ -38,7 +40,8 @@ fn hello(world: &World, handle: &Handle, connection: &Connection, user: &User) -
             roles: user.roles().to_vec(),
         },
         rank: None,
-        exp: handle.token().expires_at,
+        exp: expires_at,
+        expires_in_ms: expires_at.map(milliseconds_until),
         heartbeat_ms: milliseconds(options.heartbeat),
         reconnect: ReconnectHints {
             first_ms: milliseconds(options.reconnect_first),
@@ -57,13 +60,13 @@ fn hello(world: &World, handle: &Handle, connection: &Connection, user: &User) -
 
 /// Sends a sign of life, for pages, which cannot see a ping.
 pub(super) fn beat(
-    options: Res<MessageOptions>,
+    options: Res<Options>,
     connections: Query<&Connection>,
     mut last: Local<Option<Instant>>,
     mut outbox: Outbox,
 ) {
     let now = Instant::now();
-    if now.duration_since(*last.get_or_insert(now)) >= options.heartbeat {
+    if now.duration_since(*last.get_or_insert(now)) >= options.0.heartbeat {
         *last = Some(now);
         let group: Group = connections.iter().filter(|it| speaks(it)).collect();
         // What does not fit is in the log, and counted.

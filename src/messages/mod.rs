@@ -3,16 +3,15 @@
 //! game's alone.
 
 mod answer;
+mod errors;
 mod hello;
-mod options;
 mod refresh;
 mod request;
 mod typed;
 
-pub use answer::ClientErrors;
+pub use errors::ClientErrors;
 pub use hello::HelloPart;
 pub(crate) use hello::add_to as add_hello;
-pub use options::MessageOptions;
 pub(crate) use refresh::RefreshAnswers;
 pub(crate) use request::receive;
 pub use request::{BadMessage, ClientMessage, ClientRequest, parse_client_message};
@@ -23,7 +22,10 @@ use bevy_app::{App, PostUpdate, PreUpdate};
 use bevy_bouncer_protocol::BOUNCER_V1;
 use bevy_ecs::{message::Messages, prelude::*};
 
-use crate::world::{ClientFrame, Connection};
+use crate::{
+    config::MessageOptions,
+    world::{ClientFrame, Connection},
+};
 
 /// When the messages of `bouncer.v1` are read and sent.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +35,10 @@ pub enum MessageSystems {
     /// In `PostUpdate`, before `BouncerSystems::Send`.
     Tell,
 }
+
+/// What the configuration says.
+#[derive(Resource)]
+struct Options(MessageOptions);
 
 /// Whether a connection agreed on `bouncer.v1`.
 fn speaks(connection: &Connection) -> bool {
@@ -55,8 +61,9 @@ pub(crate) fn warn_when_unheard(app: &App) {
 }
 
 /// Everything that runs where `bouncer.v1` can be agreed on.
-pub(crate) fn build(app: &mut App) {
-    app.init_resource::<MessageOptions>()
+pub(crate) fn build(app: &mut App, options: &MessageOptions) {
+    app.insert_resource(Options(options.clone()))
+        .init_resource::<ClientErrors>()
         .init_resource::<KnownMessages>()
         .init_resource::<RefreshAnswers>()
         .add_message::<ClientRequest>()
@@ -72,7 +79,7 @@ pub(crate) fn build(app: &mut App) {
         )
         .add_systems(
             PostUpdate,
-            (hello::beat, answer::close_noisy)
+            (hello::beat, errors::close_noisy)
                 .chain()
                 .in_set(MessageSystems::Tell),
         );

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     auth::Credential,
-    identity::{Refusal, RefusalKind},
+    identity::{ConnectionId, Refusal, RefusalKind},
+    util::milliseconds_until,
     world::{Bouncer, Connection, Outbox, TokenExpiring},
 };
 
@@ -22,7 +23,13 @@ const WAITING: usize = 1024;
 /// When a token may be tried again, unless the refusal says better.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-type Answer = (Entity, Option<String>, Result<Option<u64>, Refusal>);
+/// What came of a token, for the request with this id that came through this connection.
+struct Answer {
+    player: Entity,
+    connection: ConnectionId,
+    id: Option<String>,
+    result: Result<Option<u64>, Refusal>,
+}
 
 /// Where checks of tokens leave their results.
 #[derive(Resource)]
@@ -45,9 +52,12 @@ pub(super) fn ask_for_token(
     mut outbox: Outbox,
 ) {
     if connections.get(expiring.entity).is_ok_and(speaks) {
-        let ends_at = expiring.ends_at;
+        let message = ServerMessage::Expiring {
+            ends_at: expiring.ends_at,
+            left_ms: milliseconds_until(expiring.ends_at),
+        };
         // What does not fit is in the log, and counted.
-        let _ = outbox.send(expiring.entity, json(&ServerMessage::Expiring { ends_at }));
+        let _ = outbox.send(expiring.entity, json(&message));
     }
 }
 
@@ -70,7 +80,13 @@ pub(super) fn start(
     runtime.spawn(async move {
         let result = bouncer.refresh(connection, &token).await;
         // The app has ended when nobody takes it.
-        let _ = answers.send((player, id, result)).await;
+        let answer = Answer {
+            player,
+            connection,
+            id,
+            result,
+        };
+        let _ = answers.send(answer).await;
     });
     Ok(())
 }
@@ -84,11 +100,20 @@ pub(super) fn has_answers(answers: Res<RefreshAnswers>) -> bool {
 pub(super) fn answer(world: &mut World) {
     for _ in 0..WAITING {
         let mut answers = world.resource_mut::<RefreshAnswers>();
-        let Ok((player, id, result)) = answers.receiver.try_recv() else {
+        let Ok(answer) = answers.receiver.try_recv() else {
             return;
         };
+        let Answer {
+            player, id, result, ..
+        } = answer;
+        // Whoever goes on through another connection has asked nothing there.
+        let connection = world.get::<Connection>(player).map(Connection::id);
+        if connection != Some(answer.connection) {
+            continue;
+        }
         let result = result.map(|exp| Ack {
             exp,
+            expires_in_ms: exp.map(milliseconds_until),
             ..Default::default()
         });
         answer::answer(

@@ -4,7 +4,7 @@ use bevy_bouncer_protocol::{Ack, ErrorCode, REQUEST_ID_MAX_BYTES};
 use bevy_ecs::{prelude::*, system::SystemState};
 use serde_json::{Map, Value};
 
-use super::{answer, answer::ClientErrors, refresh, speaks, typed::KnownMessages};
+use super::{answer, errors::ClientErrors, refresh, speaks, typed::KnownMessages};
 use crate::{
     identity::ConnectionId,
     world::{ClientFrame, Connection},

@@ -124,7 +124,7 @@ impl Plugin for BouncerPlugin {
                 PostUpdate,
                 MessageSystems::Tell.before(BouncerSystems::Send),
             );
-            messages::build(app);
+            messages::build(app, &server.config.messages);
         }
         if let Some(node) = server.node() {
             app.register_type::<ClusterFrame>()

@@ -103,6 +103,16 @@ impl Registry {
         lock(&self.index).check(user, token, unix_now())
     }
 
+    /// Whether this identity is not barred.
+    pub fn check_barred(&self, user: &UserId, token: &TokenFacts) -> Result<(), Refusal> {
+        lock(&self.index).check_barred(user, token, unix_now())
+    }
+
+    /// The entries of a subject that count.
+    pub fn barred(&self, subject: &Subject) -> Vec<Revocation> {
+        lock(&self.index).barred(subject, unix_now())
+    }
+
     /// Reserves a place for a verified user, or says why not.
     pub fn admit(
         &self,
@@ -228,50 +238,55 @@ impl Registry {
     /// Bars a subject, fences its sessions, and has the entry stored.
     pub fn revoke(&self, mut entry: Revocation) -> Receipt {
         entry.forget_with_tokens(self.tokens_end_within, unix_now());
-        let close_reason = entry.close_reason();
-        let (found, storing) = {
+        let close_reason = entry.close_reason(unix_now());
+        let (found, listed) = {
             let mut index = lock(&self.index);
             let (found, listed) = index.revoke(entry.clone(), unix_now());
-            let storing = match (listed, &entry.subject) {
-                (Err(error), _) => {
-                    tracing::error!(%error, "a revocation only cuts, it bars nobody");
-                    Storing::failed(error)
-                }
-                (Ok(()), Subject::Session(_)) => Storing::done(),
+            let listed = listed.map(|()| match &entry.subject {
+                Subject::Session(_) => Storing::done(),
                 // Under the index's lock, so that the store sees decisions in their order.
-                (Ok(()), subject) => {
+                subject => {
                     let entries = index.barred(subject, unix_now());
                     self.journal.bar(entry, entries)
                 }
-            };
-            (found, storing)
+            });
+            (found, listed)
         };
-        self.tell_failure(&storing);
         let cut = self.cut(&found, &close_reason, Fence::Now);
-        Receipt::new(cut, storing)
+        match listed {
+            Ok(storing) => {
+                if let Some(error) = storing.failure() {
+                    self.tell_not_stored(error);
+                }
+                Receipt::new(cut, storing)
+            }
+            Err(error) => {
+                tracing::error!(%error, "a revocation only cuts, it bars nobody");
+                self.tell_not_stored(&error);
+                Receipt::not_in_force(cut, error)
+            }
+        }
     }
 
     /// Tells the game at once of a decision of which no receipt will say that it is stored.
-    fn tell_failure(&self, storing: &Storing) {
-        if let Some(error) = storing.failure() {
-            self.notices.put(Notice::NotStored(error.clone()));
-        }
+    fn tell_not_stored(&self, error: &StoreError) {
+        self.notices.put(Notice::NotStored(error.clone()));
     }
 
     /// Lets a subject come in again, unless that could not be stored.
     pub fn restore(&self, subject: Subject) -> Receipt {
-        let storing = {
-            let mut index = lock(&self.index);
-            match self.journal.restore(subject.clone()) {
-                Ok(storing) => {
-                    index.restore(&subject);
-                    storing
-                }
-                Err(error) => Storing::failed(error),
+        let mut index = lock(&self.index);
+        match self.journal.restore(subject.clone()) {
+            Ok(storing) => {
+                index.restore(&subject);
+                Receipt::new(0, storing)
             }
-        };
-        self.tell_failure(&storing);
-        Receipt::new(0, storing)
+            Err(error) => {
+                drop(index);
+                self.tell_not_stored(&error);
+                Receipt::not_in_force(0, error)
+            }
+        }
     }
 
     /// Sends a subject's sessions away politely. Nothing is barred.

@@ -26,10 +26,11 @@ impl Registry {
                 0
             }
             Decision::Kick { .. } | Decision::Replace { .. } if here => 0,
-            Decision::Kick { user, message } => {
+            Decision::Kick { user, message, .. } => {
                 let close_reason = CloseReason {
                     reason: DisconnectReason::Kicked,
                     message: message.clone(),
+                    lasts: None,
                 };
                 self.send_home(&Subject::User(user.clone()), &close_reason)
             }
@@ -88,7 +89,7 @@ impl Registry {
             }
             found
         });
-        self.cut(&found, &entry.close_reason(), Fence::Now)
+        self.cut(&found, &entry.close_reason(unix_now()), Fence::Now)
     }
 
     /// Changes the entries of a subject, and applies again what this node has decided since.

@@ -62,15 +62,26 @@ impl SessionIndex {
 
     /// Whether this identity could come in now. Admits nobody.
     pub fn check(&self, user: &UserId, token: &TokenFacts, unix_now: u64) -> Result<(), Refusal> {
-        if let Some(entry) = self.barred.verdict(user, token, unix_now) {
-            return Err(entry.refusal(unix_now));
-        }
+        self.check_barred(user, token, unix_now)?;
         let others = if self.duplicate_login.policy.replaces() {
             self.held_by(user).filter(|handle| handle.is_live()).count()
         } else {
             self.held(user)
         };
         self.judge(user, others).map(drop)
+    }
+
+    /// Whether this identity is not barred.
+    pub fn check_barred(
+        &self,
+        user: &UserId,
+        token: &TokenFacts,
+        unix_now: u64,
+    ) -> Result<(), Refusal> {
+        match self.barred.verdict(user, token, unix_now) {
+            Some(entry) => Err(entry.refusal(unix_now)),
+            None => Ok(()),
+        }
     }
 
     /// Judges a new session of a user who has so many others; a refusal when it may not come in.
@@ -176,9 +187,7 @@ impl SessionIndex {
         if !self.sessions.contains_key(&handle.id) || !handle.is_live() {
             return Err(Refusal::unauthorized("the session has ended"));
         }
-        if let Some(entry) = self.barred.verdict(handle.user_id(), &token, unix_now) {
-            return Err(entry.refusal(unix_now));
-        }
+        self.check_barred(handle.user_id(), &token, unix_now)?;
         if let Some(before) = handle.renew(token).id {
             remove_from(&mut self.by_token, &before, handle.id);
         }

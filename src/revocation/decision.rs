@@ -21,6 +21,9 @@ pub enum Decision {
         user: UserId,
         /// Words for the player.
         message: Option<Arc<str>>,
+        /// How long ago it was decided when it was written, in milliseconds.
+        #[serde(default)]
+        waited_ms: u64,
     },
     /// One session ends because its user has connected to another node. Nothing is kept of it.
     Replace {

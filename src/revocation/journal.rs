@@ -43,14 +43,17 @@ pub(crate) struct Change {
 
 impl Change {
     /// Adds a decision. Those before a restoration do not matter any more, and of two entries of one shape one
-    /// is enough, unless they may have been written.
+    /// is enough, unless they may have been written, or a restoration stands between them.
     fn add(&mut self, decision: Decision, entries: Vec<Revocation>) {
         self.entries = entries;
         let Decision::Bar(entry) = decision else {
             self.decisions.truncate(self.begun);
             return self.decisions.push(decision);
         };
-        for waiting in &mut self.decisions[self.begun..] {
+        let is_restoration = |decision: &Decision| matches!(decision, Decision::Restore(_));
+        let restored = self.decisions.iter().rposition(is_restoration);
+        let start = self.begun.max(restored.map_or(0, |place| place + 1));
+        for waiting in &mut self.decisions[start..] {
             if let Decision::Bar(held) = waiting
                 && list::have_one_shape(held, &entry)
             {
@@ -61,10 +64,13 @@ impl Change {
         self.decisions.push(Decision::Bar(entry));
     }
 
-    /// Whether it does not matter any more.
+    /// Whether it does not matter any more. A restoration always does: what is stored may last longer.
     fn is_over(&self, unix_now: u64) -> bool {
-        let has_ended = |entry: &Revocation| entry.until.is_some_and(|until| until <= unix_now);
-        !self.entries.is_empty() && self.entries.iter().all(has_ended)
+        let has_ended = |decision: &Decision| match decision {
+            Decision::Bar(entry) => entry.until.is_some_and(|until| until <= unix_now),
+            _ => false,
+        };
+        self.decisions.iter().all(has_ended)
     }
 }
 
@@ -106,6 +112,8 @@ struct Waiting {
     changes: HashMap<Subject, Change>,
     receipts: HashMap<Subject, Vec<Stored>>,
     receipts_held: usize,
+    /// How many changes there may be before those are looked for that are over.
+    sweep_at: usize,
 }
 
 impl Journal {
@@ -125,8 +133,9 @@ impl Journal {
     pub fn bar(&self, entry: Revocation, entries: Vec<Revocation>) -> Storing {
         let mut waiting = lock(&self.waiting);
         let subject = entry.subject.clone();
-        if waiting.changes.len() >= self.entries_limit.saturating_add(self.limit) {
+        if waiting.changes.len() >= self.most().max(waiting.sweep_at) {
             waiting.forget_what_is_over();
+            waiting.sweep_at = waiting.changes.len().saturating_add(self.limit);
         }
         self.append(&mut waiting, subject, Decision::Bar(entry), entries)
     }
@@ -137,11 +146,21 @@ impl Journal {
     /// [`StoreError::Backlog`] when too much waits: then the restoration must not be carried out.
     pub fn restore(&self, subject: Subject) -> Result<Storing, StoreError> {
         let mut waiting = lock(&self.waiting);
-        if waiting.changes.len() >= self.limit && !waiting.changes.contains_key(&subject) {
+        let most = if waiting.changes.contains_key(&subject) {
+            self.most()
+        } else {
+            self.limit
+        };
+        if waiting.changes.len() >= most {
             return Err(StoreError::Backlog);
         }
         let decision = Decision::Restore(subject.clone());
         Ok(self.append(&mut waiting, subject, decision, Vec::new()))
+    }
+
+    /// Subjects that may wait before no more restorations are taken. There are never more than these and the list's.
+    fn most(&self) -> usize {
+        self.entries_limit.saturating_add(self.limit)
     }
 
     fn append(
@@ -297,6 +316,13 @@ impl Waiting {
             .retain(|subject, change| first.as_ref() == Some(subject) || !change.is_over(now));
         self.order
             .retain(|subject| self.changes.contains_key(subject));
+        let over = |subject: &Subject| !self.changes.contains_key(subject);
+        let receipts = self.receipts.extract_if(|subject, _| over(subject));
+        let ended = StoreError::Failed("it ended before it could be stored".to_owned());
+        for done in receipts.flat_map(|(_, receipts)| receipts) {
+            self.receipts_held -= 1;
+            let _ = done.send(Err(ended.clone()));
+        }
     }
 }
 

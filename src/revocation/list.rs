@@ -69,7 +69,7 @@ impl BarredList {
             .collect()
     }
 
-    /// The entry that bars this user with this token, bans first.
+    /// The entry that bars this user with this token: bans first, and of those the one that ends last.
     pub fn verdict(&self, user: &UserId, token: &TokenFacts, now: u64) -> Option<&Revocation> {
         if self.count == 0 {
             return None;
@@ -90,7 +90,10 @@ impl BarredList {
                     .issued_before
                     .is_none_or(|before| token.issued_at <= before)
             })
-            .min_by_key(|entry| entry.kind != RevocationKind::Ban)
+            .max_by_key(|entry| {
+                let is_ban = entry.kind == RevocationKind::Ban;
+                (is_ban, entry.until.unwrap_or(u64::MAX))
+            })
     }
 
     /// How many entries there are, expired ones included.
@@ -194,6 +197,20 @@ mod tests {
     }
 
     #[test]
+    fn of_several_bans_the_one_that_ends_last_is_told() {
+        let mut list = BarredList::new(10);
+        list.put(Revocation::user(ann()).ban().until(50), 0)
+            .unwrap();
+        list.put(Revocation::token("a").ban().until(90), 0).unwrap();
+        list.put(Revocation::user(ann()), 0).unwrap();
+        let until = |list: &BarredList, now| list.verdict(&ann(), &token("a", 1), now)?.until;
+        assert_eq!(until(&list, 0), Some(90));
+        list.put(Revocation::new(Subject::Everyone).ban(), 0)
+            .unwrap();
+        assert_eq!(until(&list, 0), None);
+    }
+
+    #[test]
     fn an_entry_ends_at_until_and_makes_room() {
         let mut list = BarredList::new(1);
         list.put(Revocation::token("a").until(50), 0).unwrap();
@@ -205,6 +222,22 @@ mod tests {
             "the limit holds"
         );
         list.put(Revocation::token("b"), 50).unwrap();
+    }
+
+    #[test]
+    fn of_one_subject_only_the_entry_leaves_that_has_ended() {
+        let mut list = BarredList::new(10);
+        list.put(Revocation::token("a").until(50), 0).unwrap();
+        list.put(Revocation::token("a").ban().until(100), 0)
+            .unwrap();
+        let subject = Subject::Token("a".into());
+        assert_eq!(list.of(&subject, 49).len(), 2);
+        assert_eq!(list.of(&subject, 50).len(), 1);
+        list.put(Revocation::token("b"), 60).unwrap();
+        assert_eq!(list.len(), 2);
+        let told = list.verdict(&ann(), &token("a", 1), 99).unwrap();
+        assert_eq!(told.kind, RevocationKind::Ban);
+        assert!(list.of(&subject, 100).is_empty());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use bevy_reflect::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, RefusalKind, UserId};
+use crate::identity::{CloseReason, ConnectionId, DisconnectReason, Refusal, UserId};
 
 /// What a [`Revocation`] is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -112,30 +112,25 @@ impl Revocation {
         self
     }
 
-    /// The answer at the door to a user whom the entry bars: a ban is said openly, everything else reads like
-    /// any bad credential.
+    /// The answer at the door to a user whom the entry bars: a ban is said openly, with its words and its end, and everything
+    /// else reads like any bad credential.
     pub fn refusal(&self, unix_now: u64) -> Refusal {
         if self.kind == RevocationKind::Revoke {
             return Refusal::unauthorized("revoked");
         }
-        let mut refusal = Refusal::from(RefusalKind::Banned);
-        if let Some(reason) = &self.reason {
-            refusal = refusal.saying(reason.clone());
-        }
-        if let Some(until) = self.until {
-            refusal = refusal.retry_after(Duration::from_secs(until.saturating_sub(unix_now)));
-        }
-        refusal
+        self.close_reason(unix_now).refusal()
     }
 
     /// How live sessions of the subject end.
-    pub(crate) fn close_reason(&self) -> CloseReason {
+    pub(crate) fn close_reason(&self, unix_now: u64) -> CloseReason {
+        let left = |until: u64| Duration::from_secs(until.saturating_sub(unix_now));
         CloseReason {
             reason: match self.kind {
                 RevocationKind::Revoke => DisconnectReason::Revoked,
                 RevocationKind::Ban => DisconnectReason::Banned,
             },
             message: self.reason.as_deref().map(Arc::from),
+            lasts: self.until.map(left),
         }
     }
 

@@ -17,12 +17,33 @@ use super::{StoreError, journal::Storing};
 pub struct Receipt {
     cut: usize,
     storing: Storing,
+    is_in_force: bool,
 }
 
 impl Receipt {
     /// For what was decided about so many live sessions.
     pub(crate) fn new(cut: usize, storing: Storing) -> Self {
-        Self { cut, storing }
+        Self {
+            cut,
+            storing,
+            is_in_force: true,
+        }
+    }
+
+    /// For what was not carried out, but for so many sessions that were cut.
+    pub(crate) fn not_in_force(cut: usize, error: StoreError) -> Self {
+        Self {
+            cut,
+            storing: Storing::failed(error),
+            is_in_force: false,
+        }
+    }
+
+    /// Whether the decision holds on this node. Not when a revocation found the list of the barred full
+    /// ([`StoreError::Full`]): then it has only cut. Not when a restoration could not be noted
+    /// ([`StoreError::Backlog`]): then nothing has changed.
+    pub fn is_in_force(&self) -> bool {
+        self.is_in_force
     }
 
     /// How many live sessions were cut.

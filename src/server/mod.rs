@@ -77,6 +77,15 @@ impl Server {
         }
     }
 
+    /// Whether this identity is not barred, as far as this and all other nodes know.
+    pub async fn check_barred(&self, user: &UserId, token: &TokenFacts) -> Result<(), Refusal> {
+        self.registry.check_barred(user, token)?;
+        match self.node() {
+            Some(node) => node.check_barred(user, token).await,
+            None => Ok(()),
+        }
+    }
+
     /// Has a token checked that does not come with a handshake.
     pub async fn authenticate(
         &self,

@@ -14,7 +14,7 @@ use tokio::{task::JoinSet, time::sleep};
 use super::{AUDIT, Server};
 use crate::{
     connection::{Fence, Followed, Handle},
-    identity::{Admission, CloseReason, ConnectionId, Refusal, RefusalKind},
+    identity::{Admission, ConnectionId, Refusal, RefusalKind},
     util::{jitter, microseconds},
 };
 
@@ -98,10 +98,7 @@ async fn check(
         plan(&handle, interval / RETRY_PARTS);
         return Ok(());
     }
-    let close_reason = CloseReason {
-        reason: refusal.disconnect_reason(),
-        message: None,
-    };
+    let close_reason = refusal.close_reason();
     tracing::info!(
         target: AUDIT,
         user = %handle.user_id(), connection = %handle.id, reason = %close_reason.reason,

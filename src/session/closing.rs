@@ -1,14 +1,11 @@
 //! The end of a session: the Close, the closing handshake, and a reset of a client that does not answer.
 
+use bytes::Bytes;
 use std::{future::poll_fn, mem::MaybeUninit, pin::Pin, task::Poll, time::Duration};
 
 use tokio::{
     io::{AsyncWriteExt, ReadBuf},
     time::{Instant, timeout_at},
-};
-use tokio_tungstenite::tungstenite::{
-    Error as ProtocolError,
-    protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
 use super::{Ending, Session};
@@ -16,6 +13,7 @@ use crate::{
     connection::{Handle, Written},
     identity::{CloseReason, DisconnectReason},
     transport::Transport,
+    websocket::{Event, frame},
 };
 
 const DRAIN_BYTES: usize = 1024;
@@ -66,22 +64,19 @@ impl<S: Transport> Session<S> {
         };
         let close_reason = match ending {
             Ending::Lost => return false,
-            Ending::ByClient => {
-                self.outbound.discard();
-                self.protocol.get_mut().keep_last_frame();
-                return self.write_close().await && self.stream.shutdown().await.is_ok();
+            Ending::ByClient(content) => {
+                let answer = frame::answer_close(&content);
+                return self.write_close(answer).await && self.stream.shutdown().await.is_ok();
             }
             Ending::Broken(close_reason) => {
-                self.begin_close(&close_reason);
                 // What follows a broken frame is not a frame, so there is no answer to understand.
-                return self.write_close().await
+                return self.write_close(close(&close_reason)).await
                     && self.stream.shutdown().await.is_ok()
                     && self.drain(|_, bytes| bytes.is_empty()).await;
             }
             Ending::Cut(close_reason) | Ending::Polite(close_reason) => close_reason,
         };
-        self.begin_close(&close_reason);
-        self.write_close().await
+        self.write_close(close(&close_reason)).await
             && self.drain(Self::is_answered).await
             && self.stream.shutdown().await.is_ok()
     }
@@ -109,24 +104,11 @@ impl<S: Transport> Session<S> {
         handle.fenced().unwrap_or(close_reason)
     }
 
-    /// Nothing but Close from here on, and nothing more for the game.
-    fn begin_close(&mut self, close_reason: &CloseReason) {
+    /// Writes the end of a half-written frame, and the Close. These two may pass the fence. Nothing else does from
+    /// here on.
+    async fn write_close(&mut self, close: Bytes) -> bool {
         self.outbound.discard();
-        let frame = CloseFrame {
-            code: CloseCode::from(close_reason.reason.close_code()),
-            reason: close_reason.close_text().into(),
-        };
-        // Fails when a Close is under way already; then that one is in the memory stream.
-        let _ = self.protocol.close(Some(frame));
-        // A pong that was not passed on may not pass the fence either.
-        self.protocol.get_mut().keep_last_frame();
-    }
-
-    /// Writes the end of a half-written frame, and the Close. These two may pass the fence.
-    async fn write_close(&mut self) -> bool {
-        if let Some(close) = self.protocol.get_mut().take_outgoing() {
-            self.outbound.push_last(close);
-        }
+        self.outbound.push_last(close);
         poll_fn(
             |context| match self.outbound.poll_write(&mut self.stream, false, context) {
                 Written::Blocked { .. } => Poll::Pending,
@@ -138,15 +120,19 @@ impl<S: Transport> Session<S> {
 
     /// Reads and drops until `done` says so of what came (nothing at the end). False when the client
     /// sends too much meanwhile.
-    async fn drain(&mut self, done: impl Fn(&mut Self, &[u8]) -> bool) -> bool {
+    async fn drain(&mut self, done: impl Fn(&mut Self, &mut [u8]) -> bool) -> bool {
         let mut left = DRAIN_LIMIT_BYTES;
+        let mut unread = std::mem::take(&mut self.unread);
+        if !unread.is_empty() && done(self, &mut unread) {
+            return true;
+        }
         while left > 0 {
             let step = poll_fn(|context| {
                 let mut buffer = [const { MaybeUninit::uninit() }; DRAIN_BYTES];
                 let mut buffer = ReadBuf::uninit(&mut buffer);
                 Pin::new(&mut self.stream)
                     .poll_read(context, &mut buffer)
-                    .map_ok(|()| (done(self, buffer.filled()), buffer.filled().len()))
+                    .map_ok(|()| (done(self, buffer.filled_mut()), buffer.filled().len()))
             })
             .await;
             match step {
@@ -158,20 +144,23 @@ impl<S: Transport> Session<S> {
         false
     }
 
-    /// Whether the client has answered the Close. Messages that come before are dropped.
-    fn is_answered(&mut self, bytes: &[u8]) -> bool {
+    /// Whether the client has answered the Close, or is gone. Messages that come before are dropped.
+    fn is_answered(&mut self, mut bytes: &mut [u8]) -> bool {
         if bytes.is_empty() {
-            self.protocol.get_mut().end();
+            return true;
         }
-        self.protocol.get_mut().feed(bytes);
         loop {
-            match self.protocol.read() {
-                Ok(_) => {}
-                Err(ProtocolError::Io(_)) => return false,
-                Err(_) => return true,
+            match self.reader.read(&self.rules, &mut bytes) {
+                Ok(Some(Event::Close(_))) | Err(_) => return true,
+                Ok(Some(_)) => {}
+                Ok(None) => return false,
             }
         }
     }
+}
+
+fn close(close_reason: &CloseReason) -> Bytes {
+    frame::close(close_reason.reason.close_code(), &close_reason.close_text())
 }
 
 fn is_barred(reason: DisconnectReason) -> bool {

@@ -1,21 +1,16 @@
 //! After the 101: one task for each connection, which owns the socket.
 //!
-//! The socket has one reader and one writer, this task. What it reads goes through the
-//! [`meter`], which holds it against the [`rules`], and the [`budget`], then through the WebSocket
-//! protocol (over a [`memory_stream`]) into the game's inbox. What the game sends comes as finished
-//! frames from the [`fanout`] into the [`Outbound`], which both of them write, together with the
-//! protocol's pongs and closes, under the fence of the [`Handle`].
+//! The socket has one reader and one writer, this task. What it reads is taken apart by the
+//! [`websocket`](crate::websocket) reader, paid for out of the [`budget`], and goes into the game's inbox. What the
+//! game sends comes as finished frames from the [`fanout`] into the [`Outbound`], which both of them write, together
+//! with pongs and Close, under the fence of the [`Handle`].
 
 mod budget;
 mod closing;
 pub(crate) mod fanout;
-mod memory_stream;
-mod meter;
-mod rules;
 #[cfg(test)]
 mod tests;
 mod timers;
-mod utf8;
 
 use std::{
     mem::MaybeUninit,
@@ -25,44 +20,41 @@ use std::{
     time::Instant,
 };
 
+use bytes::BytesMut;
 use tokio::io::ReadBuf;
-use tokio_tungstenite::tungstenite::{
-    Error as ProtocolError, Message, WebSocket,
-    error::CapacityError,
-    protocol::{Role, WebSocketConfig},
-};
 
 use crate::{
     bridge::Notice,
     config::Limits,
-    connection::{Fence, Handle, Inbound, Outbound, Written, frame},
+    connection::{Fence, Handle, Inbound, Outbound, Written},
     identity::{CloseReason, DisconnectReason, Payload},
     registry::Registry,
     transport::Transport,
+    websocket::{Event, ReadError, ReadRules, Reader, frame},
 };
 
 use budget::Budget;
-use memory_stream::MemoryStream;
-use meter::FrameMeter;
 use timers::{Due, Timers};
 
 /// Bytes read at once, into a buffer on the stack: an idle session holds none.
 const READ_BYTES: usize = 8 * 1024;
-/// The protocol's own read buffer.
-const PROTOCOL_BUFFER_BYTES: usize = 32;
 
 /// One live connection.
 pub(crate) struct Session<S> {
     stream: S,
-    protocol: WebSocket<MemoryStream>,
-    meter: FrameMeter,
+    reader: Reader,
+    rules: ReadRules,
     frames: Budget,
     bytes: Budget,
     timers: Timers,
     /// A message for which the game has no room yet. Reading pauses meanwhile.
     stalled: Option<Payload>,
-    /// Why nothing more can be read. What was read before is still passed on.
-    broken: Option<DisconnectReason>,
+    /// What came after that message.
+    unread: Vec<u8>,
+    /// Pongs that are not in the backlog yet.
+    pongs: BytesMut,
+    /// Why the client's stream is over.
+    stream_end: Option<Ending>,
     /// Whether the connection is lost and its player stays.
     absent: bool,
     /// Whether the game was given anything that it may answer.
@@ -77,8 +69,8 @@ pub(crate) struct Session<S> {
 /// How a session ends.
 #[derive(Debug)]
 enum Ending {
-    /// The client sent Close; the answer is in the memory stream.
-    ByClient,
+    /// The client sent Close with this content.
+    ByClient(Vec<u8>),
     /// The socket is of no use any more.
     Lost,
     /// The protocol was broken: the rest of the stream means nothing. What came before is answered.
@@ -110,20 +102,10 @@ impl<S: Transport> Session<S> {
     ) -> Self {
         let now = Instant::now();
         let handle = inbound.handle.clone();
-        let config = WebSocketConfig::default()
-            .read_buffer_size(PROTOCOL_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_write_buffer_size(limits.outgoing_queue_bytes)
-            .max_message_size(Some(limits.max_message_bytes))
-            .max_frame_size(Some(limits.max_frame_bytes));
         Self {
             stream,
-            protocol: WebSocket::from_raw_socket(
-                MemoryStream::default(),
-                Role::Server,
-                Some(config),
-            ),
-            meter: FrameMeter::default(),
+            reader: Reader::default(),
+            rules: ReadRules::new(limits.max_frame_bytes, limits.max_message_bytes),
             frames: Budget::new(
                 limits.inbound_frames_per_second,
                 limits.inbound_frames_burst,
@@ -136,7 +118,9 @@ impl<S: Transport> Session<S> {
             ),
             timers: Timers::new(&limits, handle.token().expires_at, now),
             stalled: None,
-            broken: None,
+            unread: Vec::new(),
+            pongs: BytesMut::new(),
+            stream_end: None,
             absent: false,
             spoken: false,
             inbound,
@@ -152,7 +136,7 @@ impl<S: Transport> Session<S> {
     pub async fn run(mut self: Box<Self>) {
         let ending = self.live().await;
         let close_reason = match &ending {
-            Ending::ByClient => DisconnectReason::ClientClosed.into(),
+            Ending::ByClient(_) => DisconnectReason::ClientClosed.into(),
             Ending::Lost => DisconnectReason::ConnectionLost.into(),
             Ending::Broken(close_reason)
             | Ending::Cut(close_reason)
@@ -167,7 +151,7 @@ impl<S: Transport> Session<S> {
         if !self.absent {
             let fence = match ending {
                 Ending::Polite(_) | Ending::Broken(_) => Fence::AfterQueue,
-                Ending::ByClient | Ending::Lost | Ending::Cut(_) => Fence::Now,
+                Ending::ByClient(_) | Ending::Lost | Ending::Cut(_) => Fence::Now,
             };
             self.registry.leave(&self.handle, close_reason, fence);
         }
@@ -214,7 +198,7 @@ impl<S: Transport> Session<S> {
             sleep.as_mut().reset(wake.into());
 
             let handle = self.handle.clone();
-            let reading = paused.is_none() && self.stalled.is_none() && self.broken.is_none();
+            let reading = paused.is_none() && self.stalled.is_none();
             let io = tokio::task::unconstrained(std::future::poll_fn(|context| {
                 self.poll_io(reading, context)
             }));
@@ -227,7 +211,7 @@ impl<S: Transport> Session<S> {
             let ending = match io {
                 Io::Read => {
                     self.timers.heard();
-                    self.pass_on()
+                    self.stream_end.take()
                 }
                 Io::Counted | Io::Fenced => continue,
                 Io::TooSlow => Some(Ending::Cut(DisconnectReason::SlowConsumer.into())),
@@ -239,10 +223,11 @@ impl<S: Transport> Session<S> {
         }
     }
 
-    /// Takes what the protocol wants written, and looks whether the fan-out wants an end.
+    /// Answers pings, and looks whether the fan-out wants an end.
     fn collect(&mut self) -> Option<Ending> {
-        if let Some(control) = self.protocol.get_mut().take_outgoing() {
-            self.outbound.push_urgent(control);
+        if !self.pongs.is_empty() {
+            self.outbound
+                .push_urgent(std::mem::take(&mut self.pongs).freeze());
         }
         let (fault, close_reason) = self.outbound.ending();
         fault
@@ -303,14 +288,9 @@ impl<S: Transport> Session<S> {
         let mut buffer = ReadBuf::uninit(&mut buffer);
         match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
             Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                let now = Instant::now();
-                let metered = self.meter.feed(buffer.filled());
-                self.frames.spend(metered.frames, now);
-                self.bytes
-                    .spend(self.stream.price_of(buffer.filled().len()), now);
-                self.broken = metered.broken;
-                let sound = &buffer.filled()[..metered.sound];
-                self.protocol.get_mut().feed(sound);
+                let price = self.stream.price_of(buffer.filled().len());
+                self.bytes.spend(price, Instant::now());
+                self.take_apart(buffer.filled_mut());
                 Poll::Ready(Io::Read)
             }
             Poll::Ready(_) => Poll::Ready(Io::Lost),
@@ -341,7 +321,7 @@ impl<S: Transport> Session<S> {
         None
     }
 
-    /// Passes on what has arrived, as far as the game has room.
+    /// Passes on what has arrived before, as far as the game has room.
     fn pass_on(&mut self) -> Option<Ending> {
         if let Some(payload) = self.stalled.take()
             && let Err(payload) = self.inbound.push(payload)
@@ -349,27 +329,58 @@ impl<S: Transport> Session<S> {
             self.stalled = Some(payload);
             return None;
         }
+        let mut unread = std::mem::take(&mut self.unread);
+        self.take_apart(&mut unread);
+        self.stream_end.take()
+    }
+
+    /// Passes on what these bytes say, as far as the game has room.
+    fn take_apart(&mut self, mut input: &mut [u8]) {
+        let now = Instant::now();
         while self.stalled.is_none() {
-            let payload = match self.protocol.read() {
-                Ok(Message::Text(text)) => Payload::from_text(text),
-                Ok(Message::Binary(bytes)) => Payload::from(bytes),
-                Ok(_) => continue,
-                Err(ProtocolError::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    if let Some(reason) = self.broken {
-                        return Some(Ending::Broken(reason.into()));
-                    }
-                    let unfinished = self.meter.is_unfinished();
-                    self.timers.unfinished(unfinished, Instant::now());
-                    return None;
+            match self.reader.read(&self.rules, &mut input) {
+                Ok(Some(event)) => self.heed(event, now),
+                Ok(None) => {
+                    self.timers.unfinished(self.reader.is_unfinished(), now);
+                    break;
                 }
-                Err(error) => return Some(ending_of(&error)),
-            };
-            // What is unfinished now is another message.
-            self.timers.unfinished(false, Instant::now());
-            self.spoken = true;
-            self.stalled = self.inbound.push(payload).err();
+                Err(error) => {
+                    tracing::debug!(%error, "a session ends");
+                    let reason = DisconnectReason::from(error);
+                    self.stream_end = Some(Ending::Broken(reason.into()));
+                    break;
+                }
+            }
+            if self.stream_end.is_some() {
+                break;
+            }
         }
-        None
+        self.frames.spend(self.reader.take_frames(), now);
+        if self.stalled.is_some() {
+            self.unread = input.to_vec();
+        }
+    }
+
+    fn heed(&mut self, event: Event<'_>, now: Instant) {
+        let payload = match event {
+            Event::Text(text) => Payload::from(text.into_owned()),
+            Event::Binary(content) => Payload::from(content.into_owned()),
+            Event::Ping(content) => return frame::put_pong(&content, &mut self.pongs),
+            Event::Pong => return,
+            Event::Close(content) => {
+                self.stream_end = Some(Ending::ByClient(content.into_owned()));
+                return;
+            }
+            Event::Compressed { .. } => {
+                let reason = DisconnectReason::from(ReadError::Protocol);
+                self.stream_end = Some(Ending::Broken(reason.into()));
+                return;
+            }
+        };
+        // What is unfinished now is another message.
+        self.timers.unfinished(false, now);
+        self.spoken = true;
+        self.stalled = self.inbound.push(payload).err();
     }
 }
 
@@ -382,18 +393,4 @@ impl<S> Drop for Session<S> {
             self.registry.leave(&self.handle, close_reason, Fence::Now);
         }
     }
-}
-
-/// What an error of the protocol means to the client (RFC 6455 §7.4.1).
-fn ending_of(error: &ProtocolError) -> Ending {
-    tracing::debug!(%error, "a session ends");
-    let reason = match error {
-        ProtocolError::ConnectionClosed | ProtocolError::AlreadyClosed => return Ending::ByClient,
-        ProtocolError::Utf8(_) => DisconnectReason::InvalidText,
-        ProtocolError::Capacity(CapacityError::MessageTooLong { .. }) => {
-            DisconnectReason::MessageTooBig
-        }
-        _ => DisconnectReason::ProtocolError,
-    };
-    Ending::Broken(reason.into())
 }

@@ -16,11 +16,12 @@ use super::Session;
 use crate::{
     bridge::bridge,
     config::Limits,
-    connection::{FrameBatch, Outbound, frame::encode},
+    connection::{FrameBatch, Outbound},
     identity::{Payload, TokenFacts, User},
     registry::Registry,
     revocation::Revocation,
     transport::{DirectWrite, Plain, Transport},
+    websocket::frame::encode,
 };
 
 struct Indirect(Plain);

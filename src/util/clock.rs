@@ -14,6 +14,13 @@ pub(crate) fn unix_now() -> u64 {
         .as_secs()
 }
 
+/// How long it is until then, in milliseconds; 0 when it is over.
+pub(crate) fn milliseconds_until(unix_seconds: u64) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let left = Duration::from_secs(unix_seconds).saturating_sub(now.unwrap_or(Duration::ZERO));
+    u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Microseconds since the first call.
 pub(crate) fn microseconds() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();

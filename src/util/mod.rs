@@ -12,7 +12,7 @@ pub(crate) mod sqlite;
 mod token_bucket;
 
 pub(crate) use backoff::Backoff;
-pub(crate) use clock::{microseconds, unix_now};
+pub(crate) use clock::{microseconds, milliseconds_until, unix_now};
 pub(crate) use counters::Counts;
 pub(crate) use jitter::{jitter, random_share};
 pub(crate) use line::{GameWaker, Line};

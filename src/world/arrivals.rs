@@ -7,8 +7,9 @@ use super::{
     departures::{leaves_at_once, tell_earlier_ends},
     events::Arriving,
     first_message,
+    inbox::ReadBudget,
     incoming::Incoming,
-    link,
+    link::{self, Rest},
     roster::{RegistryRef, Roster, dismiss},
 };
 use crate::{
@@ -18,26 +19,35 @@ use crate::{
     registry::Entered,
 };
 
-pub(super) fn take_arrivals(world: &mut World, incoming: &mut Incoming) {
+pub(super) fn take_arrivals(world: &mut World, incoming: &mut Incoming, budget: &mut ReadBudget) {
     let held = std::mem::take(&mut incoming.held);
-    let budget = incoming.limits.arrivals_per_tick.saturating_sub(held.len());
+    let places = incoming.limits.arrivals_per_tick.saturating_sub(held.len());
     for arrival in held {
         let_in(world, incoming, arrival);
     }
-    for _ in 0..budget {
-        let Ok(arrival) = incoming.end.arrivals.try_recv() else {
-            return;
+    let mut unread = std::mem::take(&mut incoming.unread);
+    for _ in 0..places {
+        let next = unread.pop_front();
+        let Some(arrival) = next.or_else(|| incoming.end.arrivals.try_recv().ok()) else {
+            break;
         };
-        if link::has_more_to_read(world, incoming, arrival.handle.user_id()) {
-            world.resource::<RegistryRef>().0.wake_game();
-            incoming.held.push(arrival);
-        } else {
-            let_in(world, incoming, arrival);
+        let user = arrival.handle.user_id();
+        // Of two arrivals of one user, the later one comes later.
+        let is_after = |other: &Arrival| other.handle.user_id() == user;
+        let waits = incoming.held.iter().any(is_after) || incoming.unread.iter().any(is_after);
+        match link::read_rest(world, incoming, user, budget) {
+            Rest::None if !waits => let_in(world, incoming, arrival),
+            Rest::TooMuch => incoming.unread.push_back(arrival),
+            Rest::None | Rest::Read => incoming.held.push(arrival),
         }
+    }
+    incoming.unread.extend(unread);
+    if !incoming.held.is_empty() || !incoming.unread.is_empty() {
+        world.resource::<RegistryRef>().0.wake_game();
     }
 }
 
-fn let_in(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
+fn let_in(world: &mut World, incoming: &mut Incoming, mut arrival: Arrival) {
     if !arrival.handle.is_pending() {
         return;
     }
@@ -59,11 +69,13 @@ fn let_in(world: &mut World, incoming: &mut Incoming, arrival: Arrival) {
         resumes: resumes.map(|entry| entry.entity),
         user: arrival.handle.user(),
         peer: arrival.handle.peer,
+        admission: arrival.admission,
         replaces: entities.collect(),
         refusal: None,
     };
     world.trigger_ref(&mut arriving);
     world.flush();
+    arrival.admission = arriving.admission;
     if let Some(refusal) = arriving.refusal {
         registry.abandon(&arrival.handle, refusal.clone());
         let _ = arrival.answer.send(Err(refusal));

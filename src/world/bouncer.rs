@@ -92,16 +92,22 @@ impl Bouncer {
             until = revocation.until,
             reason = revocation.reason,
             cut = receipt.cut(),
-            "revoked"
+            "{}", if receipt.is_in_force() { "revoked" } else { "not revoked, only cut" }
         );
         receipt
     }
 
-    /// Lets a subject come in again: removes all its entries.
+    /// Lets a subject come in again: removes all its entries. When too much waits to be stored, nothing changes, and the
+    /// [`Receipt`] is not [in force](Receipt::is_in_force).
     pub fn restore(&self, subject: impl Into<Subject>) -> Receipt {
         let subject = subject.into();
-        tracing::info!(target: AUDIT, ?subject, "restored");
-        self.0.registry.restore(subject)
+        let receipt = self.0.registry.restore(subject.clone());
+        if receipt.is_in_force() {
+            tracing::info!(target: AUDIT, ?subject, "restored");
+        } else {
+            tracing::error!(target: AUDIT, ?subject, "not restored, too much waits to be stored");
+        }
+        receipt
     }
 
     /// Sends a user's sessions away with 4004 and these words. Nothing is barred. What was sent
@@ -116,6 +122,7 @@ impl Bouncer {
         let close_reason = CloseReason {
             reason: DisconnectReason::Kicked,
             message: message.map(Arc::from),
+            lasts: None,
         };
         let subject = Subject::User(user.clone());
         let cut = self.0.registry.send_home(&subject, &close_reason);
@@ -204,6 +211,39 @@ impl Bouncer {
         node.share_ticket(&ticket.hash(), &copy, ticket.expires_in())
             .await?;
         Ok(ticket)
+    }
+
+    /// Asks of a token what the door asks: whether it is valid, whether its user exists and may come in, and whether user or
+    /// token are barred, on any node. Not whether there is room, nor whether the user is in already. For log-in services that
+    /// give a new token for an old one; the rules for waiting are those of [`issue_ticket`](Self::issue_ticket).
+    ///
+    /// A service asks this *after* it has made the new token, and before it hands it over: then no revocation that comes
+    /// meanwhile is missed by both.
+    ///
+    /// ```
+    /// use bevy_bouncer::{Bouncer, Credential, Refusal, TokenIssuer};
+    ///
+    /// async fn renew(old: &Credential, bouncer: &Bouncer, tokens: &TokenIssuer) -> Result<String, Refusal> {
+    ///     let user = bouncer.check_token(old).await?;
+    ///     let new = tokens.issue(user.id()).map_err(|error| Refusal::unavailable(error.to_string()))?;
+    ///     bouncer.check_token(old).await?;
+    ///     Ok(new)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// What the door would say.
+    pub async fn check_token(&self, token: &Credential) -> Result<User, Refusal> {
+        let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let admission = self.0.authenticate(token, nobody).await?;
+        let user = admission.user.id();
+        self.0.check_barred(user, &admission.token).await?;
+        Ok(admission.user)
+    }
+
+    /// The entries of this subject that count on this node now: at most four.
+    pub fn revocations_of(&self, subject: &Subject) -> Vec<Revocation> {
+        self.0.registry.barred(subject)
     }
 
     /// Everybody who is in. Takes time that grows with their number.

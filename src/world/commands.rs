@@ -118,6 +118,7 @@ impl PlayerCommands for EntityCommands<'_> {
         let close_reason = CloseReason {
             reason,
             message: message.map(Arc::from),
+            lasts: None,
         };
         queue(self, "disconnect", |world, connection: &Connection| {
             dismiss(world, connection.id(), close_reason);

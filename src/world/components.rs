@@ -121,11 +121,11 @@ impl Players {
 }
 
 /// The authenticator's components. An observer of one may despawn the player.
-pub(super) fn insert_all(player: &mut EntityWorldMut<'_>, extras: Vec<Extra>) {
-    for insert in extras {
+pub(super) fn insert_all(player: &mut EntityWorldMut<'_>, extras: Vec<Box<dyn Extra>>) {
+    for extra in extras {
         if player.is_despawned() {
             return;
         }
-        insert(player);
+        extra.insert(player);
     }
 }

@@ -6,7 +6,7 @@ use bevy_ecs::prelude::*;
 use bevy_reflect::prelude::*;
 
 use crate::{
-    identity::{ConnectionId, DisconnectReason, Payload, Refusal, User},
+    identity::{Admission, ConnectionId, DisconnectReason, Payload, Refusal, User},
     revocation::StoreError,
 };
 
@@ -23,11 +23,29 @@ use crate::{
 ///     }
 /// }
 /// ```
+///
+/// What the authenticator or the directory gives the player can decide as well:
+///
+/// ```
+/// use bevy_bouncer::{Arriving, Refusal};
+/// use bevy_ecs::prelude::*;
+///
+/// #[derive(Component)]
+/// struct Guild(u32);
+///
+/// fn keep_out(mut arriving: On<Arriving>) {
+///     if arriving.get::<Guild>().is_none_or(|guild| guild.0 != 7) {
+///         arriving.refuse(Refusal::forbidden("this is the hall of guild 7"));
+///     }
+/// }
+/// ```
 #[derive(Event, Debug, Reflect)]
-#[reflect(Debug)]
+#[reflect(Debug, from_reflect = false)]
 pub struct Arriving {
     pub(crate) user: User,
     pub(crate) peer: SocketAddr,
+    #[reflect(ignore)]
+    pub(crate) admission: Admission,
     pub(crate) replaces: Vec<Entity>,
     pub(crate) resumes: Option<Entity>,
     pub(crate) refusal: Option<Refusal>,
@@ -42,6 +60,12 @@ impl Arriving {
     /// The address of the client, as [`Connection::peer`](crate::Connection::peer) will have it.
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// A component that the player will have, as it was given by [`Admission::with`] (alone, or a bundle as a whole),
+    /// [`Admission::with_owned`] or [`Standing::with`](crate::Standing::with). The entity does not exist yet.
+    pub fn get<T: 'static>(&self) -> Option<&T> {
+        self.admission.get()
     }
 
     /// The entities of the sessions that end if this one joins.

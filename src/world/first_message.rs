@@ -7,8 +7,9 @@ use bevy_ecs::prelude::*;
 use super::{components::Connection, tick_output::TickOutput};
 use crate::{
     bridge::{Command, Recipients},
-    connection::{Handle, Outbound, frame},
+    connection::{Handle, Outbound},
     identity::{Payload, User},
+    websocket::frame,
 };
 
 /// Writes what a connection hears first, or nothing.

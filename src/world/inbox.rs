@@ -3,24 +3,49 @@
 use bevy_ecs::{message::Messages, prelude::*};
 
 use super::{events::ClientFrame, incoming::Incoming, roster::Roster};
-use crate::identity::{ConnectionId, Payload};
+use crate::{
+    config::Limits,
+    identity::{ConnectionId, Payload},
+};
 
 /// Messages that one connection may pass before it is the next one's turn.
 const TURN_MESSAGES: usize = 16;
 /// Bytes that one connection may pass before it is the next one's turn.
 const TURN_BYTES: usize = 64 * 1024;
 
-pub(super) fn take_messages(world: &mut World, incoming: &Incoming) {
-    let mut messages = incoming.limits.frames_per_tick;
-    let mut bytes = incoming.limits.bytes_per_tick;
-    while messages > 0 && bytes > 0 {
+/// What the game still reads in this tick.
+pub(super) struct ReadBudget {
+    messages: usize,
+    bytes: usize,
+}
+
+impl ReadBudget {
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            messages: limits.frames_per_tick,
+            bytes: limits.bytes_per_tick,
+        }
+    }
+
+    pub fn is_spent(&self) -> bool {
+        self.messages == 0 || self.bytes == 0
+    }
+
+    pub fn spend(&mut self, said: &[Payload]) {
+        let bytes = said.iter().map(|payload| payload.len()).sum();
+        self.messages = self.messages.saturating_sub(said.len());
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
+pub(super) fn take_messages(world: &mut World, incoming: &Incoming, budget: &mut ReadBudget) {
+    while !budget.is_spent() {
         let Ok(inbound) = incoming.end.ready.try_recv() else {
             return;
         };
+        let (messages, bytes) = (budget.messages, budget.bytes);
         let taken = inbound.take(messages.min(TURN_MESSAGES), bytes.min(TURN_BYTES));
-        messages -= taken.len();
-        let length: usize = taken.iter().map(|payload| payload.len()).sum();
-        bytes = bytes.saturating_sub(length);
+        budget.spend(&taken);
         let Some(entry) = world.resource::<Roster>().get(inbound.handle.id) else {
             continue;
         };

@@ -20,6 +20,8 @@ pub(crate) struct Incoming {
     pub limits: Limits,
     /// Arrivals that come in the next tick, when the game has read what their players said before.
     pub(super) held: Vec<Arrival>,
+    /// Arrivals of whose players there was more to read than the tick's budget.
+    pub(super) unread: VecDeque<Arrival>,
     /// Ordinary ends of which the game does not know yet: messages come first.
     pub(super) ending: VecDeque<(ConnectionId, CloseReason)>,
     /// Players whose ordinary end the game saw in this tick, to despawn in the next.
@@ -36,6 +38,7 @@ impl Incoming {
             end,
             limits,
             held: Vec::new(),
+            unread: VecDeque::new(),
             ending: VecDeque::new(),
             departed: Vec::new(),
             leaving: Vec::new(),
@@ -50,8 +53,10 @@ impl Incoming {
             && end.arrivals.is_empty()
             && end.ready.is_empty()
             && end.notices.is_empty());
-        let has_left_over =
-            !(self.held.is_empty() && self.ending.is_empty() && self.departed.is_empty());
+        let has_left_over = !(self.held.is_empty()
+            && self.unread.is_empty()
+            && self.ending.is_empty()
+            && self.departed.is_empty());
         let gives_up = |(until, _): &(Instant, _)| *until <= Instant::now();
         !has_arrived && !has_left_over && !self.absent.first().is_some_and(gives_up)
     }

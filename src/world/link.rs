@@ -10,7 +10,8 @@ use bevy_ecs::prelude::*;
 use super::{
     components::Connection,
     events::{LinkLost, LinkRestored},
-    first_message, follow, inbox,
+    first_message, follow,
+    inbox::{self, ReadBudget},
     incoming::Incoming,
     roster::{RegistryRef, Roster},
     tick_output::TickOutput,
@@ -74,9 +75,22 @@ pub(super) fn give_up(world: &mut World, incoming: &mut Incoming) {
     }
 }
 
-/// Whether there is something to read that came through the connection of the player as whom this user would go on.
-/// The game gets it now, and has read it before the player goes on in the next tick.
-pub(super) fn has_more_to_read(world: &mut World, incoming: &Incoming, user: &UserId) -> bool {
+/// What there was to read that came through the connection of the player as whom a user would go on.
+pub(super) enum Rest {
+    None,
+    /// The game gets it now, and has read it before the player goes on in the next tick.
+    Read,
+    /// The game has enough to read in this tick.
+    TooMuch,
+}
+
+/// Has the game read the rest of what came through the connection of the player as whom this user would go on.
+pub(super) fn read_rest(
+    world: &mut World,
+    incoming: &Incoming,
+    user: &UserId,
+    budget: &mut ReadBudget,
+) -> Rest {
     let registry = world.resource::<RegistryRef>().0.clone();
     let mut before = registry.would_resume(user);
     if before.is_none() && incoming.limits.duplicate_login == DuplicateLogin::TakeOver {
@@ -84,12 +98,16 @@ pub(super) fn has_more_to_read(world: &mut World, incoming: &Incoming, user: &Us
     }
     let entry = before.and_then(|before| world.resource::<Roster>().get(before.id));
     let Some(entry) = entry.filter(|entry| !entry.inbound.is_empty()) else {
-        return false;
+        return Rest::None;
     };
+    if budget.is_spent() {
+        return Rest::TooMuch;
+    }
     let (entity, id) = (entry.entity, entry.inbound.handle.id);
     let said = entry.inbound.take(usize::MAX, usize::MAX);
+    budget.spend(&said);
     inbox::write(world, entity, id, said);
-    true
+    Rest::Read
 }
 
 /// Takes the player off a connection. What has come through it since the game last read is dropped: the game would

@@ -13,7 +13,7 @@ use super::{
     drain::announce,
     events::RevocationNotStored,
     follow,
-    inbox::take_messages,
+    inbox::{ReadBudget, take_messages},
     incoming::Incoming,
     link,
     refresh::{Refreshed, TokenExpiring},
@@ -33,8 +33,9 @@ pub(crate) fn receive(world: &mut World) {
         }
         link::give_up(world, &mut incoming);
         take_departures(world, &mut incoming);
-        take_arrivals(world, &mut incoming);
-        take_messages(world, &incoming);
+        let mut budget = ReadBudget::new(&incoming.limits);
+        take_arrivals(world, &mut incoming, &mut budget);
+        take_messages(world, &incoming, &mut budget);
         tell_endings(world, &mut incoming);
         take_notices(world, &incoming);
     });

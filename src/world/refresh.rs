@@ -99,7 +99,7 @@ impl Bouncer {
             server.handshakes.charge(handle.peer.ip().into())?;
         }
         let look = handle.look();
-        let end = |reason: DisconnectReason| registry.leave(&handle, reason.into(), Fence::Now);
+        let end = |close_reason| registry.leave(&handle, close_reason, Fence::Now);
         let admission = match server.authenticate(token, handle.peer).await {
             Ok(admission) => admission,
             Err(refusal) => {
@@ -108,14 +108,14 @@ impl Bouncer {
                     let price = server.config.limits.failed_handshake_price;
                     server.handshakes.penalize(handle.peer.ip().into(), price);
                 }
-                if let Some(reason) = refusal.ends_a_session() {
-                    end(reason);
+                if let Some(close_reason) = refusal.ends_a_session() {
+                    end(close_reason);
                 }
                 return Err(refusal);
             }
         };
         if admission.user.id() != handle.user_id() {
-            end(DisconnectReason::RefreshUserMismatch);
+            end(DisconnectReason::RefreshUserMismatch.into());
             return Err(Refusal::unauthorized("the token is another user's"));
         }
         if let Some(node) = server.node() {

@@ -85,7 +85,8 @@ fn report_lost(subjects: &[Subject]) {
 fn turn_away(world: &mut World) {
     world.resource_scope(|world, mut incoming: Mut<Incoming>| {
         let registry = world.resource::<RegistryRef>().0.clone();
-        let held = std::mem::take(&mut incoming.held);
+        let mut held = std::mem::take(&mut incoming.held);
+        held.extend(std::mem::take(&mut incoming.unread));
         for arrival in held.into_iter().chain(incoming.end.arrivals.try_iter()) {
             registry.abandon(&arrival.handle, RefusalKind::Draining.into());
         }

@@ -9,9 +9,9 @@ use super::send_error::SendError;
 use crate::{
     bridge::{Command, Recipients},
     config::Limits,
-    connection::frame,
     identity::Payload,
     util::Counts,
+    websocket::frame,
 };
 
 /// The tick's commands, until they are handed over together.

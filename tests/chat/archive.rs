@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
+use bevy_bouncer::BouncerPlugin;
 use bevy_bouncer_chat::*;
 use serde_json::{Value, json};
 
-use crate::{support::*, talker::*};
+use crate::{
+    support::*,
+    talker::{authenticator, *},
+};
 
 fn kept(file: &Path, change: impl FnOnce(&mut ChatOptions)) -> Game {
     let mut options = options();
@@ -28,7 +32,7 @@ fn messages_mutes_and_ids_outlast_a_restart() {
     let mut moderator = Talker::in_room(&mut game, "mod-1");
     let mut first = said("first");
     first["id"] = json!("m1");
-    let answer = ann.ack(&mut game, first.clone());
+    let mut answer = ann.ack(&mut game, first.clone());
     let mid = ann.say(&mut game, "oops")["mid"].clone();
     ann.ack(
         &mut game,
@@ -53,6 +57,7 @@ fn messages_mutes_and_ids_outlast_a_restart() {
     assert_eq!(texts(&again), ["first", "(deleted)"]);
     assert_eq!(again["seq"], 2);
     // It was said, and is not said again.
+    answer["stored"] = json!(true);
     assert_eq!(ann.ack(&mut game, first), answer);
     assert_eq!(ann.err(&mut game, said("third")), "muted");
     let mut bob = Talker::in_room(&mut game, "bob");
@@ -171,4 +176,30 @@ fn p09_rooms_that_nobody_speaks_in_leave_the_file() {
         kept.messages.iter().map(|said| &*said.room).collect();
     assert_eq!(Vec::from_iter(rooms), ["match 7", "match 8", "match 9"]);
     assert_eq!(kept.messages.len(), 30);
+}
+
+/// A game that updates its app by hand need not know of `App::cleanup`.
+#[test]
+fn an_app_that_is_not_cleaned_up_keeps_what_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chat.db");
+    let door = BouncerPlugin::bind(config().subprotocols([SUBPROTOCOL]), authenticator()).unwrap();
+    let (address, bouncer) = (door.local_addr(), door.bouncer());
+    let chat = ChatPlugin::new(options()).unwrap();
+    let chat = chat.archive(SqliteChat::open(&file).unwrap()).unwrap();
+    let mut app = bevy_app::App::new();
+    app.init_resource::<Seen>().add_plugins((door, chat));
+    app.finish();
+    app.world_mut().spawn(Room::open("a"));
+    let mut game = Game {
+        app,
+        address,
+        bouncer,
+        offer: Some(SUBPROTOCOL),
+    };
+    Talker::in_room(&mut game, "ann").say(&mut game, "kept");
+    exit(game);
+    let archive = SqliteChat::open(&file).unwrap();
+    let kept = block_on(archive.load(10, 10)).unwrap();
+    assert_eq!(kept.messages[0].text.as_deref(), Some("kept"));
 }

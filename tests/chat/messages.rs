@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bevy_bouncer::Outbox;
-use bevy_bouncer_chat::{ChatOptions, RoomRules};
+use bevy_bouncer::{MessageOptions, Outbox};
+use bevy_bouncer_chat::RoomRules;
 use serde_json::{Value, json};
 
 use crate::{support::*, talker::*};
@@ -330,7 +330,7 @@ fn p11_nonsense_is_answered_and_too_much_of_it_ends_the_connection() {
     let answer = ann.hear(&mut game, "err");
     assert_eq!(answer, json!({"op": "err", "code": "bad_request"}));
     ann.ack(&mut game, json!({"op": "room.list", "unknown": ["field"]}));
-    let left = ChatOptions::default().errors - 3;
+    let left = MessageOptions::default().errors - 3;
     for _ in 0..left {
         ann.send(json!({"op": "fly"}));
     }

@@ -121,7 +121,7 @@ fn a_room_that_is_not_for_a_moderator_is_not_theirs_to_rule() {
 
 #[test]
 fn a_moderator_cannot_touch_a_peer_or_a_superior() {
-    let mut game = chat(|options| options.errors = 1000);
+    let mut game = open_with(patient(), ChatPlugin::new(options()).unwrap());
     let mut ann = Talker::in_room(&mut game, "ann");
     let mut moderator = Talker::in_room(&mut game, "mod-1");
     let mut other = Talker::in_room(&mut game, "mod-2");
@@ -131,6 +131,7 @@ fn a_moderator_cannot_touch_a_peer_or_a_superior() {
         "mod.unmute",
         "mod.kick",
         "mod.ban",
+        "mod.logout",
         "mod.revoke",
         "mod.restore",
     ];
@@ -315,10 +316,12 @@ fn the_game_sees_everything_that_moderators_do() {
     game.until("all is seen", |game| {
         game.world().resource::<Trail>().0.len() >= 3
     });
+    let by = game.entity_of("mod-1");
     let trail = &game.world().resource::<Trail>().0;
     let seen: Vec<_> = trail.iter().map(|it| it.action.clone()).collect();
     assert_eq!(seen, actions);
-    assert!(trail.iter().all(|it| it.by == user("mod-1")));
+    assert!(trail.iter().all(|it| it.by == Some(user("mod-1"))));
+    assert!(trail.iter().all(|it| it.player == Some(by)));
     assert_eq!(trail[2].reason.as_deref(), Some("rude"));
     let users = game.world().resource::<Users>();
     assert!(users.muted_for(&ann, &MutedIn::Everywhere).is_some());

@@ -1,4 +1,4 @@
-//! One chat on two nodes.
+//! One chat on two nodes, whatever they share it by.
 
 use std::time::Duration;
 
@@ -9,112 +9,50 @@ use bevy_ecs::prelude::*;
 use serde_json::json;
 
 use crate::{
+    fleet::*,
+    moderating::{OPS, about},
     support::*,
-    talker::{authenticator, *},
+    talker::*,
 };
 
-/// Both nodes are ticked.
-pub struct Fleet {
-    pub nodes: [Game; 2],
-}
-
-impl Fleet {
-    pub fn start() -> Self {
-        Self::start_with(|_| ChatPlugin::new(options()).unwrap())
-    }
-
-    fn start_with(chat: impl Fn(&str) -> ChatPlugin) -> Self {
-        let backplane = InProcessBackplane::new();
-        let nodes = ["one", "two"].map(|name| node(backplane.clone(), name, chat(name)));
-        Self { nodes }
-    }
-
-    /// Node two has a way of its own to the backplane, which can be cut.
-    fn with_own_way() -> (Self, InProcessBackplane) {
-        let backplane = InProcessBackplane::new();
-        let way = backplane.own_way();
-        let chat = || ChatPlugin::new(options()).unwrap();
-        let nodes = [
-            node(backplane, "one", chat()),
-            node(way.clone(), "two", chat()),
-        ];
-        (Self { nodes }, way)
-    }
-
-    /// Ticks both until it is so.
-    #[track_caller]
-    fn until(&mut self, what: &str, mut condition: impl FnMut(&mut Self) -> bool) {
-        let deadline = std::time::Instant::now() + PATIENCE;
-        while !condition(self) {
-            assert!(std::time::Instant::now() < deadline, "timed out: {what}");
-            for game in &mut self.nodes {
-                game.tick();
+/// Tests all of it over what this opens, if there is one on this machine.
+macro_rules! chat_over_nodes {
+    ($ways:expr) => {
+        chat_over_nodes! {
+            $ways =>
+                a_node_that_starts_later_knows_the_muted_and_the_rules
+                a_node_that_has_never_had_the_decisions_lets_nobody_in_and_one_that_had_goes_on
+                of_two_who_decide_while_they_are_cut_off_the_one_above_counts
+                a_forged_decision_undoes_nothing
+                what_is_deleted_is_not_read_from_a_node_that_was_away
+                rooms_whispers_and_moderation_reach_the_other_node
+                what_is_decided_on_one_node_is_kept_by_the_other
+                p03_what_a_game_passes_on_is_no_word_of_another_node
+                who_is_online_on_another_node_is_known_until_it_dies
+                p16_who_is_on_another_node_is_no_less_a_superior
+        }
+    };
+    ($ways:expr => $($scenario:ident)*) => {
+        $(
+            #[test]
+            fn $scenario() {
+                if let Some(ways) = $ways {
+                    crate::nodes::$scenario(&ways);
+                }
             }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    /// What a talker on this node hears, while the other node goes on.
-    fn find(
-        &mut self,
-        node: usize,
-        talker: &mut Talker,
-        what: &str,
-        like: impl Fn(&serde_json::Value) -> bool,
-    ) -> serde_json::Value {
-        let deadline = std::time::Instant::now() + PATIENCE;
-        while !talker.heard.iter().any(&like) {
-            assert!(
-                std::time::Instant::now() < deadline,
-                "no {what}: {:?}",
-                talker.heard
-            );
-            self.nodes[1 - node].tick();
-            talker.listen(&mut self.nodes[node]);
-        }
-        talker.find(&mut self.nodes[node], what, like)
-    }
+        )*
+    };
 }
-
-/// A node with the room "a".
-fn node(backplane: InProcessBackplane, name: &str, chat: ChatPlugin) -> Game {
-    let mut game = not_ready(backplane, name, chat);
-    game.until("the node is ready", |game| game.bouncer.is_ready());
-    game
-}
-
-fn not_ready(backplane: InProcessBackplane, name: &str, chat: ChatPlugin) -> Game {
-    let config = config().subprotocols([SUBPROTOCOL]);
-    let door = BouncerPlugin::bind(config, authenticator()).unwrap();
-    let mut options = ClusterOptions::named(name);
-    options.max_lag = Duration::from_secs(1);
-    options.command_timeout = Duration::from_millis(500);
-    let door = door.cluster(backplane, options).unwrap();
-    let mut game = Game::open_with(door, |app| {
-        app.add_plugins(chat);
-    });
-    game.offer = Some(SUBPROTOCOL);
-    game.world().spawn(Room::open("a"));
-    game
-}
+pub(crate) use chat_over_nodes;
 
 fn muted_for(game: &mut Game, name: &str) -> Option<Duration> {
     let users = game.world().resource::<Users>();
     users.muted_for(&user(name), &MutedIn::Everywhere)
 }
 
-fn cut() -> Faults {
-    Faults {
-        unreachable: true,
-        ..Faults::default()
-    }
-}
-
-#[test]
-fn a_node_that_starts_later_knows_the_muted_and_the_rules() {
-    let backplane = InProcessBackplane::new();
+pub fn a_node_that_starts_later_knows_the_muted_and_the_rules(ways: &impl Ways) {
     let chat = || ChatPlugin::new(options()).unwrap();
-    let mut one = node(backplane.clone(), "one", chat());
+    let mut one = node(ways.straight(), "one", chat());
     let mut admin = Talker::in_room(&mut one, "admin-1");
     let mute = json!({"op": "mod.mute", "user": "bob", "seconds": 600, "reason": "enough"});
     admin.ack(&mut one, mute);
@@ -128,7 +66,7 @@ fn a_node_that_starts_later_knows_the_muted_and_the_rules() {
     let shared = shared.shared_state("bevy_bouncer.chat.decisions");
     one.until("it is shared", |_| shared.waiting() == 0);
 
-    let mut two = node(backplane.clone(), "two", chat());
+    let mut two = node(ways.straight(), "two", chat());
     let mut bob = Talker::in_room(&mut two, "bob");
     assert_eq!(bob.err(&mut two, said("hi")), "muted");
     let left = muted_for(&mut two, "bob").unwrap();
@@ -156,14 +94,15 @@ fn a_node_that_starts_later_knows_the_muted_and_the_rules() {
     assert_eq!(rules.slow_mode, Some(Duration::from_secs(60)));
 }
 
-#[test]
-fn a_node_that_has_never_had_the_decisions_lets_nobody_in_and_one_that_had_goes_on() {
-    let (mut fleet, way) = Fleet::with_own_way();
+pub fn a_node_that_has_never_had_the_decisions_lets_nobody_in_and_one_that_had_goes_on(
+    ways: &impl Ways,
+) {
+    let (mut fleet, switch) = Fleet::with_own_way(ways);
     let mut bob = Talker::in_room(&mut fleet.nodes[1], "bob");
     let mut moderator = Talker::in_room(&mut fleet.nodes[1], "mod-1");
-    way.set_faults(cut());
-    let late_way = way.own_way();
-    late_way.set_faults(cut());
+    switch.cut();
+    let (late_way, late_switch) = ways.own();
+    late_switch.cut();
     let mut late = not_ready(late_way, "late", ChatPlugin::new(options()).unwrap());
     let answer = late.connect(&token("bob")).err().unwrap();
     assert_eq!(
@@ -178,14 +117,13 @@ fn a_node_that_has_never_had_the_decisions_lets_nobody_in_and_one_that_had_goes_
     );
     assert_eq!(bob.err(&mut fleet.nodes[1], said("hi")), "muted");
     assert_eq!(muted_for(&mut fleet.nodes[0], "bob"), None);
-    way.set_faults(Faults::default());
+    switch.mend();
     fleet.until("it is told", |fleet| {
         muted_for(&mut fleet.nodes[0], "bob").is_some()
     });
 }
 
-#[test]
-fn of_two_who_decide_while_they_are_cut_off_the_one_above_counts() {
+pub fn of_two_who_decide_while_they_are_cut_off_the_one_above_counts(ways: &impl Ways) {
     for (here, there, muted_in_the_end) in [
         // An admin's mute stands against the moderator's, whoever comes first.
         (("admin-1", Some(600)), ("mod-1", Some(5)), Some(600)),
@@ -194,7 +132,7 @@ fn of_two_who_decide_while_they_are_cut_off_the_one_above_counts() {
         (("mod-1", Some(600)), ("mod-2", None), Some(600)),
         (("mod-1", Some(600)), ("admin-1", None), None),
     ] {
-        let (mut fleet, way) = Fleet::with_own_way();
+        let (mut fleet, switch) = Fleet::with_own_way(&ways.elsewhere());
         let [one, two] = &mut fleet.nodes;
         let mut first = Talker::in_room(one, here.0);
         let mut second = Talker::in_room(two, there.0);
@@ -212,7 +150,7 @@ fn of_two_who_decide_while_they_are_cut_off_the_one_above_counts() {
                 muted_for(&mut fleet.nodes[1], "bob").is_some()
             });
         }
-        way.set_faults(cut());
+        switch.cut();
         let [one, two] = &mut fleet.nodes;
         let request = |seconds: Option<u64>| match seconds {
             Some(seconds) => json!({"op": "mod.mute", "user": "bob", "seconds": seconds}),
@@ -220,7 +158,7 @@ fn of_two_who_decide_while_they_are_cut_off_the_one_above_counts() {
         };
         first.ack(one, request(here.1));
         second.ack(two, request(there.1));
-        way.set_faults(Faults::default());
+        switch.mend();
         let agreed = |fleet: &mut Fleet| {
             [0, 1].iter().all(|node| {
                 let left = muted_for(&mut fleet.nodes[*node], "bob");
@@ -243,9 +181,8 @@ fn of_two_who_decide_while_they_are_cut_off_the_one_above_counts() {
 }
 
 /// Neither frames that claim to come from the chat of a node, nor a node that writes without asking, undo a mute.
-#[test]
-fn a_forged_decision_undoes_nothing() {
-    let mut fleet = Fleet::start();
+pub fn a_forged_decision_undoes_nothing(ways: &impl Ways) {
+    let mut fleet = Fleet::start(ways);
     let mut admin = Talker::in_room(&mut fleet.nodes[0], "admin-1");
     let mut bob = Talker::in_room(&mut fleet.nodes[0], "bob");
     let mute = json!({"op": "mod.mute", "user": "bob", "seconds": 600});
@@ -293,18 +230,14 @@ fn a_forged_decision_undoes_nothing() {
     assert_eq!(bob.err(&mut fleet.nodes[0], said("hi")), "muted");
 }
 
-#[test]
-fn what_is_deleted_is_not_read_from_a_node_that_was_away() {
+pub fn what_is_deleted_is_not_read_from_a_node_that_was_away(ways: &impl Ways) {
     let folder = tempfile::tempdir().unwrap();
-    let backplane = InProcessBackplane::new();
     let chat = |name: &str| {
         let archive = SqliteChat::open(folder.path().join(name)).unwrap();
         let chat = ChatPlugin::new(options()).unwrap();
         chat.archive(archive).unwrap()
     };
-    let mut fleet = Fleet {
-        nodes: ["one", "two"].map(|name| node(backplane.clone(), name, chat(name))),
-    };
+    let mut fleet = Fleet::start_with(ways, chat);
     let mut ann = Talker::in_room(&mut fleet.nodes[0], "ann");
     let mut bob = Talker::in_room(&mut fleet.nodes[1], "bob");
     let mut mids = Vec::new();
@@ -327,7 +260,7 @@ fn what_is_deleted_is_not_read_from_a_node_that_was_away() {
     );
     one.until("it is shared", |_| deletions.waiting() == 0);
 
-    let mut two = node(backplane.clone(), "two", chat("two"));
+    let mut two = node(ways.straight(), "two", chat("two"));
     let mut bob = Talker::join(&mut two, "bob");
     let joined = bob.ask(&mut two, json!({"op": "room.join", "room": "a"}));
     let texts: Vec<_> = joined["messages"]
@@ -348,9 +281,8 @@ fn what_is_deleted_is_not_read_from_a_node_that_was_away() {
     assert_eq!(texts, [Some("one"), None, Some("three")]);
 }
 
-#[test]
-fn rooms_whispers_and_moderation_reach_the_other_node() {
-    let mut fleet = Fleet::start();
+pub fn rooms_whispers_and_moderation_reach_the_other_node(ways: &impl Ways) {
+    let mut fleet = Fleet::start(ways);
     let mut ann = Talker::in_room(&mut fleet.nodes[0], "ann");
     let mut bob = Talker::in_room(&mut fleet.nodes[1], "bob");
     let mut moderator = Talker::in_room(&mut fleet.nodes[1], "mod-1");
@@ -435,11 +367,10 @@ fn rooms_whispers_and_moderation_reach_the_other_node() {
     assert_eq!(bob.close(&mut fleet.nodes[1]).0, 4004);
 }
 
-#[test]
-fn what_is_decided_on_one_node_is_kept_by_the_other() {
+pub fn what_is_decided_on_one_node_is_kept_by_the_other(ways: &impl Ways) {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
-    let mut fleet = Fleet::start_with(|name| {
+    let mut fleet = Fleet::start_with(ways, |name| {
         let archive = SqliteChat::open(file(name)).unwrap();
         let chat = ChatPlugin::new(options()).unwrap();
         chat.archive(archive).unwrap()
@@ -482,9 +413,8 @@ fn shout(mut frames: MessageReader<ClientFrame>, mut all: ClusterOutbox, cluster
     }
 }
 
-#[test]
-fn p03_what_a_game_passes_on_is_no_word_of_another_node() {
-    let mut fleet = Fleet::start();
+pub fn p03_what_a_game_passes_on_is_no_word_of_another_node(ways: &impl Ways) {
+    let mut fleet = Fleet::start(ways);
     fleet.nodes[0].app.add_systems(Update, shout);
     let mut bob = Talker::in_room(&mut fleet.nodes[1], "bob");
     let mut ann = Talker::in_room(&mut fleet.nodes[0], "ann");
@@ -505,21 +435,20 @@ fn p03_what_a_game_passes_on_is_no_word_of_another_node() {
     bob.say(&mut fleet.nodes[1], "not frozen");
 }
 
-#[test]
-fn who_is_online_on_another_node_is_known_until_it_dies() {
-    let backplane = InProcessBackplane::new();
-    let way = backplane.own_way();
+pub fn who_is_online_on_another_node_is_known_until_it_dies(ways: &impl Ways) {
+    const LIFETIME: Duration = Duration::from_secs(3);
+    let (way, switch) = ways.own();
     let chat = || {
         let options = ChatOptions {
-            presence_lifetime: Duration::from_secs(1),
+            presence_lifetime: LIFETIME,
             ..options()
         };
         ChatPlugin::new(options).unwrap()
     };
     let mut fleet = Fleet {
         nodes: [
-            node(backplane.clone(), "one", chat()),
-            node(way.clone(), "two", chat()),
+            node(ways.straight(), "one", chat()),
+            node(way, "two", chat()),
         ],
     };
     let online = |fleet: &mut Fleet, name: &str| {
@@ -552,12 +481,12 @@ fn who_is_online_on_another_node_is_known_until_it_dies() {
     );
 
     // It lasts for as long as the node lives, and is back with it.
-    let until = std::time::Instant::now() + Duration::from_millis(1500);
+    let until = std::time::Instant::now() + LIFETIME * 3 / 2;
     fleet.until("time passes", |fleet| {
         assert!(!online(fleet, "mod-1").is_empty());
         std::time::Instant::now() > until
     });
-    way.set_faults(cut());
+    switch.cut();
     fleet.until("it counts as dead", |fleet| {
         online(fleet, "mod-1").is_empty()
     });
@@ -568,8 +497,24 @@ fn who_is_online_on_another_node_is_known_until_it_dies() {
             .users()
             .is_empty()
     );
-    way.set_faults(Faults::default());
+    switch.mend();
     fleet.until("it is back", |fleet| !online(fleet, "mod-1").is_empty());
     drop(moderator);
     fleet.until("it is gone", |fleet| online(fleet, "mod-1").is_empty());
+}
+
+pub fn p16_who_is_on_another_node_is_no_less_a_superior(ways: &impl Ways) {
+    let mut fleet = Fleet::start(ways);
+    let mut moderator = Talker::join(&mut fleet.nodes[1], "mod-1");
+    let mut admin = Talker::join(&mut fleet.nodes[0], "admin-1");
+    for op in OPS {
+        let request = about(op, "admin-1");
+        assert_eq!(
+            moderator.err(&mut fleet.nodes[1], request),
+            "forbidden",
+            "{op}"
+        );
+    }
+    admin.ack(&mut fleet.nodes[0], json!({"op": "room.list"}));
+    assert_eq!(admin.closed, None);
 }

@@ -6,37 +6,27 @@ use bevy_bouncer::*;
 use bevy_bouncer_chat::*;
 use serde_json::{Value, json};
 
-use crate::{nodes::Fleet, support::*, talker::*};
-
-const OPS: [&str; 6] = [
-    "mod.mute",
-    "mod.unmute",
-    "mod.kick",
-    "mod.ban",
-    "mod.revoke",
-    "mod.restore",
-];
+use crate::{
+    moderating::{OPS, about},
+    support::*,
+    talker::*,
+};
 
 fn plugin(change: impl FnOnce(&mut ChatOptions)) -> ChatPlugin {
     let mut options = options();
-    options.errors = 1000;
     change(&mut options);
     ChatPlugin::new(options).unwrap()
 }
 
 fn game(people: &People) -> Game {
-    open_for(people.clone(), config(), plugin(|_| ()))
+    open_for(people.clone(), patient(), plugin(|_| ()))
 }
 
 /// Everybody is checked again all the time.
 fn rechecking(people: &People) -> Game {
-    let mut config = config();
+    let mut config = patient();
     config.limits.recheck_interval = Duration::from_millis(100);
     open_for(people.clone(), config, plugin(|_| ()))
-}
-
-fn about(op: &str, target: &str) -> Value {
-    json!({"op": op, "user": target})
 }
 
 fn delete(mid: &Value) -> Value {
@@ -107,23 +97,6 @@ fn p16_what_was_heard_of_somebody_is_no_proof() {
         moderator.ack(&mut game, about(op, "mod-2"));
     }
     assert!(may_come_in(&mut game, "ann"));
-}
-
-#[test]
-fn p16_who_is_on_another_node_is_no_less_a_superior() {
-    let mut fleet = Fleet::start();
-    let mut moderator = Talker::join(&mut fleet.nodes[1], "mod-1");
-    let mut admin = Talker::join(&mut fleet.nodes[0], "admin-1");
-    for op in OPS {
-        let request = about(op, "admin-1");
-        assert_eq!(
-            moderator.err(&mut fleet.nodes[1], request),
-            "forbidden",
-            "{op}"
-        );
-    }
-    admin.ack(&mut fleet.nodes[0], json!({"op": "room.list"}));
-    assert_eq!(admin.closed, None);
 }
 
 #[test]
@@ -206,7 +179,7 @@ fn p16_a_target_who_comes_in_meanwhile_is_what_they_are_now() {
 fn p16_decisions_of_one_moderator_stay_in_their_order_and_are_so_many() {
     let people = People::default();
     let chat = plugin(|options| options.pending_decisions = 3);
-    let mut game = open_for(people.clone(), config(), chat);
+    let mut game = open_for(people.clone(), patient(), chat);
     let mut moderator = Talker::join(&mut game, "mod-1");
     let mut other = Talker::join(&mut game, "mod-2");
     let mut ann = Talker::in_room(&mut game, "ann");
@@ -249,7 +222,7 @@ fn p16_a_directory_that_panics_is_one_that_failed() {
         }
     }
     let tokens = JwtAuthenticator::hs256(SECRET).unwrap().users(Panics);
-    let door = BouncerPlugin::bind(config().subprotocols([SUBPROTOCOL]), tokens).unwrap();
+    let door = BouncerPlugin::bind(patient().subprotocols([SUBPROTOCOL]), tokens).unwrap();
     let mut game = Game::open_with(door, |app| {
         app.add_plugins(plugin(|_| ()));
     });

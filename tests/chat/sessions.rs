@@ -24,14 +24,16 @@ fn hello_is_first_and_says_what_a_client_needs() {
     let hello = ann.heard.remove(0);
     let exp = hello["exp"].as_u64().unwrap();
     assert!(exp.abs_diff(unix_now() + 3600) < 60);
+    let left = hello["expires_in_ms"].as_u64().unwrap();
+    assert!(left.abs_diff(3_600_000) < 60_000);
     assert_eq!(
         hello,
         json!({
-            "op": "hello", "exp": exp, "rank": 1, "heartbeat_ms": 10000,
+            "op": "hello", "exp": exp, "expires_in_ms": left, "rank": 1, "heartbeat_ms": 10000,
             "user": {"id": "mod-ann", "name": "Name of mod-ann", "roles": ["moderator"]},
             "reconnect": {"first_ms": 1000, "longest_ms": 30000},
             "limits": {
-                "text_length": 500, "burst": 100, "messages_per_second": 1.0,
+                "text_length": 500, "text_lines": 20, "burst": 100, "messages_per_second": 1.0,
                 "rooms_per_player": 32, "history_page": 50,
             },
         })
@@ -40,7 +42,9 @@ fn hello_is_first_and_says_what_a_client_needs() {
 
 #[test]
 fn there_is_a_sign_of_life() {
-    let mut game = chat(|options| options.heartbeat = Duration::from_secs(1));
+    let mut config = config();
+    config.messages.heartbeat = Duration::from_secs(1);
+    let mut game = open_with(config, ChatPlugin::new(options()).unwrap());
     let mut ann = Talker::join(&mut game, "ann");
     ann.hear(&mut game, "beat");
     ann.hear(&mut game, "beat");
@@ -53,8 +57,10 @@ fn p07_a_client_is_asked_for_a_new_token_and_gives_it() {
     let mut game = open_with(config, ChatPlugin::new(options()).unwrap());
     let ends = token_until("ann", "one", 5);
     let mut ann = Talker::over(game.connect(&ends).unwrap());
-    let ends_at = ann.hear(&mut game, "auth.expiring")["ends_at"].as_u64();
-    assert!(ends_at.unwrap().abs_diff(unix_now() + 5) < 60);
+    let expiring = ann.hear(&mut game, "auth.expiring");
+    let ends_at = expiring["ends_at"].as_u64().unwrap();
+    assert!(ends_at.abs_diff(unix_now() + 5) < 60);
+    assert!(expiring["left_ms"].as_u64().unwrap() <= 5000);
     let refresh = |token: &str| json!({"op": "auth.refresh", "token": token});
     assert_eq!(ann.err(&mut game, refresh("nonsense")), "bad_token");
     let fresh = token_until("ann", "two", 600);

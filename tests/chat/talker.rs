@@ -110,6 +110,13 @@ pub fn options() -> ChatOptions {
     }
 }
 
+/// A door that does not mind many errors.
+pub fn patient() -> BouncerConfig {
+    let mut config = config();
+    config.messages.errors = 1000;
+    config
+}
+
 /// A game with the rooms "a" and "b", and "vip" for those who have the role.
 pub fn open(plugin: ChatPlugin) -> Game {
     open_with(config(), plugin)

@@ -148,9 +148,9 @@ fn whoever_goes_from_node_to_node_keeps_the_pace() {
         .collect();
     let mut said_by_now = 0;
     for round in 0..3 {
-        for node in 0..3 {
+        for (node, talker) in talkers.iter_mut().enumerate() {
             let text = format!("{round} on {node}");
-            let answer = talkers[node].ask(&mut fleet.nodes[node], said(&text));
+            let answer = talker.ask(&mut fleet.nodes[node], said(&text));
             if answer["op"] == "ack" {
                 said_by_now += 1;
                 fleet.find(2, &mut moderator, "it", |it| text_of(it) == text);

@@ -6,7 +6,7 @@ import { realSetTimeout, start, until } from "./fake_server.mjs";
 
 globalThis.setTimeout = (callback, ms, ...rest) => realSetTimeout(callback, ms / 10, ...rest);
 
-test("begins with short waits again after a connection that lasted", async (t) => {
+test("patience-reset: begins with short waits again after a connection that lasted", async (t) => {
   const { server, client, online, state } = await start(t);
   server.hello = { heartbeat_ms: 3_600_000, reconnect: { first_ms: 1_000, longest_ms: 60_000 } };
   const waits = [];
@@ -32,7 +32,7 @@ test("begins with short waits again after a connection that lasted", async (t) =
   assert.ok(waits[2] <= 1_000, `${waits}`);
 });
 
-test("does not wait for a hello for ever", async (t) => {
+test("hello: does not wait for it for ever", async (t) => {
   const { server, client, told, online } = await start(t);
   server.instead.hello = () => {};
   client.connect();

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { start, until } from "./fake_server.mjs";
 
 for (const code of [4000, 4001, 4004, 4099, 1001, 1011, "lost"]) {
-  test(`comes back after ${code}`, async (t) => {
+  test(`close-codes: comes back after ${code}`, async (t) => {
     const { server, client, told, online } = await start(t);
     client.connect();
     await online();
@@ -22,7 +22,7 @@ for (const code of [4000, 4001, 4004, 4099, 1001, 1011, "lost"]) {
 }
 
 for (const code of [4400, 4403, 4409, 4410, 4499, 1002, 1003, 1007, 1009]) {
-  test(`stops after ${code}`, async (t) => {
+  test(`stop: after ${code}`, async (t) => {
     const { server, client, online, state } = await start(t, { renew: () => assert.fail() });
     client.connect();
     await online();
@@ -37,7 +37,7 @@ for (const code of [4400, 4403, 4409, 4410, 4499, 1002, 1003, 1007, 1009]) {
   });
 }
 
-test("keeps the time that a draining server asks for", async (t) => {
+test("server-time: keeps what a draining server asks for", async (t) => {
   const { server, client, told, online } = await start(t);
   client.connect();
   await online();
@@ -48,7 +48,7 @@ test("keeps the time that a draining server asks for", async (t) => {
   assert.deepEqual(told.state[2].cause, { close: 4000, code: "draining", words: "" });
 });
 
-test("waits longer each time, at random, up to the longest", async (t) => {
+test("patience: waits longer each time, at random, up to the longest", async (t) => {
   const { server, client, told, online } = await start(t);
   client.connect();
   for (let count = 1; count <= 5; count += 1) {
@@ -65,7 +65,7 @@ test("waits longer each time, at random, up to the longest", async (t) => {
 });
 
 for (const status of [403, 404]) {
-  test(`stops when the door says ${status}, with its words`, async (t) => {
+  test(`door: stops when it says ${status}, with its words`, async (t) => {
     const { server, client, state } = await start(t);
     server.door = () => ({ status, body: { error: "some_word", message: "not you" } });
     client.connect();
@@ -76,7 +76,7 @@ for (const status of [403, 404]) {
 }
 
 for (const status of [408, 409, 429, 500, 503]) {
-  test(`waits when the door says ${status}`, async (t) => {
+  test(`door: waits, and as long as it asks for, when it says ${status}`, async (t) => {
     const { server, client, online, state } = await start(t);
     const body = { error: "busy", message: "many are here", retry_after_ms: 1_100 };
     server.door = () => ({ status, body });
@@ -92,7 +92,7 @@ for (const status of [408, 409, 429, 500, 503]) {
   });
 }
 
-test("waits when nobody is there", async (t) => {
+test("door: waits when nobody is there", async (t) => {
   const { server, client, state } = await start(t);
   await server.stop();
   server.stop = () => {};
@@ -101,7 +101,7 @@ test("waits when nobody is there", async (t) => {
   assert.deepEqual(cause, { status: 0, code: "unreachable", words: "" });
 });
 
-test("waits when the preflight passes and the upgrade does not", async (t) => {
+test("door: waits when the preflight passes and the upgrade does not", async (t) => {
   const { server, client, online, state } = await start(t);
   server.isBlocked = true;
   client.connect();
@@ -111,7 +111,7 @@ test("waits when the preflight passes and the upgrade does not", async (t) => {
   await online();
 });
 
-test("takes a silent line for dead", async (t) => {
+test("heartbeat: takes a silent line for dead", async (t) => {
   const { server, client, told, online } = await start(t);
   // Silent for 2.5 times this long.
   server.hello = { heartbeat_ms: 400 };
@@ -134,7 +134,7 @@ for (const [what, text] of [
   ["has no op", "[]"],
   ["lacks a field", '{"op":"presence","room":"lobby"}'],
 ]) {
-  test(`reconnects when a message ${what}`, async (t) => {
+  test(`malformed: reconnects when a message ${what}`, async (t) => {
     t.mock.method(console, "error", () => {});
     const { server, client, told, online } = await start(t);
     client.connect();
@@ -146,6 +146,55 @@ for (const [what, text] of [
     await until(() => server.connections[0].closedWith === 4400);
   });
 }
+
+test("unknown: what a later server adds harms nobody", async (t) => {
+  const { server, client, told, online, state, settled } = await start(t);
+  server.hello = { colour: "red" };
+  client.connect();
+  await online();
+  await client.join("lobby");
+  server.last.send({ op: "later", d: 1, more: 2 });
+  server.last.send({ ...server.remember("lobby", "a"), colour: "red" });
+  await settled();
+  assert.deepEqual(told.game, [{ op: "later", d: 1 }]);
+  assert.deepEqual(told.story, ["a"]);
+  // By their ranges.
+  server.last.socket.close(4042, "something_new");
+  await online(2);
+  server.last.socket.close(4142, "something_new");
+  assert.equal((await state("stopped")).why, "unauthorized");
+});
+
+test("resume: a client that is back asks for nothing but its rooms", async (t) => {
+  const { server, client, online, settled } = await start(t);
+  client.connect();
+  await online();
+  await client.join("lobby");
+  server.last.socket.terminate();
+  await online(2);
+  await settled();
+  assert.deepEqual(
+    server.last.received.map(({ op }) => op),
+    ["room.join", "test.echo"],
+  );
+});
+
+test("patience-reset: the user need not be patient", async (t) => {
+  const { server, client, online, state } = await start(t);
+  server.hello = { reconnect: { first_ms: 2_000, longest_ms: 3_600_000 } };
+  client.connect();
+  await online();
+  const lose = async () => {
+    const before = Date.now();
+    server.last.socket.close(4006, "overloaded");
+    return (await state("waiting")).until - before;
+  };
+  assert.ok((await lose()) < 3_000);
+  // The user does not wait, and has a short first wait again.
+  client.connect();
+  await online(2);
+  assert.ok((await lose()) < 3_000);
+});
 
 test("a listener that fails harms nobody", async (t) => {
   const reported = t.mock.method(console, "error", () => {});

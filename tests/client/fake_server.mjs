@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { WebSocket, WebSocketServer } from "ws";
-import { Bouncer } from "../../assets/bouncer.js";
+import { Bouncer } from "../../assets/client/index.js";
 
 // Kept from before a test takes the clock into its hands.
 const realSetTimeout = globalThis.setTimeout;
@@ -200,7 +200,7 @@ export async function start(t, options = {}) {
   const client = new Bouncer({ url: server.url, token: "t1", WebSocket, ...options });
   const told = { state: [] };
   const names = ["state", "hello", "message", "deleted", "whisper", "typing", "presence", "rules", "gap"];
-  for (const name of [...names, "closed", "muted", "unmuted", "game", "refused"]) {
+  for (const name of [...names, "closed", "stored", "notice", "joined", "muted", "unmuted", "game", "refused"]) {
     told[name] = [];
     client.on(name, (detail) => told[name].push(detail));
   }

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import WebSocket from "ws";
-import { Bouncer } from "../../assets/bouncer.js";
+import { Bouncer } from "../../assets/client/index.js";
 
 const MESSAGES = 60;
 const [url, annsToken, bobsToken] = process.argv.slice(2);

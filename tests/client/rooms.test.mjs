@@ -97,7 +97,7 @@ test("a refused join is forgotten", async (t) => {
   assert.deepEqual(told.closed, []);
 });
 
-test("a room that does not take us back is closed", async (t) => {
+test("join-refused: a room that does not take us back is closed", async (t) => {
   const all = await inLobby(t);
   const { server, told } = all;
   await away(all, () => {
@@ -120,7 +120,7 @@ test("a room that was left is not joined again, and tells nothing more", async (
   await client.leave("lobby");
 });
 
-test("messages that come before the answer to the join are told once, in order", async (t) => {
+test("order: messages that come before the answer to the join are told once, in order", async (t) => {
   const { server, told, settled } = await inLobby(t, (server) => {
     server.remember("lobby", "a");
     server.instead["room.join"] = (connection, request) => {
@@ -135,7 +135,7 @@ test("messages that come before the answer to the join are told once, in order",
   assert.deepEqual(told.story, ["old a", "old b", "c"]);
 });
 
-test("messages that overtake the answer to the join wait for it", async (t) => {
+test("order: messages that overtake the answer to the join wait for it", async (t) => {
   const { server, told, settled } = await inLobby(t, (server) => {
     server.remember("lobby", "a");
     server.instead["room.join"] = (connection, request) => {
@@ -153,7 +153,7 @@ test("messages that overtake the answer to the join wait for it", async (t) => {
   assert.deepEqual(told.story, ["old a", "b", "c"]);
 });
 
-test("what was said meanwhile is told as old, once", async (t) => {
+test("rejoin: what was said meanwhile is told as old, once", async (t) => {
   const all = await inLobby(t);
   const { server, told, settled } = all;
   server.say("lobby", "a");
@@ -164,7 +164,7 @@ test("what was said meanwhile is told as old, once", async (t) => {
   assert.equal(server.received("chat.history").length, 0);
 });
 
-test("a gap between two connections is filled page by page, while newer messages wait", async (t) => {
+test("gap: one between two connections is filled page by page, while newer messages wait", async (t) => {
   const all = await inLobby(t, (server) => (server.historyPage = 2));
   const { server, told, settled } = all;
   server.say("lobby", "1");
@@ -189,7 +189,7 @@ test("a gap between two connections is filled page by page, while newer messages
   );
 });
 
-test("a number that is missing on the way is asked for", async (t) => {
+test("gap: a number that is missing on the way is asked for", async (t) => {
   const { server, told, settled } = await inLobby(t);
   server.say("lobby", "a");
   server.remember("lobby", "b");
@@ -201,7 +201,7 @@ test("a number that is missing on the way is asked for", async (t) => {
   assert.equal(server.received("chat.history").length, 1);
 });
 
-test("messages that come out of order are told in order", async (t) => {
+test("order: messages that come out of order are told in order", async (t) => {
   const { server, told, settled } = await inLobby(t);
   const [a, b, c] = ["a", "b", "c"].map((text) => server.remember("lobby", text));
   for (const message of [c, a, b, b, a]) server.last.send(message);
@@ -210,7 +210,7 @@ test("messages that come out of order are told in order", async (t) => {
   assert.deepEqual(told.story, ["a", "b", "c"]);
 });
 
-test("what the server does not remember is a gap", async (t) => {
+test("gap-lost: what the server does not remember is a gap", async (t) => {
   const all = await inLobby(t, (server) => (server.historyPage = 3));
   const { server, told, settled } = all;
   server.say("lobby", "1");
@@ -225,7 +225,7 @@ test("what the server does not remember is a gap", async (t) => {
   assert.deepEqual(told.gap, [{ room: "lobby" }]);
 });
 
-test("holes in what the server remembers are a gap each", async (t) => {
+test("gap-lost: holes in what the server remembers are a gap each", async (t) => {
   const { server, told, settled } = await inLobby(t);
   for (const text of ["1", "2", "3", "4"]) server.remember("lobby", text);
   server.room("lobby").messages = server.room("lobby").messages.filter(({ seq }) => seq === 2);
@@ -235,7 +235,7 @@ test("holes in what the server remembers are a gap each", async (t) => {
   assert.deepEqual(told.story, ["GAP", "2", "GAP", "5"]);
 });
 
-test("a player who may not read what was said before has a gap and goes on", async (t) => {
+test("gap-lost: a player who may not read what was said before has a gap and goes on", async (t) => {
   const all = await inLobby(t);
   const { server, told, settled } = all;
   server.say("lobby", "a");
@@ -255,7 +255,7 @@ test("a player who may not read what was said before has a gap and goes on", asy
   assert.deepEqual(told.story, ["a", "GAP", "c"]);
 });
 
-test("a gap that is being filled when the connection is lost is filled after the next", async (t) => {
+test("gap: one that is being filled when the connection is lost is filled after the next", async (t) => {
   const all = await inLobby(t);
   const { server, told, settled } = all;
   server.say("lobby", "a");
@@ -273,7 +273,7 @@ test("a gap that is being filled when the connection is lost is filled after the
   assert.deepEqual(told.story, ["a", "old b", "old c", "old d"]);
 });
 
-test("does not hold more than it should", async (t) => {
+test("gap-lost: does not hold more than it should", async (t) => {
   const { server, told, settled } = await inLobby(t);
   server.instead["chat.history"] = () => {};
   server.remember("lobby", "missing");
@@ -284,7 +284,7 @@ test("does not hold more than it should", async (t) => {
   assert.equal(told.story.at(-1), "1000");
 });
 
-test("a server that began anew is a gap, and what it says is told", async (t) => {
+test("epoch: a server that began anew is a gap, and what it says is told", async (t) => {
   const all = await inLobby(t);
   const { server, told, settled } = all;
   for (const text of ["a", "b", "c"]) server.say("lobby", text);
@@ -297,7 +297,7 @@ test("a server that began anew is a gap, and what it says is told", async (t) =>
   assert.deepEqual(told.story, ["a", "b", "c", "GAP", "old d", "e"]);
 });
 
-test("a server that began anew with what it knew before tells nothing twice", async (t) => {
+test("epoch: a server that began anew with what it knew before tells nothing twice", async (t) => {
   const all = await inLobby(t);
   const { server, told, settled } = all;
   for (const text of ["a", "b", "c"]) server.say("lobby", text);
@@ -311,7 +311,7 @@ test("a server that began anew with what it knew before tells nothing twice", as
   assert.deepEqual(told.story, ["a", "b", "c", "d"]);
 });
 
-test("what another server has in another order is told once, and nothing of it is lost", async (t) => {
+test("epoch: what another server has in another order is told once, and nothing of it is lost", async (t) => {
   const all = await inLobby(t);
   const { server, told, settled } = all;
   for (const text of ["a", "b"]) server.say("lobby", text);
@@ -328,7 +328,7 @@ test("what another server has in another order is told once, and nothing of it i
   assert.deepEqual(told.story, ["a", "b", "old c", "d"]);
 });
 
-test("many rooms are joined a few at a time, and what waits is sent after the last", async (t) => {
+test("rejoin: many rooms are joined a few at a time, and what waits is sent after the last", async (t) => {
   const all = await start(t);
   const { server, client, online, settled } = all;
   client.connect();
@@ -356,17 +356,17 @@ test("many rooms are joined a few at a time, and what waits is sent after the la
   assert.equal(held.length, 0);
 });
 
-test("a room and a gap are asked for again when the server has time", async (t) => {
-  const refusedOnce = (server, op) => {
+test("errors: a room and a gap are asked for again when the server has time", async (t) => {
+  const refusedOnce = (server, op, code) => {
     server.instead[op] = (connection, request) => {
       delete server.instead[op];
-      connection.err(request, "rate_limited", 20);
+      connection.err(request, code, 20);
     };
   };
-  const all = await inLobby(t, (server) => refusedOnce(server, "room.join"));
+  const all = await inLobby(t, (server) => refusedOnce(server, "room.join", "unavailable"));
   const { server, told, settled } = all;
   assert.equal(server.received("room.join").length, 2);
-  refusedOnce(server, "chat.history");
+  refusedOnce(server, "chat.history", "rate_limited");
   server.remember("lobby", "a");
   server.say("lobby", "b");
   await until(() => told.story.length === 2);
@@ -401,7 +401,7 @@ test("a room that is closed may be joined anew", async (t) => {
   assert.deepEqual(told.story, ["a", "old not for us", "b"]);
 });
 
-test("presence is a map that starts with the members and follows what changes", async (t) => {
+test("presence: it is a map that starts with the members and follows what changes", async (t) => {
   const cid = { id: "u3", name: "Cid", rank: 1 };
   const all = await inLobby(t, (server) => {
     const tell = server["on room.join"];
@@ -426,7 +426,7 @@ test("presence is a map that starts with the members and follows what changes", 
   ]);
 });
 
-test("deleted messages are told of, also when it happened meanwhile", async (t) => {
+test("deleted: messages are told of, also when it happened meanwhile", async (t) => {
   const all = await inLobby(t);
   const { server, told, settled } = all;
   const a = server.say("lobby", "a");
@@ -444,7 +444,7 @@ test("deleted messages are told of, also when it happened meanwhile", async (t) 
   assert.deepEqual(told.deleted.slice(1), [{ room: "lobby", seq: 2, mid: b.mid }]);
 });
 
-test("a message that is deleted while it waits is told without its text", async (t) => {
+test("deleted: a message that is deleted while it waits is told without its text", async (t) => {
   const { server, told, settled } = await inLobby(t);
   let ask;
   server.instead["chat.history"] = (connection, request) => (ask = { connection, request });

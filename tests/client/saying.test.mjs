@@ -21,7 +21,7 @@ test("says something and gets its place", async (t) => {
   assert.deepEqual(told.story, ["hi"]);
 });
 
-test("what was heard and not answered is sent again with its id, and said once", async (t) => {
+test("say-again: what was heard and not answered is sent again with its id, and said once", async (t) => {
   const { server, client, told, online } = await inLobby(t);
   const gone = new Set();
   server.instead["chat.send"] = (connection, request) => {
@@ -49,7 +49,7 @@ test("what was heard and not answered is sent again with its id, and said once",
   await online(3);
 });
 
-test("what was not heard is said after the next connection, after the rooms were joined", async (t) => {
+test("say-again: what was not heard is said after the next connection, after the rooms were joined", async (t) => {
   const { server, client, state, online } = await inLobby(t);
   server.last.socket.terminate();
   await state("waiting");
@@ -64,7 +64,7 @@ test("what was not heard is said after the next connection, after the rooms were
   assert.deepEqual(server.whispers, ["psst"]);
 });
 
-test("a whisper that was heard and not answered is said once", async (t) => {
+test("say-again: a whisper that was heard and not answered is said once", async (t) => {
   const { server, client } = await inLobby(t);
   server.instead["chat.whisper"] = (connection, request) => {
     delete server.instead["chat.whisper"];
@@ -75,7 +75,7 @@ test("a whisper that was heard and not answered is said once", async (t) => {
   assert.deepEqual(server.whispers, ["psst"]);
 });
 
-test("what waited goes out as fast as the server allows, and what is said then comes after it", async (t) => {
+test("pace: what waited goes out as fast as the server allows, and what is said then comes after it", async (t) => {
   const limits = { burst: 3, messages_per_second: 20 };
   const all = await inLobby(t, {}, (server) => (server.hello = { limits }));
   const { server, client, state } = all;
@@ -95,7 +95,7 @@ test("what waited goes out as fast as the server allows, and what is said then c
   assert.ok(times[5] - times[4] >= 45, `${times}`);
 });
 
-test("a refusal says when to try again, and it is left to the page", async (t) => {
+test("errors: a refusal says when to try again, and it is left to the page", async (t) => {
   const { server, client, settled } = await inLobby(t);
   for (const code of ["rate_limited", "slow_mode", "muted"]) {
     server.instead["chat.send"] = (connection, request) => connection.err(request, code, 20);
@@ -111,7 +111,7 @@ test("a refusal says when to try again, and it is left to the page", async (t) =
   assert.ok(!("retryMs" in error));
 });
 
-test("what still waits does not run into a refusal that was said to last", async (t) => {
+test("pace: what still waits does not run into a refusal that was said to last", async (t) => {
   const limits = { burst: 1, messages_per_second: 20 };
   const all = await inLobby(t, {}, (server) => (server.hello = { limits }));
   const { server, client, state } = all;
@@ -132,7 +132,7 @@ test("what still waits does not run into a refusal that was said to last", async
   );
 });
 
-test("no more wait than there may", async (t) => {
+test("say-again: no more wait than there may", async (t) => {
   const { server, client } = await inLobby(t, { unanswered: 2 });
   server.instead["chat.send"] = () => {};
   const kept = [client.say("lobby", "a"), client.whisper("u2", "b")].map((said) => said.catch(() => {}));
@@ -142,7 +142,7 @@ test("no more wait than there may", async (t) => {
   await Promise.all(kept);
 });
 
-test("what was not answered is rejected when the page leaves, or is sent away", async (t) => {
+test("stop: what was not answered is rejected when the page leaves, or is sent away", async (t) => {
   const leave = ({ client }) => client.close();
   const ban = ({ server }) => server.last.socket.close(4403, "banned");
   for (const end of [leave, ban]) {
@@ -159,7 +159,7 @@ test("what was not answered is rejected when the page leaves, or is sent away", 
   }
 });
 
-test("other requests end with the connection", async (t) => {
+test("ask-again: other requests end with the connection", async (t) => {
   const { server, client, online } = await inLobby(t);
   const requests = [
     client.rooms(),
@@ -200,7 +200,22 @@ test("all requests are sent as the protocol says", async (t) => {
   assert.deepEqual(server.received("chat.typing"), [{ op: "chat.typing", room: "lobby" }]);
 });
 
-test("no two requests have the same id, of this page or another", async (t) => {
+test("typing: it is said seldom, and in rooms that we are in", async (t) => {
+  let slept = 0;
+  const now = Date.now;
+  t.mock.method(Date, "now", () => now() + slept);
+  const { server, client, settled } = await inLobby(t);
+  for (let times = 0; times < 3; times += 1) client.typing("lobby");
+  client.typing("elsewhere");
+  await settled();
+  assert.equal(server.received("chat.typing").length, 1);
+  slept = 2_000;
+  client.typing("lobby");
+  await settled();
+  assert.equal(server.received("chat.typing").length, 2);
+});
+
+test("ids: no two requests have the same id, of this page or another", async (t) => {
   const ids = [];
   for (let page = 0; page < 3; page += 1) {
     const { server, client } = await inLobby(t);

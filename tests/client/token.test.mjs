@@ -13,7 +13,7 @@ function tokens() {
 }
 
 for (const code of [4100, 4101, 4199]) {
-  test(`gets a new token after ${code}`, async (t) => {
+  test(`new-token: gets one after ${code}`, async (t) => {
     const { whys, renew } = tokens();
     const { server, client, told, online } = await start(t, { renew });
     client.connect();
@@ -30,7 +30,7 @@ for (const code of [4100, 4101, 4199]) {
   });
 }
 
-test("stops when it is sent away again with the new token", async (t) => {
+test("new-token: stops when it is sent away again with the new token", async (t) => {
   const { whys, renew } = tokens();
   const { server, client, online, state } = await start(t, { renew });
   client.connect();
@@ -43,7 +43,7 @@ test("stops when it is sent away again with the new token", async (t) => {
   assert.deepEqual(whys, ["refused"]);
 });
 
-test("gets a new token when the door refuses", async (t) => {
+test("new-token: gets one when the door refuses", async (t) => {
   const { whys, renew } = tokens();
   const { server, client, online } = await start(t, { renew });
   server.door = (token) => (token === "t1" ? unauthorized : null);
@@ -53,7 +53,7 @@ test("gets a new token when the door refuses", async (t) => {
   assert.equal(server.last.token, "t2");
 });
 
-test("stops when the new token is refused as well, and says why it was sent away", async (t) => {
+test("new-token: stops when it is refused as well, and says why it was sent away", async (t) => {
   const { whys, renew } = tokens();
   const { server, client, online, state } = await start(t, { renew });
   client.connect();
@@ -66,7 +66,7 @@ test("stops when the new token is refused as well, and says why it was sent away
   assert.deepEqual(server.preflights, ["t2"]);
 });
 
-test("stops at a refusal when there is no renewal", async (t) => {
+test("new-token: stops at a refusal when there is no renewal", async (t) => {
   const { server, client, state } = await start(t);
   server.door = () => unauthorized;
   client.connect();
@@ -75,7 +75,7 @@ test("stops at a refusal when there is no renewal", async (t) => {
 });
 
 for (const status of [401, 403]) {
-  test(`stops when the renewal is refused with ${status}`, async (t) => {
+  test(`new-token: stops when the renewal is refused with ${status}`, async (t) => {
     const renew = () => Promise.reject(Object.assign(new Error("log in"), { status, code: "over" }));
     const { server, client, online, state } = await start(t, { renew });
     client.connect();
@@ -86,7 +86,7 @@ for (const status of [401, 403]) {
   });
 }
 
-test("tries the renewal again when it failed for now", async (t) => {
+test("new-token: tries the renewal again when it failed for now", async (t) => {
   let count = 0;
   const renew = () => {
     count += 1;
@@ -109,7 +109,7 @@ test("tries the renewal again when it failed for now", async (t) => {
   assert.equal(server.last.token, "t2");
 });
 
-test("refreshes without being seen when the server says that the token ends", async (t) => {
+test("renew-early: refreshes without being seen when the server says that the token ends", async (t) => {
   const { whys, renew } = tokens();
   const { server, client, told, online } = await start(t, { renew });
   client.connect();
@@ -129,7 +129,7 @@ test("refreshes without being seen when the server says that the token ends", as
   assert.equal(server.received("auth.refresh").length, 1);
 });
 
-test("refreshes by itself well before the end", async (t) => {
+test("renew-early: refreshes by itself well before the end", async (t) => {
   const { whys, renew } = tokens();
   const { server, client, online } = await start(t, { renew });
   server.hello = { exp: soon(2) };
@@ -140,7 +140,7 @@ test("refreshes by itself well before the end", async (t) => {
   assert.deepEqual(whys, ["expiring"]);
 });
 
-test("does not refresh at once because the end is far away, or behind us", async (t) => {
+test("renew-early: does not refresh at once because the end is far away, or behind us", async (t) => {
   for (const exp of [soon(10_000 * 24 * 3600), soon(-3600), undefined]) {
     const { whys, renew } = tokens();
     const { server, client, online, settled } = await start(t, { renew });
@@ -154,7 +154,7 @@ test("does not refresh at once because the end is far away, or behind us", async
   }
 });
 
-test("sends the token again when the server has no time for it", async (t) => {
+test("refresh-failed: sends the token again when the server has no time for it", async (t) => {
   const { whys, renew } = tokens();
   const { server, client, online } = await start(t, { renew });
   server.instead["auth.refresh"] = (connection, request) => {
@@ -171,7 +171,7 @@ test("sends the token again when the server has no time for it", async (t) => {
   assert.deepEqual(whys, ["expiring"]);
 });
 
-test("a refresh that is not taken, or not to be had, leaves the session as it is", async (t) => {
+test("refresh-failed: one that is not taken, or not to be had, leaves the session as it is", async (t) => {
   let renew = () => Promise.resolve("bad");
   const { server, client, told, online, settled } = await start(t, { renew: (why) => renew(why) });
   server.instead["auth.refresh"] = (connection, request) => connection.err(request, "bad_token");
@@ -191,7 +191,7 @@ test("a refresh that is not taken, or not to be had, leaves the session as it is
   assert.equal(server.received("auth.refresh").length, 1);
 });
 
-test("a renewal that ends on another connection is sent there", async (t) => {
+test("refresh-late: a renewal that ends on another connection is sent there", async (t) => {
   let give;
   const renew = () => new Promise((resolve) => (give = resolve));
   const { server, client, online } = await start(t, { renew });
@@ -206,7 +206,7 @@ test("a renewal that ends on another connection is sent there", async (t) => {
   await until(() => server.last.received.some(({ op, token }) => op === "auth.refresh" && token === "t2"));
 });
 
-test("a renewal that is under way serves also when the connection ends for it", async (t) => {
+test("one-renewal: one that is under way serves also when the connection ends for it", async (t) => {
   let give;
   const whys = [];
   const renew = (why) => {
@@ -245,3 +245,31 @@ test("a close while renewing is for good", async (t) => {
   await online(2);
   assert.equal(server.last.token, "t2");
 });
+
+for (const [words, off] of [
+  ["a year behind", -365 * 86_400_000],
+  ["a year ahead", 365 * 86_400_000],
+]) {
+  test(`clock: one that is ${words} renews in time, where the server says how long a token lasts`, async (t) => {
+    const { whys, renew } = tokens();
+    const now = Date.now;
+    const exp = soon(3);
+    t.mock.method(Date, "now", () => now() + off);
+    const { server, client, told, online, settled } = await start(t, { renew });
+    server.hello = { exp, expires_in_ms: 3_000 };
+    server.instead["auth.refresh"] = (connection, request) =>
+      connection.ack(request, { exp: exp + 3_600, expires_in_ms: 3_600_000 });
+    const began = performance.now();
+    client.connect();
+    await online();
+    await until(() => server.received("auth.refresh").length === 1);
+    const took = performance.now() - began;
+    assert.ok(took > 2_000, `${took}`);
+    // Each token once, and the next one in an hour.
+    server.last.send({ op: "auth.expiring", ends_at: exp + 3_600, left_ms: 60_000 });
+    await until(() => server.received("auth.refresh").length === 2);
+    await settled();
+    assert.deepEqual(whys, ["expiring", "expiring"]);
+    assert.equal(told.state.length, 2);
+  });
+}

@@ -1,17 +1,20 @@
-// Uses everything in bouncer.d.ts as a page would. It is compiled, not run.
+// Uses everything in index.d.ts as a page would. It is compiled, not run.
 
 import {
   Bouncer,
   Refused,
   type Cause,
   type Events,
+  type Handled,
   type Joined,
   type Member,
   type Message,
+  type Mute,
   type Page,
+  type Said,
   type State,
   type User,
-} from "../../assets/bouncer.js";
+} from "../../assets/client/index.js";
 
 const client = new Bouncer({
   url: "wss://game.example/ws",
@@ -30,8 +33,21 @@ function describe(state: State): string {
       return state.name;
     case "waiting":
       return `${wordsOf(state.cause)} until ${new Date(state.until).toISOString()}`;
-    case "stopped":
-      return wordsOf(state.cause);
+    case "stopped": {
+      const end: number | undefined = state.until;
+      return `${whatNow(state.why)}: ${wordsOf(state.cause)} until ${end ?? "for good"}`;
+    }
+  }
+}
+
+function whatNow(why: Extract<State, { name: "stopped" }>["why"]): string {
+  switch (why) {
+    case "unauthorized":
+      return "log in again";
+    case "banned":
+      return "wait";
+    case "refused":
+      return "read";
   }
 }
 
@@ -51,6 +67,9 @@ const ends: (() => void)[] = [
   client.on("rules", ({ rules }) => console.log(rules.slow_ms + 1, rules.frozen)),
   client.on("gap", ({ room }) => console.log(room)),
   client.on("closed", ({ room }) => console.log(room)),
+  client.on("stored", ({ room, seq }) => console.log(room, seq + 1)),
+  client.on("notice", ({ room, text, tone }) => console.log(room?.length, text, tone === "warning")),
+  client.on("joined", ({ room, members }) => console.log(room, names(members))),
   client.on("muted", ({ room, until, reason }) => console.log(room?.length, until + 1, reason?.length)),
   client.on("unmuted", ({ room }) => console.log(room?.length)),
   client.on("game", ({ op, d }) => console.log(op, d as { x: number })),
@@ -71,19 +90,40 @@ export async function use(): Promise<void> {
   const page: Page = await client.history("lobby", { before: joined.messages[0]?.seq ?? 1 });
   console.log(page.more, (await client.rooms())[0]?.members, client.user?.id, client.token, client.state);
   try {
-    const { seq, mid, ts } = await client.say("lobby", "hi");
-    console.log(seq + ts, mid, (await client.whisper("u2", "psst")).mid);
+    const said: Said | Handled = await client.say("lobby", "hi");
+    if (said.handled) console.log("the game has answered");
+    else console.log(said.seq + said.ts, said.mid, said.stored === false);
+    console.log((await client.whisper("u2", "psst")).mid);
   } catch (error) {
     if (error instanceof Refused) console.log(error.code, error.retryMs ?? 0, error.message);
   }
   await client.remove("lobby", "m");
   client.typing("lobby");
   const isSent: boolean = client.send("move", { x: 1 });
-  const { left_ms } = await client.request("mod.mute", { user: "u2" });
-  console.log(isSent, left_ms, await client.request("mod.mutes"));
+  const { anything } = await client.request("plugin.anything", { user: "u2" });
+  console.log(isSent, anything);
+  await moderate();
+  client.connect("t2");
+  client.wake();
   await client.leave("lobby");
   for (const end of ends) end();
   client.close();
+}
+
+async function moderate(): Promise<void> {
+  const { left_ms } = await client.mute("u2", { room: "lobby", seconds: 60, reason: "calm down" });
+  await client.mute("u2");
+  await client.unmute("u2");
+  await client.unmute("u2", "lobby");
+  const { mutes, more }: { mutes: Mute[]; more: boolean } = await client.mutes();
+  console.log(left_ms + 1, mutes[0]?.name, mutes[0]?.room, more);
+  await client.kick("u2", "calm down");
+  await client.ban("u2", { seconds: 60, reason: "calm down" });
+  await client.logOut("u2");
+  await client.revoke("u2", "stolen");
+  await client.restore("u2");
+  await client.slow("lobby", 10);
+  await client.freeze("lobby", true);
 }
 
 // What must not compile.
@@ -98,3 +138,7 @@ new Bouncer({ url: "wss://game.example/ws" });
 client.token = "t3";
 // @ts-expect-error a message may be deleted
 client.on("message", ({ text }) => text.length);
+// @ts-expect-error what the game has answered has no number
+client.say("lobby", "hi").then(({ seq }) => seq + 1);
+// @ts-expect-error a ban has seconds, not a date
+client.ban("u2", { until: new Date() });

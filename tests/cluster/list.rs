@@ -38,6 +38,25 @@ pub fn what_only_the_list_says_ends_sessions(
     other.settle();
 }
 
+/// A restoration that B cannot read from the log lets its user in there all the same, and takes nothing else away.
+pub fn what_only_the_list_restores_comes_in(
+    fleet: &mut Fleet,
+    restore: impl FnOnce(&mut Fleet, Subject),
+) {
+    for name in ["player-1", "player-2"] {
+        let receipt = fleet.a.bouncer.revoke(user(name));
+        fleet.during(move || block_on(receipt)).expect("stored");
+    }
+    catch_up(&mut fleet.b);
+    assert!(fleet.b.connect(&token("player-1")).is_err());
+    restore(fleet, user("player-1").into());
+    fleet.until("it comes in", |fleet| {
+        fleet.b.connect(&token("player-1")).is_ok()
+    });
+    let answer = fleet.b.connect(&token("player-2")).err().unwrap();
+    assert_eq!(answer.status, 401);
+}
+
 /// Whoever was barred stays barred on the nodes that know of it, although the backplane does not any more. They tell it
 /// again, so that a node that starts later knows as well.
 pub fn what_the_backplane_forgets_stays_barred<P: Backplane>(

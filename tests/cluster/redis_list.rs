@@ -54,6 +54,21 @@ fn p06_a_revocation_that_only_the_list_has_ends_sessions() {
 }
 
 #[test]
+fn a_restoration_that_only_the_list_has_counts() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let mut fleet = list::comparing(|| backplane(&server), Duration::from_millis(100));
+    list::what_only_the_list_restores_comes_in(&mut fleet, |_, subject| {
+        let mut remove = cmd("HDEL");
+        remove
+            .arg(LIST)
+            .arg(serde_json::to_string(&subject).unwrap());
+        remove.exec(&mut open(&server)).unwrap();
+    });
+}
+
+#[test]
 fn p06_a_log_that_was_trimmed_is_noticed_at_once() {
     let Some(server) = Server::start() else {
         return;

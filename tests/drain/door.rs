@@ -1,14 +1,8 @@
 //! At the door of a server that drains.
 
-use std::{
-    collections::HashSet,
-    net::TcpStream,
-    sync::{Arc, Barrier},
-    time::Duration,
-};
+use std::{collections::HashSet, net::TcpStream, time::Duration};
 
 use bevy_bouncer::*;
-use bevy_tokio_tasks::TokioTasksRuntime;
 
 use crate::{SECOND, finish, is_in, retry_after, somebody_waiting, support::*};
 
@@ -68,18 +62,11 @@ fn whoever_waits_for_the_game_is_refused() {
 fn the_game_does_not_even_see_those_who_wait() {
     let mut game = Game::start();
     let waiting = somebody_waiting(&game);
-    // The network stands still, so the game is the first to act.
-    let runtime = game.app.world().resource::<TokioTasksRuntime>().runtime();
-    let threads = runtime.metrics().num_workers();
-    let all = Arc::new(Barrier::new(threads + 1));
-    for _ in 0..threads {
-        let all = all.clone();
-        runtime.spawn(async move { (all.wait(), all.wait()) });
-    }
-    all.wait();
+    // So the game is the first to act.
+    let standstill = game.network_stands_still();
     game.bouncer.drain(Drain::default());
     game.tick();
-    all.wait();
+    drop(standstill);
     assert_eq!((game.seen().joined.len(), game.seen().arriving), (0, 0));
     let answer = waiting.join().unwrap().err().unwrap();
     assert!(is_in(&(SECOND..=10 * SECOND), retry_after(&answer)));

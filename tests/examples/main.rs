@@ -3,6 +3,8 @@
 #[path = "../lobby_browser/browser.rs"]
 #[expect(dead_code, reason = "one page needs little")]
 mod browser;
+#[path = "../lobby_browser/driver.rs"]
+mod driver;
 #[path = "../http_client/mod.rs"]
 #[expect(dead_code, reason = "the browser is driven by requests")]
 mod http_client;
@@ -14,7 +16,7 @@ use std::{
 };
 
 use bevy_bouncer::{TokenIssuer, UserId};
-use browser::Driver;
+use driver::Driver;
 use program::{PATIENCE, Server, connect, free_address, try_to_connect};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
@@ -127,6 +129,32 @@ fn rooms_and_teams_are_heard_by_their_members_only() {
     ann.type_line("welcome");
     ben.prints("Ann: welcome");
     cem.prints("Ann: welcome");
+}
+
+#[test]
+fn team_chat_answers_commands_and_has_a_room_for_each_team() {
+    let server = Server::start("team_chat");
+    let [ann, ben] = server.commands();
+    let (mut ann, mut ben) = (connect(&ann), connect(&ben));
+    let says = |player: &mut program::Program, room: &str, text: &str| {
+        player.type_line(&format!(
+            r#"{{"op":"chat.send","room":"{room}","d":{{"text":"{text}"}}}}"#
+        ));
+    };
+    for player in [&mut ann, &mut ben] {
+        player.rest_of(r#"{"op":"room.joined","room":"lobby""#);
+        says(player, "lobby", "/team red");
+        player.rest_of(r#"{"op":"room.joined","room":"red""#);
+        player.rest_of(r#"{"op":"notice","room":"lobby","text":"You play for red.""#);
+    }
+    says(&mut ann, "red", "for us alone");
+    let heard = ben.rest_of(r#"{"op":"chat.msg","room":"red","seq":1"#);
+    assert!(heard.contains("for us alone"), "{heard}");
+    says(&mut ben, "red", "/team blue");
+    ben.rest_of(r#"{"op":"room.joined","room":"blue""#);
+    ben.rest_of(r#"{"op":"room.closed","room":"red"}"#);
+    says(&mut ben, "blue", "/roll");
+    ben.rest_of(r#"{"op":"notice","room":"blue","text":"You rolled a 4.""#);
 }
 
 #[test]

@@ -130,7 +130,9 @@ impl Server {
 
 /// Runs the example `client` as the command says, until it says what became of it.
 pub fn try_to_connect((url, token): &(String, String)) -> Result<Program, String> {
-    let client = Program::start("client", &[url, token]);
+    // A subprotocol may follow the token.
+    let arguments: Vec<_> = [url.as_str()].into_iter().chain(token.split(' ')).collect();
+    let client = Program::start("client", &arguments);
     match client.next_line().expect("it says whether it is connected") {
         line if line == "connected" => Ok(client),
         line => Err(line),

@@ -18,7 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["bridge"],
     &["connection"],
     &["auth", "transport"],
-    &["config"],
+    &["config", "websocket"],
     &["http", "drain", "revocation"],
     &["identity", "util"],
 ];

@@ -34,11 +34,7 @@ impl Lobby {
 
     /// The same with more arguments.
     pub fn start_with(data: &Path, [port, ws_port]: [u16; 2], arguments: &[&str]) -> Self {
-        let mut process = Command::new(binary())
-            .args(["--port", &port.to_string()])
-            .args(["--ws-port", &ws_port.to_string()])
-            .arg("--data")
-            .arg(data)
+        let mut process = command(data, [port, ws_port])
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
@@ -63,6 +59,13 @@ impl Lobby {
             url,
             moderator_password,
         }
+    }
+
+    /// A lobby that cannot start there: what it says.
+    pub fn fails(data: &Path, ports: [u16; 2]) -> String {
+        let ended = command(data, ports).output().expect("the lobby starts");
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        String::from_utf8(ended.stderr).unwrap()
     }
 
     /// Host and port of the page.
@@ -118,6 +121,17 @@ impl Drop for Lobby {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The lobby with this data, on these ports: the page's and the WebSockets'.
+fn command(data: &Path, [port, ws_port]: [u16; 2]) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .args(["--port", &port.to_string()])
+        .args(["--ws-port", &ws_port.to_string()])
+        .arg("--data")
+        .arg(data);
+    command
 }
 
 /// Cargo builds the examples next to the tests.

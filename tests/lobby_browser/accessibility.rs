@@ -32,7 +32,7 @@ fn axe() -> Option<String> {
 
 /// Looks for what keeps somebody out.
 fn check(browser: &Browser, axe: &str, screen: &str) {
-    browser.evaluate_later(&format!("{axe}; 0"));
+    browser.run(axe);
     let run = "axe.run().then(({ violations, passes }) => ({
         passes: passes.length,
         violations: violations.map(({ id, impact, nodes }) =>
@@ -57,6 +57,8 @@ fn no_screen_keeps_anybody_out() {
     let Some(axe) = axe() else { return };
     let door = scene.open();
     check(&door, &axe, "the door");
+    door.click("#switch");
+    check(&door, &axe, "the door for somebody new");
     let (ann, bob, moderator) = (
         scene.sign_up("Ann"),
         scene.sign_up("Bob"),
@@ -118,6 +120,21 @@ fn no_screen_keeps_anybody_out() {
     moderator.click("#measure-submit");
     bob.expect_text("#out-title", "banned");
     check(&bob, &axe, "the phone of somebody who is banned");
+
+    say(&ann, "/help");
+    ann.expect_text(".house", "/w name text");
+    check(&ann, &axe, "words of the house");
+    ann.click("#my-name");
+    check(&ann, &axe, "the account");
+    ann.click("#account [data-cancel]");
+    ann.type_into("#text", "I will be late by a few min");
+    let scene = scene.log_everybody_out(&ann);
+    ann.expect_text("#relogin", "You are logged out");
+    check(&ann, &axe, "somebody who was logged out while away");
+    picture(&ann, "logged-out");
+    carla.expect_text("#relogin", "You are logged out");
+    check(&carla, &axe, "the same in the dark");
+    drop(scene);
 }
 
 #[test]

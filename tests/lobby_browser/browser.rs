@@ -1,10 +1,6 @@
-//! Chromium, driven through WebDriver (W3C): real pages, real clicks, real keys.
+//! One browser with one page, driven through WebDriver (W3C): real pages, real clicks, real keys.
 
 use std::{
-    env,
-    io::{BufRead, BufReader, Read},
-    path::PathBuf,
-    process::{Child, ChildStdout, Command, Stdio},
     rc::Rc,
     thread,
     time::{Duration, Instant},
@@ -14,114 +10,52 @@ use base64::Engine;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::http_client::request;
+use super::{
+    driver::{Kind, Program},
+    http_client::request,
+};
 
 /// Long enough for a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 /// The name under which WebDriver answers an element (WebDriver §12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-const ARGUMENTS: [&str; 8] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-];
-
-/// The names that Chromium goes by.
-const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
-
-/// The program that starts and drives browsers. It ends after the last of them.
-pub struct Driver(Rc<Program>);
-
-struct Program {
-    process: Child,
-    /// Kept open, so that the program can go on writing to it.
-    _output: BufReader<ChildStdout>,
-    browser: PathBuf,
-    authority: String,
-}
-
-impl Driver {
-    /// `None` when it is not installed, or Chromium is not.
-    pub fn start() -> Option<Self> {
-        let browser = BROWSERS.iter().find_map(|name| installed(name))?;
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let port = output
-            .by_ref()
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| Some(line.split_once("successfully on port ")?.1.to_owned()))
-            .expect("chromedriver says its port");
-        Some(Self(Rc::new(Program {
-            process,
-            _output: output,
-            browser,
-            authority: format!("127.0.0.1:{}", port.trim_end_matches('.')),
-        })))
-    }
-
-    /// A browser with a fresh profile, so that no two share anything.
-    pub fn browser(&self) -> Browser {
-        let profile = tempfile::tempdir().unwrap();
-        let mut arguments: Vec<_> = ARGUMENTS.map(str::to_owned).into();
-        arguments.push(format!("--user-data-dir={}", profile.path().display()));
-        let wanted = json!({ "capabilities": { "alwaysMatch": {
-            "browserName": "chrome",
-            "goog:chromeOptions": { "args": arguments, "binary": self.0.browser },
-        } } });
-        let wanted = wanted.to_string();
-        let answer = request(&self.0.authority, "POST", "/session", None, &wanted);
-        let session = answer.json()["value"]["sessionId"]
-            .as_str()
-            .map(str::to_owned);
-        let session = session.unwrap_or_else(|| panic!("no browser: {}", answer.json()));
-        Browser {
-            program: self.0.clone(),
-            session: format!("/session/{session}"),
-            _profile: profile,
-        }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn installed(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|directory| directory.join(name))
-        .find(|program| program.is_file())
-}
+/// A phone's width, height and pixels.
+const PHONE: [u32; 3] = [390, 844, 2];
 
 /// One browser with one page.
 pub struct Browser {
+    kind: Kind,
     program: Rc<Program>,
     session: String,
     _profile: TempDir,
 }
 
 impl Browser {
+    pub fn start(kind: Kind, program: Rc<Program>, profile: TempDir, wanted: &Value) -> Self {
+        let wanted = wanted.to_string();
+        let answer = request(&program.authority, "POST", "/session", None, &wanted).json();
+        let session = answer["value"]["sessionId"].as_str();
+        let session = session.unwrap_or_else(|| panic!("no browser: {answer}"));
+        Self {
+            kind,
+            program,
+            session: format!("/session/{session}"),
+            _profile: profile,
+        }
+    }
+
     pub fn open(&self, url: &str) {
         self.command("POST", "/url", json!({ "url": url })).unwrap();
     }
 
     pub fn reload(&self) {
         self.command("POST", "/refresh", json!({})).unwrap();
+    }
+
+    /// The browser's own way back.
+    pub fn back(&self) {
+        self.command("POST", "/back", json!({})).unwrap();
     }
 
     /// Clicks on an element as soon as it can be clicked.
@@ -208,32 +142,59 @@ impl Browser {
         self.expect_value(&disabled, false);
     }
 
-    /// Looks like a phone from now on.
+    /// Looks like a phone from now on, as far as the browser can be that small.
     pub fn be_a_phone(&self) {
-        let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true });
-        self.devtools("Emulation.setDeviceMetricsOverride", phone);
+        let [width, height, scale] = PHONE;
+        self.set_size(width, height, scale);
     }
 
     /// Has a window of this size from now on.
     pub fn resize(&self, width: u32, height: u32) {
-        let size =
-            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.devtools("Emulation.setDeviceMetricsOverride", size);
+        self.set_size(width, height, 1);
+    }
+
+    fn set_size(&self, width: u32, height: u32, scale: u32) {
+        if self.kind == Kind::Firefox {
+            let frame = |what| self.evaluate(what).as_u64().unwrap();
+            let width = u64::from(width) + frame("outerWidth - innerWidth");
+            let height = u64::from(height) + frame("outerHeight - innerHeight");
+            let size = json!({ "width": width, "height": height });
+            self.command("POST", "/window/rect", size).unwrap();
+            return;
+        }
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": scale > 1 });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics);
     }
 
     /// Belongs to somebody who likes it dark.
     pub fn be_dark(&self) {
+        if self.kind == Kind::Firefox {
+            let name = "layout.css.prefers-color-scheme.content-override";
+            let script = format!("Services.prefs.setIntPref('{name}', 0)");
+            let context = |name| self.command("POST", "/moz/context", json!({ "context": name }));
+            context("chrome").unwrap();
+            self.run(&script);
+            context("content").unwrap();
+            return;
+        }
         let dark = json!([{ "name": "prefers-color-scheme", "value": "dark" }]);
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": dark }));
     }
 
-    /// Evaluates an expression, which may be a promise, whatever the page's policy says.
+    /// Runs a script.
+    pub fn run(&self, script: &str) {
+        let script = json!({ "script": script, "args": [] });
+        self.command("POST", "/execute/sync", script).unwrap();
+    }
+
+    /// What a script's promise brings.
     pub fn evaluate_later(&self, expression: &str) -> Value {
-        let parameters =
-            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
-        let answer = self.devtools("Runtime.evaluate", parameters);
-        assert!(answer["exceptionDetails"].is_null(), "{answer}");
-        answer["result"]["value"].clone()
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+             Promise.resolve({expression}).then(done, (error) => done(String(error)));"
+        );
+        let script = json!({ "script": script, "args": [] });
+        self.command("POST", "/execute/async", script).unwrap()
     }
 
     /// What the window shows, as a PNG image.
@@ -244,7 +205,7 @@ impl Browser {
             .unwrap()
     }
 
-    fn devtools(&self, name: &str, parameters: Value) -> Value {
+    pub fn devtools(&self, name: &str, parameters: Value) -> Value {
         let command = json!({ "cmd": name, "params": parameters });
         self.command("POST", "/goog/cdp/execute", command).unwrap()
     }

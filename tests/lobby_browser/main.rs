@@ -1,9 +1,12 @@
-//! The lobby as people use it: the real program, and Chromium.
+//! The lobby as people use it: the real program, and Chromium or Firefox.
 
 mod accessibility;
+mod away;
 mod browser;
 mod chat;
 mod connection;
+mod driver;
+mod house;
 #[path = "../http_client/mod.rs"]
 #[expect(dead_code, reason = "the test without a browser looks closer")]
 mod http_client;
@@ -12,3 +15,6 @@ mod page;
 #[path = "../lobby/program.rs"]
 #[expect(dead_code, reason = "the test without a browser uses more of it")]
 mod program;
+mod reading;
+mod wakes;
+mod writing;

@@ -63,7 +63,7 @@ fn banned_and_removed_are_seen_as_such_until_they_are_let_back_in() {
         ("ban", "You are banned from the lobby: please take a break"),
         (
             "revoke",
-            "A moderator removed you from the lobby: please take a break",
+            "A moderator locked your account: please take a break",
         ),
     ] {
         bob.expect_text("#state", "Connected");
@@ -97,9 +97,92 @@ fn banned_and_removed_are_seen_as_such_until_they_are_let_back_in() {
         say(&bob, "I am back");
         ann.expect_text("#messages", "I am back");
     }
-    // Whoever is kicked may come back at once.
+}
+
+#[test]
+fn whoever_is_kicked_reads_why_and_comes_back_when_they_want_to() {
+    let Some(scene) = Scene::start() else { return };
+    let (bob, moderator) = (scene.sign_up("Bob"), scene.moderator());
+    bob.type_into("#text", "but I");
+    moderator.expect_text("#players", "Bob");
     choose(&moderator, "Bob", "kick", "wake up");
     moderator.click("#measure-submit");
-    bob.expect_text("#messages", "You were sent out of the lobby: wake up");
+    bob.expect_text("#out-title", "You were sent out");
+    bob.expect_text("#out-words", "You were sent out of the lobby: wake up");
+    moderator.expect_no_text("#players", "Bob");
+    // Longer than it takes a page to come back by itself.
+    let later = bob.evaluate("performance.now() + 3000");
+    bob.expect_value(&format!("performance.now() > {later}"), true);
+    bob.expect_text("#state", "Not connected");
+    say(&moderator, "he is gone");
+    moderator.expect_text("#messages", "he is gone");
+    assert!(!shown(&bob).contains("he is gone"));
+
+    bob.click("#out-retry");
     bob.expect_text("#state", "Connected");
+    bob.expect_text("#messages", "he is gone");
+    bob.expect_value("document.getElementById('text').value", "but I");
+    moderator.expect_text("#players", "Bob");
+    bob.wait_for_enabled("#send");
+    bob.click("#send");
+    moderator.expect_text("#messages", "but I");
+}
+
+#[test]
+fn a_ban_says_when_it_ends_and_that_it_is_one() {
+    let Some(scene) = Scene::start() else { return };
+    let (bob, moderator) = (scene.sign_up("Bob"), scene.moderator());
+    moderator.expect_text("#players", "Bob");
+    choose(&moderator, "Bob", "ban", "an hour off");
+    moderator.choose("#ban-time", "3600");
+    moderator.click("#measure-submit");
+    bob.expect_text("#out-title", "You are banned");
+    bob.expect_text("#out-words", "an hour off");
+    bob.expect_text("#out-end", "The ban ends");
+    bob.expect_text("#out-left", "left");
+    bob.reload();
+    bob.expect_text("#out-title", "You are banned");
+    bob.expect_text("#out-end", "The ban ends");
+    bob.click("#log-out");
+    fill_in(&bob, "Bob", PASSWORD);
+    bob.expect_text("#door-error", "The ban ends");
+
+    // One without an end says that.
+    moderator.click("#removed button[aria-label='Let back in: Bob']");
+    moderator.expect_text("#removed-section", "Nobody is kept out.");
+    bob.clear("#name");
+    bob.clear("#password");
+    fill_in(&bob, "Bob", PASSWORD);
+    bob.expect_text("#state", "Connected");
+    moderator.expect_text("#players", "Bob");
+    choose(&moderator, "Bob", "ban", "");
+    moderator.choose("#ban-time", "");
+    moderator.click("#measure-submit");
+    bob.expect_text("#out-end", "The ban has no end");
+}
+
+#[test]
+fn logging_somebody_out_everywhere_is_not_locking_the_account() {
+    let Some(scene) = Scene::start() else { return };
+    let (bob, moderator) = (scene.sign_up("Bob"), scene.moderator());
+    moderator.expect_text("#players", "Bob");
+    choose(&moderator, "Bob", "logout", "an old session");
+    moderator.expect_text("#measure-submit", "Log out");
+    moderator.click("#measure-submit");
+    bob.expect_text("#relogin", "You are logged out");
+    // Nobody is kept out by it, and the password is enough.
+    moderator.expect_text("#removed-section", "Nobody is kept out.");
+    bob.type_into("#relogin-password", &format!("{PASSWORD}{ENTER}"));
+    bob.expect_text("#state", "Connected");
+    moderator.expect_text("#players", "Bob");
+
+    choose(&moderator, "Bob", "revoke", "it was stolen");
+    moderator.expect_text("#measure-submit", "Lock");
+    moderator.click("#measure-submit");
+    bob.expect_text("#out-title", "Your account is locked");
+    bob.expect_text("#out-words", "it was stolen");
+    moderator.expect_text("#removed", "Bob");
+    bob.click("#log-out");
+    fill_in(&bob, "Bob", PASSWORD);
+    bob.expect_text("#door-error", "it was stolen");
 }

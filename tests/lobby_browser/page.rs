@@ -1,14 +1,16 @@
 //! What all tests do with the page.
 
+use std::path::Path;
+
 use tempfile::TempDir;
 
-use crate::{
-    browser::{Browser, Driver},
-    program::Lobby,
-};
+use crate::{browser::Browser, driver::Driver, program::Lobby};
 
 pub const PASSWORD: &str = "correct horse";
 pub const ENTER: &str = "\u{e007}";
+pub const UP: &str = "\u{e013}";
+/// Enter with Shift, as one types it into a field.
+pub const LINE_BREAK: &str = "\u{e008}\u{e007}\u{e000}";
 
 /// A lobby and what starts browsers. `None` when there is no browser, which is an error in CI.
 pub struct Scene {
@@ -25,8 +27,8 @@ impl Scene {
     pub fn start_with(arguments: &[&str]) -> Option<Self> {
         let Some(driver) = Driver::start() else {
             let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-            assert!(!in_ci, "chromium and chromedriver must be installed");
-            eprintln!("skipped: chromium and chromedriver are not installed");
+            assert!(!in_ci, "a browser and its driver must be installed");
+            eprintln!("skipped: the browser or its driver is not installed");
             return None;
         };
         let data = tempfile::tempdir().unwrap();
@@ -50,11 +52,7 @@ impl Scene {
     /// Somebody new, in the lobby.
     pub fn sign_up(&self, name: &str) -> Browser {
         let browser = self.open();
-        browser.click("#switch");
-        browser.expect_text("#door-title", "Create an account");
-        fill_in(&browser, name, PASSWORD);
-        browser.expect_text("#state", "Connected");
-        browser.expect_text("#players", name);
+        sign_up_at(&browser, name);
         browser
     }
 
@@ -71,6 +69,17 @@ impl Scene {
     /// The lobby is stopped as with Ctrl-C, something is done, and it starts again on the same ports, or at
     /// another port for the WebSockets.
     pub fn restart(self, browser: &Browser, moves: bool, meanwhile: impl FnOnce()) -> Self {
+        self.restart_after(browser, moves, |_| meanwhile())
+    }
+
+    /// The same, and everybody is logged out afterwards: it does not know the tokens any more.
+    pub fn log_everybody_out(self, browser: &Browser) -> Self {
+        self.restart_after(browser, false, |data| {
+            std::fs::remove_file(data.join("token.key")).unwrap();
+        })
+    }
+
+    fn restart_after(self, browser: &Browser, moves: bool, meanwhile: impl FnOnce(&Path)) -> Self {
         let page = page_port(&self.lobby.url);
         let door = if moves { 0 } else { ws_port(browser) };
         let Self {
@@ -79,7 +88,7 @@ impl Scene {
             data,
         } = self;
         assert_eq!(lobby.interrupt(), Some(0));
-        meanwhile();
+        meanwhile(data.path());
         let lobby = Lobby::start_on(data.path(), [page, door]);
         Self {
             lobby,
@@ -87,6 +96,14 @@ impl Scene {
             data,
         }
     }
+}
+
+fn sign_up_at(browser: &Browser, name: &str) {
+    browser.click("#switch");
+    browser.expect_text("#door-title", "Create an account");
+    fill_in(browser, name, PASSWORD);
+    browser.expect_text("#state", "Connected");
+    browser.expect_text("#players", name);
 }
 
 pub fn fill_in(browser: &Browser, name: &str, password: &str) {
@@ -97,6 +114,40 @@ pub fn fill_in(browser: &Browser, name: &str, password: &str) {
 
 pub fn say(browser: &Browser, text: &str) {
     browser.type_into("#text", &format!("{text}{ENTER}"));
+}
+
+/// What the page hears from now on can be changed, and added to. For a browser that is not in the lobby yet.
+pub fn tap(browser: &Browser) {
+    browser.run(
+        "const Real = window.WebSocket;
+         window.rewrite = (message) => message;
+         window.WebSocket = class extends Real {
+             constructor(...where) { super(...where); window.wire = this; }
+             get onmessage() { return super.onmessage; }
+             set onmessage(hear) {
+                 super.onmessage = ({ data }) => {
+                     const message = window.rewrite(JSON.parse(data));
+                     if (message.seq) window.lastSeq = message.seq;
+                     hear({ data: JSON.stringify(message) });
+                 };
+                 window.hear = (message) => hear({ data: JSON.stringify(message) });
+             }
+         };",
+    );
+}
+
+/// The page hears this from the server. `SEQ` is the next number of the room.
+pub fn hear(browser: &Browser, message: &serde_json::Value) {
+    let message = message.to_string().replace("\"SEQ\"", "++window.lastSeq");
+    browser.run(&format!("window.hear({message})"));
+}
+
+/// Somebody new, whose page can be made to hear things.
+pub fn sign_up_tapped(scene: &Scene, name: &str) -> Browser {
+    let browser = scene.open();
+    tap(&browser);
+    sign_up_at(&browser, name);
+    browser
 }
 
 /// The texts of all messages that the page shows, joined by `|`.

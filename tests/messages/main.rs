@@ -1,9 +1,10 @@
 //! `bouncer.v1` without the chat: hello, new tokens and typed messages.
 
+mod p05_revoked_at_once;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bevy_bouncer::*;
 use bevy_ecs::prelude::*;
@@ -46,11 +47,16 @@ fn game() -> Game {
     game
 }
 
+/// The next message. The game ticks until it comes.
 fn hear(game: &mut Game, client: &mut Client) -> Value {
-    game.tick();
-    match client.hear() {
-        Heard::Text(text) => serde_json::from_str(&text).unwrap(),
-        other => panic!("{other:?}"),
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        game.tick();
+        match client.hear_within(Duration::from_millis(2)) {
+            Heard::Text(text) => return serde_json::from_str(&text).unwrap(),
+            Heard::Nothing if Instant::now() < deadline => {}
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -138,23 +144,15 @@ fn p07_a_new_token_is_taken_without_the_chat() {
     claims["exp"] = json!(unix_now() + 600);
     let request = json!({"op": "auth.refresh", "id": "r", "token": sign(&claims)});
     client.send(&request.to_string());
-    game.until("the request is there", |game| {
-        !game.seen().frames.is_empty()
-    });
-    std::thread::yield_now();
-    let deadline = std::time::Instant::now() + PATIENCE;
-    loop {
-        game.tick();
-        if let Heard::Text(text) = client.hear_within(Duration::from_millis(1))
-            && let heard = serde_json::from_str::<Value>(&text).unwrap()
-            && heard["re"] == "r"
-        {
-            assert_eq!(heard["op"], "ack", "{heard}");
-            assert!(heard["exp"].as_u64().unwrap() <= unix_now() + 600);
-            return;
+    let answer = loop {
+        let heard = hear(&mut game, &mut client);
+        if heard["re"] == "r" {
+            break heard;
         }
-        assert!(std::time::Instant::now() < deadline);
-    }
+    };
+    assert_eq!(answer["op"], "ack", "{answer}");
+    assert!(answer["exp"].as_u64().unwrap() <= unix_now() + 600);
+    assert!(answer["expires_in_ms"].as_u64().unwrap() <= 600_000);
 }
 
 #[test]
@@ -169,4 +167,45 @@ fn typed_messages_come_without_the_chat() {
     client.send(r#"{"op":"jump","id":"j"}"#);
     game.until("the frame", |game| game.seen().frames.len() == 2);
     assert_eq!(hear_op(&mut game, &mut client, "err")["code"], "unknown_op");
+}
+
+/// Makes so many errors, and hears of each.
+fn err(game: &mut Game, client: &mut Client, errors: usize) {
+    for _ in 0..errors {
+        client.send("{}");
+    }
+    for _ in 0..errors {
+        assert_eq!(hear_op(game, client, "err")["code"], "bad_request");
+    }
+}
+
+#[test]
+fn p11_errors_of_a_user_count_over_reconnects_and_another_users_do_not() {
+    let mut config = config().subprotocols(["bouncer.v1"]);
+    config.messages.errors = 6;
+    let door = BouncerPlugin::bind(config, authenticator()).unwrap();
+    let mut game = Game::open_with(door, |_| ());
+    game.offer = Some("bouncer.v1");
+    let mut first = game.join("player-1");
+    let mut other = game.join("player-2");
+    err(&mut game, &mut first, 3);
+    err(&mut game, &mut other, 5);
+    let mut second = game.join("player-1");
+    err(&mut game, &mut second, 3);
+    game.tick();
+    assert_eq!(second.close_code(), 4400);
+    assert_eq!(game.bouncer.players().len(), 1);
+}
+
+#[test]
+fn p07_a_client_is_asked_for_a_new_token_without_the_chat() {
+    let mut game = game();
+    let mut claims = claims("player-1");
+    claims["exp"] = json!(unix_now() + 5);
+    let mut client = game.connect(&sign(&claims)).unwrap();
+    let hello = hear(&mut game, &mut client);
+    assert!(hello["expires_in_ms"].as_u64().unwrap() <= 5000, "{hello}");
+    let asked = hear_op(&mut game, &mut client, "auth.expiring");
+    assert_eq!(asked["ends_at"], hello["exp"]);
+    assert!(asked["left_ms"].as_u64().unwrap() <= 5000, "{asked}");
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod duplicate_logins;
 mod idle_ticks;
+mod log_lines;
 mod p01_nobody_waits_inside;
 mod p02_101_means_you_are_in;
 mod p03_identity_is_the_servers;

@@ -31,13 +31,13 @@ fn p02_a_veto_becomes_a_status_and_no_entity() {
     let mut game = Game::start();
     game.app.add_observer(|mut arriving: On<Arriving>| {
         if arriving.user().id().as_str() == "player-2" {
-            arriving.refuse(Refusal::forbidden("this match is full"));
+            arriving.refuse(Refusal::forbidden("for members only"));
         }
     });
     let _first = game.join("player-1");
     let answer = game.connect(&token("player-2")).err().unwrap();
     assert_eq!(answer.status, 403);
-    assert_eq!(answer.json()["message"], "this match is full");
+    assert_eq!(answer.json()["message"], "for members only");
     assert_eq!(game.entities(), 1);
     assert_eq!(game.seen().joined.len(), 1);
 }
@@ -59,6 +59,31 @@ fn p02_a_full_match_asks_to_come_back() {
     assert_eq!(body["error"], "capacity");
     assert_eq!(body["message"], "this match is full");
     assert!(body["retry_after_ms"].as_u64().unwrap() >= 1000);
+}
+
+#[test]
+fn p02_the_game_sees_what_the_player_will_have_before_it_lets_it_in() {
+    #[derive(Component, Clone, PartialEq)]
+    struct Rank(u32);
+    #[derive(Component)]
+    struct Level;
+    struct Members;
+    impl Authenticator for Members {
+        async fn authenticate(&self, _: &HandshakeRequest) -> Result<Admission, Refusal> {
+            let admission = Admission::new(User::new("player-1", "Ann").unwrap()).with(Guild(6));
+            Ok(admission.with(Guild(7)).with_owned(Rank(3)))
+        }
+    }
+    let mut game = Game::open(BouncerPlugin::bind(config(), Members).unwrap());
+    game.app.add_observer(|mut arriving: On<Arriving>| {
+        assert_eq!(arriving.get::<Guild>().map(|guild| guild.0), Some(7));
+        assert!(arriving.get::<Level>().is_none());
+        if arriving.get::<Rank>().is_some_and(|rank| rank.0 < 4) {
+            arriving.refuse(Refusal::forbidden("not yet"));
+        }
+    });
+    let answer = game.connect("any").err().unwrap();
+    assert_eq!(answer.json()["message"], "not yet");
 }
 
 #[test]

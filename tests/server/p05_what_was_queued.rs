@@ -1,6 +1,9 @@
 //! What waits for a slow reader when the revocation comes is not written any more, however fast the client then reads.
 
-use std::{io::Read, net::TcpStream};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
 
 use bevy_bouncer::*;
 
@@ -26,27 +29,27 @@ fn patient_game() -> Game {
     })
 }
 
-/// Everything that still comes, frame by frame. The end may be a half one.
+/// Everything that still comes, frame by frame, until the server has closed as well. The end may be a half one.
 fn read_all(mut stream: TcpStream) -> (usize, Vec<(u8, Vec<u8>)>) {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut bytes = Vec::new();
     let mut chunk = [0; 64 * 1024];
     let mut frames = Vec::new();
     let mut at = 0;
+    let mut is_answered = false;
     loop {
         while let Some((opcode, payload, end)) = frame(&bytes[at..]) {
             frames.push((opcode, payload));
             at += end;
         }
-        if frames.last().is_some_and(|(opcode, _)| *opcode == CLOSE) {
-            // Whatever would follow comes at once.
-            stream
-                .set_read_timeout(Some(std::time::Duration::from_millis(300)))
-                .unwrap();
+        if !is_answered && frames.last().is_some_and(|(opcode, _)| *opcode == CLOSE) {
+            is_answered = true;
+            stream.write_all(&[0x88, 0x80, 0, 0, 0, 0]).unwrap();
         }
         match stream.read(&mut chunk) {
             Ok(count) if count > 0 => bytes.extend_from_slice(&chunk[..count]),
-            _ => return (bytes.len(), frames),
+            Ok(_) => return (bytes.len(), frames),
+            Err(error) => panic!("after {} bytes: {error}", bytes.len()),
         }
     }
 }
@@ -147,6 +150,29 @@ fn p05_a_tick_right_after_the_revocation_writes_to_nobody() {
     let everyone = Revocation::new(Subject::Everyone).issued_before(unix_now() + 1);
     assert_eq!(game.bouncer.revoke(everyone).cut(), PLAYERS);
     game.tick();
+    for client in &mut clients {
+        assert_eq!(client.hear(), Heard::Closed(4101, "token_revoked".into()));
+    }
+}
+
+/// The tick's output is on its way to the network when the revocation comes, and is the first thing that the network
+/// gets to afterwards.
+#[test]
+fn p05_what_the_network_has_not_got_to_is_written_to_nobody_who_is_revoked() {
+    const PLAYERS: usize = 20;
+    let door = BouncerPlugin::bind(config(), authenticator()).unwrap();
+    let mut game = Game::open_with(door, one_network_thread);
+    let mut clients = game.join_together(PLAYERS);
+    let mut witness = game.join("player-witness");
+    let standstill = game.network_stands_still();
+    game.run(|mut outbox: Outbox| outbox.broadcast("too late").unwrap());
+    game.tick();
+    for number in 0..PLAYERS {
+        let cut = game.bouncer.revoke(user(&format!("player-{number}"))).cut();
+        assert_eq!(cut, 1);
+    }
+    drop(standstill);
+    assert_eq!(witness.hear(), Heard::Text("too late".into()));
     for client in &mut clients {
         assert_eq!(client.hear(), Heard::Closed(4101, "token_revoked".into()));
     }

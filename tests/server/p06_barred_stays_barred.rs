@@ -320,3 +320,57 @@ fn p06_a_restoration_that_cannot_be_stored_is_not_carried_out_and_the_game_hears
     let unsaved = ["player-1", "player-2"].map(|id| Subject::User(user(id)));
     assert_eq!(game.bouncer.unsaved(), unsaved);
 }
+
+/// A log-in service that renews tokens asks the door, and not only whether the token was signed.
+#[test]
+fn p06_a_log_in_service_asks_what_the_door_asks() {
+    let mut game = Game::limited(|limits| {
+        limits.connections = 1;
+        limits.duplicate_login = DuplicateLogin::RejectNew;
+    });
+    let _live = game.join("player-1");
+    let bouncer = game.bouncer.clone();
+    let check = |token: &str| block_on(bouncer.check_token(&Credential::new(token)));
+    let mut with_id = claims("player-1");
+    with_id["jti"] = "t-1".into();
+    let good = sign(&with_id);
+    // Neither is there room, nor may the user be in twice.
+    assert_eq!(check(&good).unwrap().id(), &user("player-1"));
+    assert_eq!(
+        check("garbage").unwrap_err().kind(),
+        RefusalKind::Unauthorized
+    );
+    assert_eq!(
+        check(&token("nobody")).unwrap_err().kind(),
+        RefusalKind::Unauthorized
+    );
+    let now = unix_now();
+    let player = Subject::User(user("player-1"));
+    for (entry, kind) in [
+        (
+            Revocation::user(user("player-1")),
+            RefusalKind::Unauthorized,
+        ),
+        (
+            Revocation::user(user("player-1")).issued_before(now),
+            RefusalKind::Unauthorized,
+        ),
+        (Revocation::token("t-1"), RefusalKind::Unauthorized),
+        (
+            Revocation::new(Subject::Everyone).issued_before(now),
+            RefusalKind::Unauthorized,
+        ),
+        (
+            Revocation::user(user("player-1")).ban(),
+            RefusalKind::Banned,
+        ),
+    ] {
+        let subject = entry.subject.clone();
+        drop(game.bouncer.revoke(entry.clone()));
+        assert_eq!(check(&good).unwrap_err().kind(), kind, "{entry:?}");
+        assert_eq!(game.bouncer.revocations_of(&subject), [entry]);
+        drop(game.bouncer.restore(subject));
+        assert!(check(&good).is_ok());
+    }
+    assert_eq!(game.bouncer.revocations_of(&player), []);
+}

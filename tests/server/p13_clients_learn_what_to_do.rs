@@ -112,3 +112,60 @@ fn p13_a_refusal_says_when_to_come_back() {
     );
     assert!(answer.json()["retry_after_ms"].as_u64().unwrap() >= 1000);
 }
+
+/// The words of whoever banned and the end of the ban are for the user who is banned, at the door and at its preflight.
+#[test]
+fn p13_only_the_banned_user_learns_of_the_ban_and_its_end() {
+    let mut game = Game::start();
+    let ban = Revocation::user(user("player-1")).ban();
+    let ban = ban.reason("cheating\u{202e}").until(unix_now() + 600);
+    let mut live = game.join("player-1");
+    drop(game.bouncer.revoke(ban));
+    assert_eq!(live.hear(), Heard::Closed(4403, "banned: cheating".into()));
+
+    let ask = |game: &mut Game, token: &str| {
+        let credential = format!("Authorization: Bearer {token}");
+        let preflight = format!("GET /ws/preflight HTTP/1.1\r\nHost: a\r\n{credential}\r\n\r\n");
+        [upgrade(&[&credential]), preflight].map(|request| game.raw(request).unwrap())
+    };
+    for answer in ask(&mut game, &token("player-1")) {
+        assert_eq!((answer.status, answer.error().as_str()), (403, "banned"));
+        let body = answer.json();
+        assert_eq!(body["message"], "cheating");
+        let left = body["retry_after_ms"].as_u64().unwrap();
+        assert!((500_000..=600_000).contains(&left), "{left}");
+        assert_eq!(answer.header("Retry-After"), None, "a client stops");
+    }
+    let stranger = ask(&mut game, "garbage");
+    let good = token("player-1");
+    let (head, _) = good.rsplit_once('.').unwrap();
+    let mut expired = claims("player-1");
+    expired["exp"] = json!(unix_now() - 100);
+    for token in [format!("{head}.{}", "A".repeat(43)), sign(&expired)] {
+        for (answer, stranger) in ask(&mut game, &token).iter().zip(&stranger) {
+            assert_eq!(
+                (&answer.head, &answer.body),
+                (&stranger.head, &stranger.body)
+            );
+        }
+    }
+}
+
+/// Also when the ban comes while the game has yet to look at the player.
+#[test]
+fn p13_a_handshake_that_a_ban_ends_learns_of_its_end() {
+    let mut game = Game::start();
+    let (address, bouncer) = (game.address, game.bouncer.clone());
+    game.app
+        .add_observer(move |_: bevy_ecs::prelude::On<Arriving>| {
+            let ban = Revocation::user(user("player-1")).ban().reason("cheating");
+            drop(bouncer.revoke(ban.until(unix_now() + 600)));
+        });
+    let request = upgrade(&[&format!("Authorization: Bearer {}", token("player-1"))]);
+    let answer = game.during(move || raw(address, request.as_bytes()).unwrap());
+    assert_eq!((answer.status, answer.error().as_str()), (403, "banned"));
+    let body = answer.json();
+    assert_eq!(body["message"], "cheating");
+    let left = body["retry_after_ms"].as_u64().unwrap();
+    assert!((500_000..=600_000).contains(&left), "{left}");
+}

@@ -1,7 +1,6 @@
 //! What was decided is stored as soon as the store takes it, and what is not stored at the end is told.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -17,14 +16,35 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::support::*;
 
+/// Makes these the entries of the subject, or does not quite.
+type Replace = fn(&mut Vec<Revocation>, &Subject, &[Revocation]);
+
 /// A store in memory that can be away.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Store {
     is_away: Arc<AtomicBool>,
-    kept: Arc<Mutex<HashMap<Subject, Vec<Revocation>>>>,
+    kept: Arc<Mutex<Vec<Revocation>>>,
+    replace: Replace,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::that(|kept, subject, entries| {
+            kept.retain(|entry| entry.subject != *subject);
+            kept.extend_from_slice(entries);
+        })
+    }
 }
 
 impl Store {
+    fn that(replace: Replace) -> Self {
+        Self {
+            is_away: Arc::default(),
+            kept: Arc::default(),
+            replace,
+        }
+    }
+
     fn away() -> Self {
         let store = Self::default();
         store.is_away.store(true, Ordering::SeqCst);
@@ -36,15 +56,14 @@ impl Store {
     }
 
     fn kept(&self) -> usize {
-        self.kept.lock().unwrap().values().map(Vec::len).sum()
+        self.kept.lock().unwrap().len()
     }
 }
 
 impl RevocationStore for Store {
     fn load(&self) -> StoreFuture<'_, Vec<Revocation>> {
-        let kept = self.kept.lock().unwrap();
-        let entries = kept.values().flatten().cloned().collect();
-        Box::pin(async { Ok(entries) })
+        let kept = self.kept.lock().unwrap().clone();
+        Box::pin(async { Ok(kept) })
     }
 
     fn replace<'a>(
@@ -56,8 +75,7 @@ impl RevocationStore for Store {
             if self.is_away.load(Ordering::SeqCst) {
                 return Err(StoreError::Failed("away".to_owned()));
             }
-            let mut kept = self.kept.lock().unwrap();
-            kept.insert(subject.clone(), entries.to_vec());
+            (self.replace)(&mut self.kept.lock().unwrap(), subject, entries);
             Ok(())
         })
     }
@@ -191,78 +209,41 @@ fn a_store_that_cannot_be_loaded_keeps_the_door_shut_and_ends_the_app() {
     assert!(!game.bouncer.is_ready());
 }
 
-/// One entry for each subject, as the name of the methods may suggest to somebody in a hurry.
-#[derive(Clone, Default)]
-struct Naive(Arc<Mutex<HashMap<Subject, Revocation>>>);
-
-impl RevocationStore for Naive {
-    fn load(&self) -> StoreFuture<'_, Vec<Revocation>> {
-        let kept = self.0.lock().unwrap().values().cloned().collect();
-        Box::pin(async { Ok(kept) })
-    }
-
-    fn replace<'a>(
-        &'a self,
-        subject: &'a Subject,
-        entries: &'a [Revocation],
-    ) -> StoreFuture<'a, ()> {
-        let mut kept = self.0.lock().unwrap();
-        for entry in entries {
-            kept.insert(subject.clone(), entry.clone());
-        }
-        if entries.is_empty() {
-            kept.remove(subject);
-        }
-        Box::pin(async { Ok(()) })
-    }
-}
-
-/// Adds entries and forgets to take the former ones away.
-#[derive(Clone, Default)]
-struct Collecting(Arc<Mutex<Vec<Revocation>>>);
-
-impl RevocationStore for Collecting {
-    fn load(&self) -> StoreFuture<'_, Vec<Revocation>> {
-        let kept = self.0.lock().unwrap().clone();
-        Box::pin(async { Ok(kept) })
-    }
-
-    fn replace<'a>(
-        &'a self,
-        subject: &'a Subject,
-        entries: &'a [Revocation],
-    ) -> StoreFuture<'a, ()> {
-        let mut kept = self.0.lock().unwrap();
+#[test]
+fn the_check_of_stores_passes_a_good_one_and_finds_what_is_wrong_with_others() {
+    let check = |store: Store| block_on(check_revocation_store(async || Ok(store.clone())));
+    assert_eq!(check(Store::default()), Ok(()));
+    // One entry for each subject, as the name of the method may suggest to somebody in a hurry.
+    let naive = Store::that(|kept, subject, entries| {
+        kept.retain(|entry| entry.subject != *subject);
+        kept.extend(entries.last().cloned());
+    });
+    // Adds entries and forgets to take the former ones away.
+    let collecting = Store::that(|kept, subject, entries| {
         if entries.is_empty() {
             kept.retain(|entry| entry.subject != *subject);
         }
-        let new: Vec<_> = entries
-            .iter()
-            .filter(|entry| !kept.contains(entry))
-            .collect();
-        kept.extend(new.into_iter().cloned());
-        Box::pin(async { Ok(()) })
+        for entry in entries {
+            if !kept.contains(entry) {
+                kept.push(entry.clone());
+            }
+        }
+    });
+    for (store, differs) in [
+        (naive, "a ban beside the revocation of the same user"),
+        (
+            collecting,
+            "fewer and milder entries of the user than before",
+        ),
+    ] {
+        let checked = check(store);
+        let Err(StoreViolation::Differs { what, .. }) = checked else {
+            panic!("{checked:?}");
+        };
+        assert_eq!(what, differs);
     }
-}
-
-#[test]
-fn the_check_of_stores_passes_a_good_one_and_finds_what_is_wrong_with_others() {
-    let good = Store::default();
-    let checked = block_on(check_revocation_store(async || Ok(good.clone())));
-    assert_eq!(checked, Ok(()));
-    let naive = Naive::default();
-    let checked = block_on(check_revocation_store(async || Ok(naive.clone())));
-    let Err(StoreViolation::Differs { what, .. }) = checked else {
-        panic!("{checked:?}");
-    };
-    assert_eq!(what, "a ban beside the revocation of the same user");
-    let collecting = Collecting::default();
-    let checked = block_on(check_revocation_store(async || Ok(collecting.clone())));
-    let Err(StoreViolation::Differs { what, .. }) = checked else {
-        panic!("{checked:?}");
-    };
-    assert_eq!(what, "fewer and milder entries of the user than before");
-    let away = Store::away();
-    let checked = block_on(check_revocation_store(async || Ok(away.clone())));
-    assert!(matches!(checked, Err(StoreViolation::Failed { .. })));
+    assert!(matches!(
+        check(Store::away()),
+        Err(StoreViolation::Failed { .. })
+    ));
 }

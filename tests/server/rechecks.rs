@@ -135,18 +135,29 @@ fn an_authenticator_of_ones_own_says_how_a_session_ends() {
     }
     let mood = Arc::default();
     let mut game = open(Moody(Arc::clone(&mood)), |_| ());
-    for (refusal, code) in [
-        (Refusal::unauthorized("another password"), 4101),
-        (Refusal::banned("be nice"), 4403),
-        (Refusal::forbidden("not in this match"), 4004),
+    for (refusal, code, text) in [
+        (
+            Refusal::unauthorized("another password"),
+            4101,
+            "token_revoked",
+        ),
+        (Refusal::banned("be nice"), 4403, "banned: be nice"),
+        (RefusalKind::Banned.into(), 4403, "banned"),
+        (
+            Refusal::forbidden("not in this match"),
+            4004,
+            "kicked: not in this match",
+        ),
         (
             Refusal::forbidden("no").disconnect_with(DisconnectReason::BadProtocol),
             4400,
+            "bad_protocol: no",
         ),
     ] {
-        let player = game.join("player-1");
+        let mut player = game.join("player-1");
         *mood.lock().unwrap() = Some(refusal.clone());
-        assert_eq!(close_of(&mut game, player), code, "{refusal}");
+        let closed = game.during(move || player.hear());
+        assert_eq!(closed, Heard::Closed(code, text.to_owned()), "{refusal}");
         game.until("the entity is gone", |game| game.entities() == 0);
     }
 }

@@ -1,6 +1,9 @@
 //! A real app with a real listener, ticked by the test, and real clients.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod log;
+mod standstill;
+
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
@@ -16,6 +19,9 @@ use tokio_tungstenite::tungstenite::{
     self, Message, WebSocket, client::IntoClientRequest, handshake::client::Request,
     protocol::CloseFrame,
 };
+
+#[allow(unused_imports, reason = "each test file uses its part")]
+pub use standstill::{Standstill, one_network_thread};
 
 /// How long anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);

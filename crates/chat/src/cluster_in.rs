@@ -1,18 +1,24 @@
 //! The start of a tick: what other nodes have told and decided.
 
-use bevy_bouncer::{ClusterFrame, Outbox, SharedStateChanged, SharedStateError, UserId};
+use bevy_bouncer::{ClusterFrame, SharedStateChanged, SharedStateError, UserId};
 use bevy_bouncer_protocol::ErrorCode;
 use bevy_ecs::{prelude::*, system::SystemState};
 
 use crate::{
-    context::{ChatContext, apply::Origin},
+    context::{ChatContext, change::Origin},
     model::{
+        mutes::{MutedIn, StoredMute},
         room::{Room, RoomRules},
-        users::{MutedIn, StoredMute, Users},
+        users::Users,
     },
     protocol::unix_milliseconds,
     publish::{self, ChatEvent},
-    shared::{MuteDecision, SharedChange, SharedChat},
+    shared::{
+        SharedChat,
+        change::SharedChange,
+        mutes::MuteDecision,
+        rules::{DecidedRules, RuleDecision},
+    },
 };
 
 /// Whether what the archive knew is not shared yet, and could be.
@@ -25,7 +31,6 @@ pub(crate) fn receive(
     world: &mut World,
     changes: &mut SystemState<Option<MessageReader<SharedStateChanged>>>,
     frames: &mut SystemState<Option<MessageReader<ClusterFrame>>>,
-    outbox: &mut SystemState<Outbox>,
 ) {
     let changes: Vec<SharedStateChanged> = match changes.get_mut(world) {
         Ok(Some(mut reader)) => reader.read().cloned().collect(),
@@ -46,7 +51,7 @@ pub(crate) fn receive(
     for event in events {
         tell(&mut context, event);
     }
-    context.finish(outbox);
+    context.finish();
 }
 
 fn tell(context: &mut ChatContext, event: ChatEvent) {
@@ -65,8 +70,21 @@ fn tell(context: &mut ChatContext, event: ChatEvent) {
 fn apply(context: &mut ChatContext, change: SharedChange) {
     match change {
         SharedChange::Deleted { room, mid } => tell(context, ChatEvent::Deleted { room, mid }),
-        SharedChange::Rule { room, decision } => {
-            tell(context, ChatEvent::Rule { room, decision });
+        SharedChange::Rule {
+            room,
+            held,
+            refused,
+        } => {
+            if let Some((wanted, error)) = refused
+                && decide_rule_anew(context, &room, &wanted, error).is_ok()
+            {
+                return;
+            }
+            if let Some(held) = held
+                && rule_holds_against_own(context, &room, &held)
+            {
+                tell(context, ChatEvent::Rule(room, held));
+            }
         }
         SharedChange::Mute {
             user,
@@ -151,6 +169,57 @@ fn holds_against_own(
     false
 }
 
+/// The same of a rule: it counts unless it is the end of one that is not from below.
+fn decide_rule_anew(
+    context: &ChatContext,
+    room: &str,
+    wanted: &RuleDecision,
+    error: SharedStateError,
+) -> Result<(), ErrorCode> {
+    if error == SharedStateError::Full {
+        tracing::error!(
+            room,
+            "a rule holds on this node only: cluster.shared_entries is too low"
+        );
+        return Ok(());
+    }
+    let shared = context.world.resource::<SharedChat>();
+    let held = shared.rule_like(room, wanted);
+    let is_below = |held: RuleDecision| held.by_rank < wanted.by_rank;
+    let counts = wanted.rule.is_active() || held.is_none_or(is_below);
+    let decided = if counts {
+        shared.decide_rule(room, wanted)
+    } else {
+        Err(ErrorCode::Forbidden)
+    };
+    if decided.is_err() {
+        tracing::warn!(
+            room,
+            "another node had decided otherwise about a rule, which counts"
+        );
+    }
+    decided
+}
+
+/// The same of a rule.
+fn rule_holds_against_own(context: &ChatContext, room: &str, decision: &RuleDecision) -> bool {
+    let entity = context.room_called(room);
+    let decided = entity.and_then(|entity| context.world.get::<DecidedRules>(entity));
+    let own = decided.and_then(|decided| decided.before(decision));
+    let is_from_above = |own: &&RuleDecision| {
+        own.is_from_above(decision.by_rank.max(decision.outranks)) && own.rule != decision.rule
+    };
+    let Some(own) = own.filter(is_from_above) else {
+        return true;
+    };
+    tracing::error!(room, by = ?decision.by, "another node has replaced a rule from below, which is not taken");
+    let shared = context.world.resource::<SharedChat>();
+    if shared.decide_rule(room, own).is_err() {
+        tracing::error!(room, "the rule holds on this node only");
+    }
+    false
+}
+
 fn own_mute(context: &ChatContext, user: &UserId, room: Option<&str>) -> Option<MuteDecision> {
     let record = context.world.resource::<Users>().get(user)?;
     let place = MutedIn::new(room.map(str::to_owned));
@@ -193,12 +262,18 @@ pub(crate) fn on_room_opened(
     inserted: On<Insert<Room>>,
     mut rooms: Query<(&Room, &mut RoomRules)>,
     shared: Option<Res<SharedChat>>,
+    mut commands: Commands,
 ) {
     let Ok((room, mut held)) = rooms.get_mut(inserted.entity) else {
         return;
     };
-    for rule in shared.iter().flat_map(|shared| shared.rules(room.name())) {
-        let new = held.changed(rule);
-        held.set_if_neq(new);
+    let decisions = shared.iter().flat_map(|shared| shared.rules(room.name()));
+    let mut decided = DecidedRules::default();
+    let mut new = held.clone();
+    for decision in decisions {
+        new = new.changed(decision.rule);
+        decided.put(decision);
     }
+    held.set_if_neq(new);
+    commands.entity(inserted.entity).insert(decided);
 }

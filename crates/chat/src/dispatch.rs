@@ -1,22 +1,21 @@
 //! The start of a tick: what clients ask for is done and answered.
 
-use bevy_bouncer::{ClientRequest, Outbox, User};
+use bevy_bouncer::{ClientRequest, User};
 use bevy_bouncer_protocol::ErrorCode;
 use bevy_ecs::{prelude::*, system::SystemState};
 
 use crate::{
-    context::{Answer, Asker, ChatContext, Reply},
+    context::{
+        ChatContext, SentAway,
+        asker::{Answer, Asker, Moderator, Reply},
+    },
     deferred::DeferredReplies,
     protocol::{Denied, Request, parse},
-    requests::{delete, moderation, rooms, send},
+    requests::{delete, mutes, removal, rooms, rules, send},
 };
 
 /// Finishes what was deferred, and answers everything that has come.
-pub(crate) fn receive(
-    world: &mut World,
-    requests: &mut SystemState<MessageReader<ClientRequest>>,
-    outbox: &mut SystemState<Outbox>,
-) {
+pub(crate) fn receive(world: &mut World, requests: &mut SystemState<MessageReader<ClientRequest>>) {
     let requests: Vec<ClientRequest> = match requests.get_mut(world) {
         Ok(mut reader) => reader.read().cloned().collect(),
         Err(_) => Vec::new(),
@@ -25,6 +24,7 @@ pub(crate) fn receive(
     if requests.is_empty() && deferred.is_empty() {
         return;
     }
+    world.resource_mut::<SentAway>().0.clear();
     let mut context = ChatContext::new(world);
     for finish in deferred {
         finish(&mut context);
@@ -35,7 +35,7 @@ pub(crate) fn receive(
             answer(&mut context, user, request);
         }
     }
-    context.finish(outbox);
+    context.finish();
 }
 
 fn answer(context: &mut ChatContext, user: User, request: ClientRequest) {
@@ -101,25 +101,35 @@ fn dispatch(context: &mut ChatContext, asker: &Asker, request: Request) -> Answe
         } => rooms::history(context, asker, &room, after, before),
         Request::ChatDelete { room, mid } => delete::delete(context, asker, &room, &mid),
         Request::ChatTyping { room } => rooms::typing(context, asker, &room),
-        // The server's own.
-        Request::AuthRefresh { .. } => Err(ErrorCode::UnknownOp.into()),
+        request => moderate(context, &Moderator::from(asker), request),
+    }
+}
+
+fn moderate(context: &mut ChatContext, moderator: &Moderator, request: Request) -> Answer {
+    match request {
         Request::ModMute {
             user,
             room,
             seconds,
             reason,
-        } => moderation::mute(context, asker, user, room, seconds, reason),
-        Request::ModUnmute { user, room } => moderation::unmute(context, asker, user, room),
-        Request::ModMutes {} => moderation::mutes(context, asker),
-        Request::ModKick { user, reason } => moderation::kick(context, asker, user, reason),
+        } => mutes::mute(context, moderator, user, room, seconds, reason),
+        Request::ModUnmute { user, room } => mutes::unmute(context, moderator, user, room, None),
+        Request::ModMutes {} => mutes::list(context, moderator),
+        Request::ModKick { user, reason } => removal::kick(context, moderator, user, reason),
         Request::ModBan {
             user,
             seconds,
             reason,
-        } => moderation::ban(context, asker, user, seconds, reason),
-        Request::ModRevoke { user, reason } => moderation::revoke(context, asker, user, reason),
-        Request::ModRestore { user } => moderation::restore(context, asker, user),
-        Request::ModSlow { room, seconds } => moderation::slow(context, asker, &room, seconds),
-        Request::ModFreeze { room, on } => moderation::freeze(context, asker, &room, on),
+        } => {
+            let now = context.unix_now / 1000;
+            let until = seconds.map(|seconds| now.saturating_add(seconds));
+            removal::ban(context, moderator, user, until, reason)
+        }
+        Request::ModLogOut { user, reason } => removal::log_out(context, moderator, user, reason),
+        Request::ModRevoke { user, reason } => removal::revoke(context, moderator, user, reason),
+        Request::ModRestore { user } => removal::restore(context, moderator, user, None),
+        Request::ModSlow { room, seconds } => rules::slow(context, moderator, &room, seconds, None),
+        Request::ModFreeze { room, on } => rules::freeze(context, moderator, &room, on, None),
+        _ => Err(ErrorCode::UnknownOp.into()),
     }
 }

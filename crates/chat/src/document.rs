@@ -24,12 +24,15 @@ const SERVER_MESSAGES: &[&str] = &[
     "ack",
     "err",
     "chat.msg",
+    "chat.stored",
     "chat.deleted",
     "chat.whisper",
     "chat.typing",
     "presence",
     "room.rules",
+    "room.joined",
     "room.closed",
+    "notice",
     "muted",
     "unmuted",
     "auth.expiring",
@@ -125,7 +128,11 @@ fn every_error_code_is_described() {
 
 #[test]
 fn the_limits_are_the_defaults() {
-    let options = format!("{:?}", ChatOptions::default());
+    let options = (
+        ChatOptions::default(),
+        bevy_bouncer::MessageOptions::default(),
+    );
+    let options = format!("{options:?}");
     let described = rows("Limits");
     assert!(described.len() > 10);
     for (field, default) in described {

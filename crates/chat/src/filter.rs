@@ -29,7 +29,8 @@ pub struct Draft {
 pub enum Verdict {
     /// Say it.
     Allow,
-    /// Say this instead.
+    /// Say this instead. What cannot be shown is taken out, and what is longer than a message may be is cut; when
+    /// there is nothing to see in it, the client gets `refused`.
     Replace(String),
     /// Do not say it; the client gets `refused`.
     Drop,

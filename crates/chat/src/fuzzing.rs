@@ -2,7 +2,7 @@
 
 use bevy_bouncer_protocol::{ErrorCode, OPS};
 
-use crate::{model::text, protocol};
+use crate::protocol;
 
 /// One message of a client, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +28,6 @@ pub fn read(text: &str) -> Request {
         id,
         op: op.map_err(|code| code.as_str()),
     }
-}
-
-/// Checks what a user wrote, of at most so many characters.
-pub fn check(text: &str, most: usize) -> Result<&str, &'static str> {
-    text::check(text, most).map_err(|code| code.as_str())
 }
 
 /// The names of the chat's requests.

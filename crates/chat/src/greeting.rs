@@ -6,6 +6,8 @@ use bevy_ecs::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::{
+    context::ChatContext,
+    entry,
     model::{
         members::{InRooms, RoomMembers},
         role::rank_of,
@@ -35,6 +37,7 @@ pub(crate) fn hello_again(
     mut rooms: Query<&mut RoomMembers>,
     greeter: Greeter,
     outbox: Outbox,
+    mut commands: Commands,
 ) {
     let Ok((user, entered)) = players.get(restored.entity) else {
         return;
@@ -45,6 +48,17 @@ pub(crate) fn hello_again(
         }
     }
     greeter.greet(restored.entity, user, outbox);
+    let player = restored.entity;
+    commands.queue(move |world: &mut World| tell_rooms_given(world, player));
+}
+
+/// A client asks for its own rooms again, and cannot know of those into which the game has put it.
+fn tell_rooms_given(world: &mut World, player: Entity) {
+    let mut context = ChatContext::new(world);
+    for room in context.rooms_given_to(player) {
+        entry::tell_joined(&mut context, player, room);
+    }
+    context.finish();
 }
 
 /// What is needed to greet a player.
@@ -94,6 +108,7 @@ pub(crate) fn add_to_hello(world: &World, user: &User, hello: &mut Map<String, V
 fn limits(options: &ChatOptions) -> MessageLimits {
     MessageLimits {
         text_length: options.text_length,
+        text_lines: options.text_lines,
         burst: options.burst,
         messages_per_second: options.messages_per_second,
         rooms_per_player: options.rooms_per_player,

@@ -33,12 +33,13 @@ pub(crate) fn on_room_changed(
         let Ok((user, mut entered)) = players.get_mut(player) else {
             continue;
         };
-        entered.0.retain(|(entered, name)| {
-            let may_stay =
-                *entered != entity || (**name == *room.name() && room.access.may_join(user));
+        entered.0.retain(|entered| {
+            let may_stay = entered.room != entity
+                || (*entered.name == *room.name() && room.access.may_join(user));
             if !may_stay {
                 members.remove(player);
-                let closed = ServerMessage::Closed { room: name.clone() };
+                let room = entered.name.clone();
+                let closed = ServerMessage::Closed { room };
                 // What does not fit is in the log, and counted.
                 let _ = outbox.send(player, json(&closed));
             }
@@ -86,17 +87,18 @@ pub(crate) fn on_user_changed(
     let Some(mut entered) = entered else {
         return;
     };
-    entered.0.retain(|(entity, name)| {
-        let Ok((room, mut members)) = rooms.get_mut(*entity) else {
+    entered.0.retain(|entered| {
+        let Ok((room, mut members)) = rooms.get_mut(entered.room) else {
             return false;
         };
-        changed_rooms.0.insert(*entity);
+        changed_rooms.0.insert(entered.room);
         let may_stay = room.access.may_join(user);
         if may_stay {
             members.change(player, user);
         } else {
             members.remove(player);
-            let closed = ServerMessage::Closed { room: name.clone() };
+            let room = entered.name.clone();
+            let closed = ServerMessage::Closed { room };
             // What does not fit is in the log, and counted.
             let _ = outbox.send(player, json(&closed));
         }
@@ -121,7 +123,7 @@ pub(crate) fn on_room_closed(
     let members = std::mem::take(&mut *members);
     for (player, _) in members.iter() {
         if let Ok(mut rooms) = players.get_mut(player) {
-            rooms.0.retain(|(entered, _)| *entered != removed.entity);
+            rooms.remove(removed.entity);
         }
     }
     let players = members.iter().map(|(player, _)| player);

@@ -62,7 +62,7 @@ pub(crate) fn tell(
         let online = sessions.first().map(|(first, _)| {
             let rooms = sessions.iter().flat_map(|(_, rooms)| rooms.iter());
             let rooms = rooms.flat_map(|rooms| rooms.0.iter());
-            let rooms: BTreeSet<&str> = rooms.map(|(_, name)| &**name).collect();
+            let rooms: BTreeSet<&str> = rooms.map(|entered| &*entered.name).collect();
             OnlineUser {
                 name: first.name().to_owned(),
                 rank: sessions

@@ -32,6 +32,8 @@ pub(crate) struct SharedOptions(pub Arc<ChatOptions>);
 pub struct ChatOptions {
     /// Longest text in Unicode scalar values. Default 500, 1 to 10 000.
     pub text_length: usize,
+    /// Most lines of one text. Default 20, 1 to 10 000.
+    pub text_lines: usize,
     /// Messages that a user may send at once, whispers included. Default 5, 1 to 1000.
     pub burst: usize,
     /// Messages a second that a user may send in the long run. Default 1, 0.01 to 1000.
@@ -68,14 +70,6 @@ pub struct ChatOptions {
     /// How long users count as online for the other nodes of a fleet after their node has died. Default 30 s, 1 s to an
     /// hour.
     pub presence_lifetime: Duration,
-    /// Time between two signs of life to every player, by which pages notice a dead line. Default 10 s, 1 s
-    /// to an hour.
-    pub heartbeat: Duration,
-    /// The longest wait that clients are told to keep before their first attempt to come back; it doubles with each.
-    /// Default 1 s, 1 ms to a minute.
-    pub reconnect_first: Duration,
-    /// The longest wait that clients are told to keep before they come back. Default 30 s, 1 ms to an hour.
-    pub reconnect_longest: Duration,
     /// How long the filter may think about a message. Default 250 ms, 1 ms to a minute.
     pub filter_deadline: Duration,
     /// What happens to a message that the filter did not answer in time. Default [`FilterFailure::Refuse`].
@@ -96,8 +90,6 @@ pub struct ChatOptions {
     /// Decisions of one moderator about users who are away that wait for the directory; one more is refused. Default
     /// 16, 1 to 1000.
     pub pending_decisions: usize,
-    /// Errors within five seconds after which a player is closed with 4400. Default 20, 1 to 10 000.
-    pub errors: usize,
     /// Longest mute, which a longer one is shortened to. Default 30 days, 1 s to 10 years.
     pub longest_mute: Duration,
 }
@@ -106,6 +98,7 @@ impl Default for ChatOptions {
     fn default() -> Self {
         Self {
             text_length: 500,
+            text_lines: 20,
             burst: 5,
             messages_per_second: 1.0,
             longest_penalty: Duration::from_secs(60),
@@ -121,9 +114,6 @@ impl Default for ChatOptions {
             members_per_room: 10_000,
             presence_interval: Duration::from_millis(250),
             presence_lifetime: Duration::from_secs(30),
-            heartbeat: Duration::from_secs(10),
-            reconnect_first: Duration::from_secs(1),
-            reconnect_longest: Duration::from_secs(30),
             filter_deadline: Duration::from_millis(250),
             filter_failure: FilterFailure::Refuse,
             filter_queue: 1000,
@@ -132,7 +122,6 @@ impl Default for ChatOptions {
             remembered_deletions: 10_000,
             deletions_last: Duration::from_secs(30 * 24 * 3600),
             pending_decisions: 16,
-            errors: 20,
             longest_mute: Duration::from_secs(30 * 24 * 3600),
         }
     }
@@ -146,6 +135,7 @@ impl ChatOptions {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let counts = [
             ("text_length", self.text_length, 10_000),
+            ("text_lines", self.text_lines, 10_000),
             ("burst", self.burst, 1000),
             ("requests_burst", self.requests_burst, 10_000),
             ("filter_queue", self.filter_queue, 100_000),
@@ -165,7 +155,6 @@ impl ChatOptions {
             ("remembered_users", self.remembered_users, 10_000_000),
             ("remembered_deletions", self.remembered_deletions, 1_000_000),
             ("pending_decisions", self.pending_decisions, 1000),
-            ("errors", self.errors, 10_000),
         ];
         for (field, value, most) in counts {
             check(field, &value, &1, &most)?;
@@ -197,19 +186,6 @@ impl ChatOptions {
                 "presence_lifetime",
                 self.presence_lifetime,
                 second,
-                second * 3600,
-            ),
-            ("heartbeat", self.heartbeat, second, second * 3600),
-            (
-                "reconnect_first",
-                self.reconnect_first,
-                millisecond,
-                second * 60,
-            ),
-            (
-                "reconnect_longest",
-                self.reconnect_longest,
-                millisecond,
                 second * 3600,
             ),
             (

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bevy_app::prelude::*;
 use bevy_bouncer::{
     AfterLast, BouncerSystems, ClientMessageApp, ClientRequest, Cluster, ClusterFrame, ConfigError,
-    MessageOptions, MessageSystems, SharedStateChanged,
+    MessageSystems, SharedStateChanged,
 };
 use bevy_bouncer_protocol::OPS;
 use bevy_ecs::{message::Messages, prelude::*};
@@ -13,10 +13,16 @@ use bevy_tokio_tasks::TokioTasksRuntime;
 
 use crate::{
     archive::{ArchiveError, ChatArchive, LoadedArchive, writer},
-    cluster_in,
+    cluster_in, conditions,
+    context::{SentAway, queue::MessageQueue},
+    decisions::PendingDecisions,
     deferred::{DeferredReplies, has_deferred_replies},
     dispatch,
-    events::{Announcement, Moderated, Speaking, Spoken},
+    events::{
+        entering::Entering,
+        moderation::{Moderated, ModerationResult},
+        speaking::{Announcement, Speaking, Spoken},
+    },
     filter::{ActiveFilter, ChatFilter, PendingFilter},
     greeting, membership,
     model::{
@@ -31,8 +37,8 @@ use crate::{
     online,
     options::{ChatOptions, SharedOptions},
     presence::{self, ChangedRules},
-    rank_check::PendingDecisions,
     shared::SharedChat,
+    stored,
 };
 
 /// When the chat runs.
@@ -175,17 +181,10 @@ impl ChatPlugin {
         let loaded = std::mem::take(&mut *loaded);
         let (mut users, mut closed_rooms) = (Users::default(), ClosedRooms::default());
         loaded.restore(&self.options.0, &mut users, &mut closed_rooms);
-        let options = &self.options.0;
-        app.insert_resource(MessageOptions {
-            heartbeat: options.heartbeat,
-            reconnect_first: options.reconnect_first,
-            reconnect_longest: options.reconnect_longest,
-            errors: options.errors,
-        })
-        .add_message::<ClientRequest>()
-        // The server answers `auth.refresh` itself.
-        .add_client_requests(OPS.iter().copied().filter(|op| *op != "auth.refresh"))
-        .add_hello_part(greeting::add_to_hello);
+        app.add_message::<ClientRequest>()
+            // The server answers `auth.refresh` itself.
+            .add_client_requests(OPS.iter().copied().filter(|op| *op != "auth.refresh"))
+            .add_hello_part(greeting::add_to_hello);
         app.insert_resource(self.options.clone())
             .insert_resource(users)
             .insert_resource(closed_rooms)
@@ -193,10 +192,12 @@ impl ChatPlugin {
             .init_resource::<ChangedRules>()
             .init_resource::<DeferredReplies>()
             .init_resource::<FleetPresence>()
+            .init_resource::<MessageQueue>()
             .init_resource::<PendingDecisions>()
             .init_resource::<PendingFilter>()
             .init_resource::<RoomIndex>()
-            .init_resource::<RoomLists>();
+            .init_resource::<RoomLists>()
+            .init_resource::<SentAway>();
     }
 }
 
@@ -215,8 +216,10 @@ fn start_archive(world: &mut World, archive: Arc<dyn ChatArchive>, queue: usize)
 fn add_types(app: &mut App) {
     app.add_message::<Announcement>()
         .add_message::<Moderated>()
+        .add_message::<ModerationResult>()
         .add_message::<Spoken>()
         .register_type::<Announcement>()
+        .register_type::<Entering>()
         .register_type::<InRooms>()
         .register_type::<Moderated>()
         .register_type::<RoomRules>()
@@ -253,6 +256,7 @@ fn add_systems(app: &mut App) {
                     .or_else(cluster_in::has_unshared_mutes),
             ),
             dispatch::receive.run_if(has_messages::<ClientRequest>.or_else(has_deferred_replies)),
+            stored::tell.run_if(stored::has_stored),
         )
             .chain()
             .in_set(ChatSystems::Receive),
@@ -260,6 +264,7 @@ fn add_systems(app: &mut App) {
     .add_systems(
         PostUpdate,
         (
+            conditions::check.run_if(conditions::has_conditional_rooms),
             presence::note_changed_rules,
             presence::tell.run_if(has_messages::<Announcement>.or_else(presence::has_changes)),
         )

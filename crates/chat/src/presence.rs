@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use bevy_bouncer::Outbox;
+use bevy_bouncer::text::{clean, clean_line};
 use bevy_bouncer_protocol::ServerMessage;
 use bevy_ecs::{prelude::*, system::SystemState};
 
 use crate::{
-    context::{ChatContext, apply::Author},
-    events::Announcement,
+    context::{ChatContext, say::Author},
+    events::speaking::Announcement,
     model::{
         members::{ChangedRooms, RoomMembers},
         room::{Room, RoomRules},
@@ -44,7 +44,6 @@ pub(crate) fn has_changes(
 pub(crate) fn tell(
     world: &mut World,
     announcements: &mut SystemState<MessageReader<Announcement>>,
-    outbox: &mut SystemState<Outbox>,
 ) {
     let announced: Vec<_> = match announcements.get_mut(world) {
         Ok(mut reader) => reader.read().cloned().collect(),
@@ -52,11 +51,8 @@ pub(crate) fn tell(
     };
     let changed = std::mem::take(&mut world.resource_mut::<ChangedRules>().0);
     let mut context = ChatContext::new(world);
-    for Announcement { room, name, text } in announced {
-        let author = name.map_or(Author::Game, Author::Character);
-        if context.say(room, author, text).is_err() {
-            tracing::error!(%room, "nothing can be announced there: it is no room that can be joined");
-        }
+    for announcement in announced {
+        announce(&mut context, announcement);
     }
     for room in changed {
         tell_rules(&mut context, room);
@@ -65,7 +61,20 @@ pub(crate) fn tell(
     for room in changed {
         tell_presence(&mut context, room);
     }
-    context.finish(outbox);
+    context.finish();
+}
+
+fn announce(context: &mut ChatContext, Announcement { room, name, text }: Announcement) {
+    let name = name.map(|name| clean_line(&name).into_owned());
+    let text = clean(&text).into_owned();
+    if text.is_empty() || name.as_ref().is_some_and(String::is_empty) {
+        tracing::error!(%room, "nothing is announced: there is nothing to see in the name or in the words");
+        return;
+    }
+    let author = name.map_or(Author::Game, Author::Character);
+    if context.say(room, author, text).is_err() {
+        tracing::error!(%room, "nothing can be announced there: it is no room that can be joined");
+    }
 }
 
 fn tell_rules(context: &mut ChatContext, entity: Entity) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bevy_bouncer::{User, UserId};
+use bevy_bouncer::{User, UserId, text::clean_line};
 use bevy_bouncer_protocol::{
     ClientMessage, ErrorCode, REASON_MAX_BYTES, ROOM_NAME_MAX_BYTES, ServerMessage, Speaker,
 };
@@ -42,14 +42,19 @@ impl Denied {
     }
 }
 
-/// Reads a request. Fields that are not known are ignored.
-pub(crate) fn parse(object: Map<String, Value>) -> Result<Request, ErrorCode> {
+/// Reads a request. Fields that are not known are ignored, and of a reason stays what can be shown in a line.
+pub(crate) fn parse(mut object: Map<String, Value>) -> Result<Request, ErrorCode> {
     let fits = |field: &str, least: usize, most: usize| {
         let text = object.get(field).and_then(Value::as_str);
         text.is_none_or(|text| (least..=most).contains(&text.len()))
     };
     if !fits("room", 1, ROOM_NAME_MAX_BYTES) || !fits("reason", 0, REASON_MAX_BYTES) {
         return Err(ErrorCode::BadRequest);
+    }
+    if let Some(Value::String(reason)) = object.get("reason") {
+        let shown = clean_line(reason).into_owned();
+        let shown = (!shown.is_empty()).then_some(Value::String(shown));
+        object.insert("reason".to_owned(), shown.unwrap_or_default());
     }
     serde_json::from_value(Value::Object(object)).map_err(|_| ErrorCode::BadRequest)
 }
@@ -99,6 +104,23 @@ mod tests {
             d: Body { text: "hi".into() },
         };
         assert_eq!(read(text), Ok(request));
+    }
+
+    #[test]
+    fn of_a_reason_stays_what_can_be_shown() {
+        for (reason, shown) in [
+            ("spam\u{202e}", Some("spam")),
+            (" calm\ndown ", Some("calm down")),
+            ("\u{200b}", None),
+            ("", None),
+        ] {
+            let text = serde_json::json!({ "op": "mod.kick", "user": "ann", "reason": reason });
+            let kick = Request::ModKick {
+                user: UserId::new("ann").unwrap(),
+                reason: shown.map(str::to_owned),
+            };
+            assert_eq!(read(&text.to_string()), Ok(kick), "{reason:?}");
+        }
     }
 
     #[test]

@@ -5,15 +5,17 @@
 //! knows messages again by their ids. Messages between nodes can be lost, as
 //! [`Cluster::publish`] says.
 
+use std::sync::Arc;
+
 use bevy_bouncer::{Audience, Cluster, ClusterFrame, UserId};
-use bevy_bouncer_protocol::{Ack, Body, ServerMessage, Speaker};
+use bevy_bouncer_protocol::{Ack, Body, ServerMessage, Speaker, Tone};
 use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     archive::ChatRecord,
-    model::{history::StoredMessage, users::StoredMute},
-    shared::RuleDecision,
+    model::{history::StoredMessage, mutes::StoredMute},
+    shared::rules::RuleDecision,
 };
 
 /// Where the nodes tell each other. Nothing that a player sends gets there, whatever the game passes on.
@@ -39,11 +41,51 @@ pub(crate) enum ChatEvent {
         by: Option<UserId>,
         by_rank: u8,
     },
+    /// A rule of the room of this name.
     #[serde(skip)]
-    Rule {
-        room: String,
-        decision: RuleDecision,
-    },
+    Rule(String, RuleDecision),
+    Handled(HandledCommand),
+    Noticed(UserNotice),
+}
+
+/// Something that a user wrote, which the game has answered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct HandledCommand {
+    pub user: UserId,
+    pub room: Arc<str>,
+    /// The id that the client gave to its request.
+    pub client_id: Option<String>,
+    pub answer: String,
+}
+
+impl HandledCommand {
+    /// What the client is told.
+    pub fn ack(&self) -> Ack {
+        Ack {
+            room: Some(self.room.clone()),
+            handled: true,
+            ..Default::default()
+        }
+    }
+}
+
+/// Words for one user alone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct UserNotice {
+    pub user: UserId,
+    pub room: Option<Arc<str>>,
+    pub text: String,
+    pub tone: Tone,
+}
+
+impl UserNotice {
+    pub fn shown(&self) -> ServerMessage {
+        ServerMessage::Notice {
+            room: self.room.clone(),
+            text: self.text.clone(),
+            tone: self.tone,
+        }
+    }
 }
 
 /// A message to one user.
@@ -70,7 +112,7 @@ impl ChatEvent {
             Self::Unmuted { user, room, .. } => {
                 Some(ChatRecord::Unmuted(user.clone(), room.clone()))
             }
-            Self::Whispered(_) | Self::Rule { .. } => None,
+            Self::Whispered(_) | Self::Rule(..) | Self::Handled(_) | Self::Noticed(_) => None,
         }
     }
 }

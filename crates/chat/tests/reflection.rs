@@ -2,7 +2,8 @@
 
 use bevy_app::App;
 use bevy_bouncer_chat::{
-    Announcement, ChatOptions, ChatPlugin, InRooms, Moderated, RoomRules, Speaking, Spoken,
+    Announcement, ChatOptions, ChatPlugin, Entering, InRooms, Moderated, RoomRules, Speaking,
+    Spoken,
 };
 use bevy_ecs::prelude::*;
 use bevy_reflect::{GetPath, GetTypeRegistration, TypePath};
@@ -15,6 +16,7 @@ fn components_and_events_are_registered_by_the_plugin() {
     let knows = |path: &str| registry.get_with_type_path(path).is_some();
     for path in [
         Announcement::type_path(),
+        Entering::type_path(),
         InRooms::type_path(),
         Moderated::type_path(),
         RoomRules::type_path(),

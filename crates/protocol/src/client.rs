@@ -99,6 +99,12 @@ client_messages! {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>
     }
+    /// Ends a user's sessions, and accepts only tokens that are issued from now on.
+    "mod.logout" ModLogOut {
+        user: Id,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>
+    }
     /// Accepts none of a user's tokens.
     "mod.revoke" ModRevoke {
         user: Id,

@@ -22,16 +22,19 @@ mod client;
 mod close_code;
 mod envelope;
 mod error_code;
+mod joined_room;
 mod refusal;
 mod server;
 mod subprotocol;
 mod token;
+mod tone;
 
 pub use advice::Advice;
 pub use client::{ClientMessage, OPS, REASON_MAX_BYTES, REQUEST_ID_MAX_BYTES, ROOM_NAME_MAX_BYTES};
 pub use close_code::{CloseCode, GameCode};
 pub use envelope::Envelope;
 pub use error_code::ErrorCode;
+pub use joined_room::JoinedRoom;
 pub use refusal::{RefusalBody, RefusalKind};
 pub use server::{
     Ack, Body, ChatMessage, ListedMute, ListedRoom, Member, MessageLimits, OwnUser, ReconnectHints,
@@ -39,3 +42,4 @@ pub use server::{
 };
 pub use subprotocol::{BEARER_PREFIX, BOUNCER_V1};
 pub use token::Token;
+pub use tone::Tone;

@@ -4,6 +4,8 @@ use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use crate::{joined_room::JoinedRoom, tone::Tone};
+
 /// The content of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Body {
@@ -27,6 +29,9 @@ pub enum ServerMessage {
         /// When the token ends, in unix seconds; `None` when it does not.
         #[serde(skip_serializing_if = "Option::is_none")]
         exp: Option<u64>,
+        /// How long the token still lasts, for clients whose clock is wrong; `None` when it does not end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_in_ms: Option<u64>,
         /// Something comes at least this often.
         heartbeat_ms: u64,
         /// How to come back.
@@ -56,6 +61,14 @@ pub enum ServerMessage {
     /// Something was said in a room.
     #[serde(rename = "chat.msg")]
     Message(ChatMessage),
+    /// What this user said in a room is stored, up to a message. Only where there is an archive.
+    #[serde(rename = "chat.stored")]
+    Stored {
+        /// The room's name.
+        room: Arc<str>,
+        /// The number of the user's last message that is stored.
+        seq: u64,
+    },
     /// The words of a message are gone.
     #[serde(rename = "chat.deleted")]
     Deleted {
@@ -106,11 +119,26 @@ pub enum ServerMessage {
         /// What holds now.
         rules: Rules,
     },
+    /// The game has put this player into a room.
+    #[serde(rename = "room.joined")]
+    Joined(Box<JoinedRoom>),
     /// A room is closed, or not for this player any more.
     #[serde(rename = "room.closed")]
     Closed {
         /// The room's name.
         room: Arc<str>,
+    },
+    /// Words for this reader alone.
+    #[serde(rename = "notice")]
+    Notice {
+        /// The name of the room that it is about; `None` when it is about none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room: Option<Arc<str>>,
+        /// The words.
+        text: String,
+        /// How it is meant.
+        #[serde(default, skip_serializing_if = "Tone::is_info")]
+        tone: Tone,
     },
     /// This user may not speak.
     #[serde(rename = "muted")]
@@ -136,6 +164,8 @@ pub enum ServerMessage {
     Expiring {
         /// When, in unix seconds.
         ends_at: u64,
+        /// How long it still lasts, for clients whose clock is wrong.
+        left_ms: u64,
     },
 }
 
@@ -159,9 +189,19 @@ pub struct Ack {
     /// When it was said, in unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ts: Option<u64>,
+    /// `Some(false)` while an archive has yet to store what was said, `Some(true)` when it has by now; `None` when it will
+    /// not be stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored: Option<bool>,
+    /// The game has answered what was said, with a notice, and nobody else hears it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handled: bool,
     /// When the new token ends, in unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exp: Option<u64>,
+    /// How long the new token lasts, for clients whose clock is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_ms: Option<u64>,
     /// How long the mute lasts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_ms: Option<u64>,
@@ -256,6 +296,8 @@ pub struct ReconnectHints {
 pub struct MessageLimits {
     /// Longest text in Unicode scalar values.
     pub text_length: usize,
+    /// Most lines of a text.
+    pub text_lines: usize,
     /// Messages that may be sent at once.
     pub burst: usize,
     /// Messages a second in the long run.

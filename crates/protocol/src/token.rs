@@ -35,3 +35,43 @@ impl fmt::Debug for Token {
         f.write_str("Token(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::ClientMessage;
+
+    const SECRET: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl";
+
+    #[test]
+    fn p12_what_shows_a_token_or_its_message_shows_nothing_of_it() {
+        let message = serde_json::json!({"op": "auth.refresh", "id": "r", "token": SECRET});
+        let message: ClientMessage = serde_json::from_value(message).unwrap();
+        let ClientMessage::AuthRefresh { token } = &message else {
+            panic!("another message");
+        };
+        assert_eq!(token.expose(), SECRET, "it is there");
+        for shown in [
+            format!("{token:?}"),
+            format!("{token:#?}"),
+            format!("{message:?}"),
+            format!("{:#?}", Some(&message)),
+        ] {
+            assert!(
+                SECRET.split('.').all(|part| !shown.contains(part)),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn p12_an_error_about_a_token_shows_nothing_of_it() {
+        for wrong in [
+            serde_json::json!([SECRET]),
+            serde_json::json!({ "token": SECRET }),
+        ] {
+            let error = serde_json::from_value::<Token>(wrong).unwrap_err();
+            assert!(!error.to_string().contains("eyJ"), "{error}");
+        }
+    }
+}

@@ -1,13 +1,9 @@
 //! One of many nodes, over Redis.
 
-use bevy::prelude::*;
-use bevy_bouncer::{
-    BouncerError, BouncerPlugin, ClientFrame, ClusterOutbox, Connection, RedisBackplane, User,
-};
+use bevy_bouncer::{BouncerError, BouncerPlugin, RedisBackplane};
 
 use crate::{
     config::cluster::{ClusterSettings, RedisAddress},
-    game,
     problem::Problem,
     secret,
 };
@@ -31,22 +27,4 @@ pub fn join(door: BouncerPlugin, settings: &ClusterSettings) -> Result<BouncerPl
             BouncerError::Config(error) => error.into(),
             error => Problem::runtime("cluster", error),
         })
-}
-
-/// As [`game::relay`], to everybody on every node.
-pub fn relay(
-    mut frames: MessageReader<ClientFrame>,
-    users: Query<(&User, &Connection)>,
-    mut outbox: ClusterOutbox,
-) -> Result {
-    for frame in frames.read() {
-        if let (Some(text), Ok((user, connection))) =
-            (frame.payload.as_text(), users.get(frame.entity))
-            && connection.subprotocol() != Some(game::BOUNCER_V1)
-        {
-            // What does not fit is in the log, and counted.
-            let _ = outbox.broadcast_everywhere(game::relayed(user, text)?);
-        }
-    }
-    Ok(())
 }

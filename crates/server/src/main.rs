@@ -13,7 +13,7 @@
 //! batch by batch when to come back, and it exits with 0 when they have left, at once when nobody is in.
 //! SIGINT (Ctrl-C) closes everybody at once with 1001 and exits with 0. A second signal exits at once. With TLS,
 //! SIGHUP loads the certificate anew. Exit code 2 means that the configuration or the command line cannot be
-//! used, 1 that the machine did not go along.
+//! used, 1 that the machine did not go along, or that something which was decided is not stored at the end.
 
 use std::process::ExitCode;
 

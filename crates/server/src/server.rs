@@ -24,6 +24,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
     let stop = StopPlugin::new(settings.drain.clone())?;
     #[cfg(unix)]
     let has_tls = settings.door.tls.is_some();
+    let subprotocols = settings.door.subprotocols.clone();
     let authenticator = players::authenticator(settings.tokens, settings.users)?;
     let mut door = BouncerPlugin::bind(settings.door, authenticator).map_err(door_problem)?;
     if let Some(file) = &settings.revocations {
@@ -59,13 +60,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Problem> {
         info!("admin API listening on {}", admin.local_addr());
         app.add_plugins(admin);
     }
-    if settings.echo {
-        app.add_systems(Update, game::echo);
-    } else if settings.cluster.is_some() {
-        app.add_systems(Update, cluster::relay);
-    } else {
-        app.add_systems(Update, game::relay);
-    }
+    game::add_to(&mut app, settings.echo, &subprotocols);
     Ok(match app.run() {
         AppExit::Success => ExitCode::SUCCESS,
         AppExit::Error(code) => ExitCode::from(code.get()),

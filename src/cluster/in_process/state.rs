@@ -99,12 +99,13 @@ impl State {
     /// What is in the log after a position by now, and when there is more.
     pub fn read(&self, after: LogPosition, faults: &Faults) -> (LogBatch, Option<Instant>) {
         let first = usize::try_from(after.minor).unwrap_or(usize::MAX);
+        let is_trimmed = faults.log_trimmed && first < self.log.len();
         let mut batch = LogBatch {
-            gap: first > self.log.len() || (faults.log_trimmed && first < self.log.len()),
+            gap: first > self.log.len() || is_trimmed,
             complete: true,
             ..LogBatch::default()
         };
-        if faults.log_lost {
+        if faults.log_lost || is_trimmed {
             return (batch, None);
         }
         let mut more = None;

@@ -17,7 +17,8 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// With this at the start of all keys. Channels know no databases, so theirs is part of a channel's name.
+    /// With this at the start of all keys. Channels know no databases, so theirs is part of a channel's name, apart
+    /// from the prefix: `game` in the database 12 is not `game1` in 2.
     pub fn new(prefix: &str, database: i64) -> Self {
         Self {
             prefix: prefix.to_owned(),
@@ -25,7 +26,7 @@ impl Keys {
             log: format!("{prefix}log"),
             epoch: format!("{prefix}epoch"),
             nodes: format!("{prefix}nodes"),
-            frames: format!("{prefix}{database}:frames"),
+            frames: format!("{prefix}:{database}:frames"),
         }
     }
 

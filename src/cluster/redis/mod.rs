@@ -53,7 +53,7 @@ const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// Acknowledged decisions survive what Redis survives: have it write each change to the disk
 /// (`appendonly yes`, `appendfsync always`) where a power failure must not lose a ban. When a replica takes
-/// over, what it had not received is lost; see the README. The log must not be evicted
+/// over, what it had not received is lost; see docs/nodes.md. The log must not be evicted
 /// (`maxmemory-policy noeviction`).
 ///
 /// ```

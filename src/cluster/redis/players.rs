@@ -3,13 +3,10 @@
 
 use std::time::Duration;
 
-use redis::{cmd, pipe};
+use redis::cmd;
 
 use super::{RedisBackplane, millis};
-use crate::{
-    cluster::backplane::{BackplaneError, NodeId},
-    util::unix_now,
-};
+use crate::cluster::backplane::{BackplaneError, NodeId};
 
 impl RedisBackplane {
     pub(super) async fn report_players(
@@ -18,17 +15,14 @@ impl RedisBackplane {
         players: usize,
         lifetime: Duration,
     ) -> Result<(), BackplaneError> {
-        let (now, nodes) = (unix_now(), &self.keys.nodes);
+        let mut call = self.scripts.report.prepare_invoke();
+        call.key(self.keys.players(node.as_str()));
+        call.key(&self.keys.nodes);
+        call.arg(players).arg(millis(lifetime));
         // Only to forget the names of old nodes: twice as long is long enough.
-        let until = now + lifetime.as_secs().saturating_mul(2) + 60;
-        let mut commands = pipe();
-        let set = commands.cmd("SET").arg(self.keys.players(node.as_str()));
-        set.arg(players).arg("PX").arg(millis(lifetime)).ignore();
-        let add = commands.cmd("ZADD").arg(nodes).arg(until);
-        add.arg(node.as_str()).ignore();
-        let forget = commands.cmd("ZREMRANGEBYSCORE").arg(nodes);
-        forget.arg("-inf").arg(now).ignore();
-        self.tell(&commands).await
+        call.arg(lifetime.as_secs().saturating_mul(2).saturating_add(60));
+        call.arg(node.as_str());
+        self.run::<String>(&call).await.map(drop)
     }
 
     pub(super) async fn count_players(&self) -> Result<usize, BackplaneError> {

@@ -9,6 +9,7 @@ pub(super) struct Scripts {
     pub claim: Script,
     pub renew: Script,
     pub sessions: Script,
+    pub report: Script,
 }
 
 impl Scripts {
@@ -19,6 +20,7 @@ impl Scripts {
             claim: Script::new(CLAIM),
             renew: Script::new(RENEW),
             sessions: Script::new(SESSIONS),
+            report: Script::new(REPORT),
         }
     }
 }
@@ -49,6 +51,16 @@ for i = 1, #ARGV, 2 do
     redis.call('HDEL', KEYS[1], ARGV[i])
   end
 end
+";
+
+/// Says how many players a node has, and forgets the names of nodes that have said nothing for long. Keys: the node's
+/// number, the nodes. Arguments: players, milliseconds for which the number counts, seconds to keep the name, node.
+const REPORT: &str = r"
+local now = tonumber(redis.call('TIME')[1])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[4])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+return 'OK'
 ";
 
 /// Takes a seat, as `registry/duplicate_login.rs` judges. Other seats of the claim's own node are that node's own

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::timeout;
 
-use super::{SharedState, exchange::StateWrite, replica::Numbered};
+use super::{exchange::StateWrite, replica::Numbered, state::SharedState};
 use crate::{
     cluster::{backplane::BackplaneError, node::Node},
     util::{Backoff, GameWaker, lock},

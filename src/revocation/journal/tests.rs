@@ -1,5 +1,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::identity::UserId;
 
@@ -136,6 +138,23 @@ async fn entries_that_are_over_make_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_what_is_over_makes_room() {
+    let journal = Journal::new(2, 2);
+    let over = |name| entry(name).until(1);
+    drop(journal.bar(over("ann"), vec![over("ann")]));
+    drop(journal.restore(user("ben")));
+    drop(journal.bar(entry("cat"), vec![entry("cat")]));
+    drop(journal.bar(over("dan"), vec![over("dan")]));
+    drop(journal.bar(over("eve"), vec![over("eve"), entry("eve").ban()]));
+    // The first one may be with the writer; and nobody barred for good, or let in again, is forgotten.
+    let left = ["ann", "ben", "cat", "eve"].map(user);
+    assert_eq!(journal.subjects(), left);
+    drop(journal.bar(entry("fay"), vec![entry("fay")]));
+    assert_eq!(journal.subjects()[..4], left);
+    assert_eq!(journal.waiting_for(&user("cat")).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_restoration_undoes_is_not_stored_any_more() {
     let journal = Arc::new(Journal::new(10, 10));
     let log = Arc::new(Log::default());
@@ -181,4 +200,113 @@ async fn a_decision_that_has_failed_comes_again_as_it_was() {
     let expected = [Decision::Bar(entry("ann")), Decision::Restore(user("ann"))];
     assert_eq!(*lock(&log.written), expected);
     running.abort();
+}
+
+/// What nodes that follow the log have in the end.
+fn replay(decisions: &[Decision]) -> Vec<Revocation> {
+    let mut entries = Vec::new();
+    for decision in decisions {
+        decide(&mut entries, decision);
+    }
+    entries
+}
+
+fn decide(entries: &mut Vec<Revocation>, decision: &Decision) {
+    let Decision::Bar(entry) = decision else {
+        return entries.clear();
+    };
+    match entries
+        .iter_mut()
+        .find(|held| list::have_one_shape(held, entry))
+    {
+        Some(held) => *held = list::merge(held, entry.clone(), unix_now()),
+        None => entries.push(entry.clone()),
+    }
+}
+
+proptest! {
+    /// Whatever is decided while others are on their way, written or not, the log ends as the list does.
+    #[test]
+    fn p06_the_log_ends_as_the_list_does(steps in prop::collection::vec(0_u8..6, 1..40)) {
+        let (mut waiting, mut log) = (Waiting::default(), Vec::new());
+        let mut entries = Vec::new();
+        let mut on_its_way: Option<Change> = None;
+        for step in steps {
+            let decision = match step {
+                0 => Decision::Bar(entry("ann")),
+                1 => Decision::Bar(entry("ann").ban()),
+                2 => Decision::Restore(user("ann")),
+                3 => {
+                    on_its_way = on_its_way.or_else(|| waiting.begin());
+                    continue;
+                }
+                _ => {
+                    if let Some(change) = on_its_way.take() {
+                        // A failed write may have been one all the same: the next one repeats it.
+                        let repeats = log.last() == Some(&change.decisions[0]);
+                        if !repeats {
+                            log.push(change.decisions[0].clone());
+                        }
+                        match step {
+                            4 => waiting.stored(&change.subject, 1),
+                            _ => waiting.not_stored(&change.subject, &StoreError::Stopped),
+                        }
+                    }
+                    continue;
+                }
+            };
+            decide(&mut entries, &decision);
+            waiting.add(user("ann"), decision, entries.clone());
+        }
+        while let Some(change) = waiting.begin() {
+            log.push(change.decisions[0].clone());
+            waiting.stored(&change.subject, 1);
+        }
+        let sorted = |mut entries: Vec<Revocation>| {
+            entries.sort_by_key(|entry| format!("{entry:?}"));
+            entries
+        };
+        prop_assert_eq!(sorted(replay(&log)), sorted(entries));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restoration_is_not_forgotten_because_an_entry_after_it_is_over() {
+    let journal = Arc::new(Journal::new(1, 1));
+    drop(journal.restore(user("ann")));
+    let over = entry("ann").until(1);
+    drop(journal.bar(over.clone(), vec![over]));
+    for name in ["ben", "cat", "dan", "eve"] {
+        let over = entry(name).until(1);
+        drop(journal.bar(over.clone(), vec![over]));
+    }
+    assert!(journal.subjects().contains(&user("ann")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn p09_subjects_that_are_barred_and_restored_do_not_grow_without_end() {
+    let (entries, limit) = (5, 3);
+    let journal = Journal::new(entries, limit);
+    for round in 0..20 {
+        let names = (0..entries).map(|number| format!("{round}-{number}"));
+        for name in names {
+            drop(journal.bar(entry(&name), vec![entry(&name)]));
+            let _ = journal.restore(user(&name));
+        }
+    }
+    // A list of five has no more than five that could not be restored; here nobody counts them.
+    let restored = |subject: &Subject| {
+        matches!(
+            journal.waiting_for(subject).last(),
+            Some(Decision::Restore(_))
+        )
+    };
+    assert!(
+        journal
+            .subjects()
+            .iter()
+            .filter(|subject| restored(subject))
+            .count()
+            <= entries + limit
+    );
 }

@@ -13,7 +13,8 @@ use crate::{
     model::{
         closed_rooms::ClosedRooms,
         history::{RoomHistory, StoredMessage},
-        users::{MutedIn, Place, StoredMute, Users},
+        mutes::{MutedIn, StoredMute},
+        users::{Place, Users},
     },
     options::ChatOptions,
 };
@@ -88,7 +89,9 @@ impl LoadedArchive {
                 && let Some(record) =
                     users.get_or_insert(user, options, nobody_is_connected, Place::IfThereIsOne)
             {
-                record.learn_from(&message, options.remembered_ids);
+                let mut ack = message.ack();
+                ack.stored = Some(true);
+                record.learn_from(&message, &ack, options.remembered_ids);
             }
             message.client_id = None;
             messages.push(message);
@@ -133,7 +136,13 @@ mod tests {
         assert_eq!(numbers, [98, 100, 101, 102]);
         assert_eq!(history.last_seq(), 102);
         // The answer to the request that comes again has the same number.
-        let answer = users.get(&author).unwrap().answered("c-3").unwrap();
+        let answer = users
+            .get(&author)
+            .unwrap()
+            .answers_given
+            .find("c-3")
+            .unwrap()
+            .ack;
         assert_eq!(answer.seq, Some(102));
     }
 }

@@ -14,7 +14,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::{
     archive::{ArchiveError, ArchiveFuture, ChatArchive, ChatRecord, LoadedArchive},
-    model::{history::StoredMessage, users::StoredMute},
+    model::{history::StoredMessage, mutes::StoredMute},
     protocol::unix_milliseconds,
 };
 

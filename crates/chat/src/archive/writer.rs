@@ -1,13 +1,15 @@
 //! Hands records to the archive, off the ECS thread.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
+use bevy_bouncer::UserId;
 use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::TokioTasksRuntime;
 use tokio::{runtime::Runtime, sync::mpsc, task::JoinHandle};
@@ -24,21 +26,47 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long the end of the app waits for what is not stored yet.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
+/// The number of the last message that is stored, of each author in each room.
+type LastStored = HashMap<(UserId, Arc<str>), u64>;
+
+/// What is stored and not taken from here: no more than was put into the queue meanwhile.
+#[derive(Clone, Default)]
+struct StoredMessages(Arc<Mutex<LastStored>>);
+
+impl StoredMessages {
+    fn lock(&self) -> MutexGuard<'_, LastStored> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, records: &[ChatRecord]) {
+        let mut stored = self.lock();
+        for record in records {
+            if let ChatRecord::Said(said) = record
+                && let Some(user) = &said.user
+            {
+                stored.insert((user.clone(), said.room.clone()), said.seq);
+            }
+        }
+    }
+}
+
 /// Takes records and writes them to the archive, beside the frame.
 #[derive(Resource)]
 pub(crate) struct ArchiveWriter {
     records: mpsc::Sender<ChatRecord>,
     lost: AtomicU64,
+    stored: StoredMessages,
     task: JoinHandle<()>,
 }
 
 impl ArchiveWriter {
     /// Never waits: when nothing can be written for long, what does not fit is lost, and the log says so. The
-    /// last tenth of the queue is for what moderators decide.
-    pub fn put(&self, record: ChatRecord) {
+    /// last tenth of the queue is for what moderators decide. Returns whether it will be stored.
+    pub fn put(&self, record: ChatRecord) -> bool {
         let is_said = matches!(record, ChatRecord::Said(_));
         let is_full = is_said && self.records.capacity() <= self.records.max_capacity() / 10;
-        if is_full || self.records.try_send(record).is_err() {
+        let is_lost = is_full || self.records.try_send(record).is_err();
+        if is_lost {
             let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
             // Not a line for each.
             if lost.is_power_of_two() {
@@ -48,6 +76,17 @@ impl ArchiveWriter {
                 );
             }
         }
+        !is_lost
+    }
+
+    /// Whether something has been stored since it was asked last.
+    pub fn has_stored(&self) -> bool {
+        !self.stored.lock().is_empty()
+    }
+
+    /// What has been stored since it was asked last.
+    pub fn take_stored(&self) -> LastStored {
+        std::mem::take(&mut *self.stored.lock())
     }
 }
 
@@ -58,15 +97,21 @@ pub(crate) fn start(
     queue: usize,
 ) -> ArchiveWriter {
     let (sender, records) = mpsc::channel(queue);
-    let task = runtime.spawn(write(archive, records));
+    let stored = StoredMessages::default();
+    let task = runtime.spawn(write(archive, records, stored.clone()));
     ArchiveWriter {
         records: sender,
         lost: AtomicU64::new(0),
+        stored,
         task,
     }
 }
 
-async fn write(archive: Arc<dyn ChatArchive>, mut records: mpsc::Receiver<ChatRecord>) {
+async fn write(
+    archive: Arc<dyn ChatArchive>,
+    mut records: mpsc::Receiver<ChatRecord>,
+    stored: StoredMessages,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while records.recv_many(&mut batch, BATCH).await > 0 {
         if !records.is_closed() {
@@ -87,6 +132,7 @@ async fn write(archive: Arc<dyn ChatArchive>, mut records: mpsc::Receiver<ChatRe
             }
             wait = (wait * 2).min(LONGEST_WAIT);
         }
+        stored.add(&batch);
         batch.clear();
     }
 }

@@ -1,60 +1,19 @@
 //! What happens in the chat, carried out in one place: nothing can be changed here without being archived,
 //! relayed and told.
 
-use std::sync::Arc;
-
-use bevy_bouncer::{User, UserId};
-use bevy_bouncer_protocol::{Ack, ErrorCode, ServerMessage};
-use bevy_ecs::prelude::*;
+use bevy_bouncer_protocol::Ack;
 
 use crate::{
     archive::writer::ArchiveWriter,
-    context::ChatContext,
-    events::Spoken,
-    model::{
-        closed_rooms::ClosedRooms,
-        history::{RoomHistory, StoredMessage},
-        ids::IdGenerator,
-        role::rank_of,
-        room::{Room, RoomRule, RoomRules},
-        users::{MutedIn, Place, StoredMute},
+    context::{
+        ChatContext,
+        change::{Hearers, Origin},
     },
+    model::history::StoredMessage,
     protocol::Denied,
-    publish::{self, ChatEvent, Whisper},
-    shared::{MuteDecision, SharedChat},
+    publish::{self, ChatEvent},
+    shared::{SharedChat, mutes::MuteDecision},
 };
-
-/// Where an event happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// Here: the other nodes are told.
-    ThisNode,
-    /// Elsewhere: all nodes know it.
-    OtherNode,
-}
-
-/// Who says something in a room.
-pub(crate) enum Author<'a> {
-    /// A user, with the request's id.
-    User(&'a User, Option<&'a str>),
-    /// A character of the game.
-    Character(String),
-    Game,
-}
-
-/// What an event has changed.
-struct Change {
-    /// `None` for rules: members are told at the end of the tick, also when the game has changed them.
-    told: Option<(Hearers, ServerMessage)>,
-    ack: Ack,
-}
-
-/// Who is told.
-enum Hearers {
-    Room(Entity),
-    User(UserId),
-    Players(Vec<Entity>),
-}
 
 impl ChatContext<'_> {
     /// Carries out an event: changes what the chat knows, keeps it in the archive, relays it to the other nodes
@@ -67,13 +26,13 @@ impl ChatContext<'_> {
         if origin == Origin::ThisNode {
             self.share_decision(&event)?;
         }
-        let Some(change) = self.change(&mut event, origin)? else {
+        let Some(mut change) = self.change(&mut event, origin)? else {
             return Ok(None);
         };
-        if let Some(archive) = self.world.get_resource::<ArchiveWriter>()
-            && let Some(record) = event.record()
-        {
-            archive.put(record);
+        let will_be_stored = self.archive(&event);
+        if let ChatEvent::Said(message) = &event {
+            change.ack.stored = will_be_stored.then_some(false);
+            self.learn_from(message, &change.ack, origin);
         }
         if origin == Origin::ThisNode {
             self.relay(&event);
@@ -85,6 +44,15 @@ impl ChatContext<'_> {
             None => {}
         }
         Ok(Some(change.ack))
+    }
+
+    /// Hands it to the archive. Returns whether it will be stored.
+    fn archive(&self, event: &ChatEvent) -> bool {
+        let archive = self.world.get_resource::<ArchiveWriter>();
+        let record = archive.and_then(|_| event.record());
+        archive
+            .zip(record)
+            .is_some_and(|(archive, record)| archive.put(record))
     }
 
     /// What a moderator decides is shared first: from above it may be decided otherwise.
@@ -104,8 +72,12 @@ impl ChatContext<'_> {
                 let wanted = MuteDecision::end(by.clone(), *by_rank);
                 shared.decide(user, room.as_deref(), wanted)?;
             }
-            ChatEvent::Rule { room, decision } => shared.set_rule(room, decision)?,
-            ChatEvent::Said(_) | ChatEvent::Whispered(_) | ChatEvent::Deleted { .. } => {}
+            ChatEvent::Rule(room, decision) => shared.decide_rule(room, decision)?,
+            ChatEvent::Said(_)
+            | ChatEvent::Whispered(_)
+            | ChatEvent::Deleted { .. }
+            | ChatEvent::Handled(_)
+            | ChatEvent::Noticed(_) => {}
         }
         Ok(())
     }
@@ -113,7 +85,10 @@ impl ChatContext<'_> {
     /// Tells the other nodes what has happened here.
     fn relay(&self, event: &ChatEvent) {
         match event {
-            ChatEvent::Said(_) | ChatEvent::Whispered(_) => publish::publish(self.world, event),
+            ChatEvent::Said(_)
+            | ChatEvent::Whispered(_)
+            | ChatEvent::Handled(_)
+            | ChatEvent::Noticed(_) => publish::publish(self.world, event),
             ChatEvent::Deleted { room, mid } => {
                 let shared = self.world.resource::<SharedChat>();
                 if let Err(code) = shared.delete(room, mid) {
@@ -121,210 +96,48 @@ impl ChatContext<'_> {
                     tracing::error!(code, mid, "a deletion is not told to the other nodes");
                 }
             }
-            ChatEvent::Muted(..) | ChatEvent::Unmuted { .. } | ChatEvent::Rule { .. } => {}
+            ChatEvent::Muted(..) | ChatEvent::Unmuted { .. } | ChatEvent::Rule(..) => {}
         }
     }
 
-    /// Says something in a room, whatever its rules are.
-    ///
-    /// # Errors
-    /// When nobody can be in the room.
-    pub fn say(&mut self, room: Entity, author: Author, text: String) -> Result<Ack, Denied> {
-        let name = self.world.get::<Room>(room).map(Room::shared_name);
-        let name = name.filter(|name| self.room_called(name) == Some(room));
-        let (user, name_of_user, client_id) = match author {
-            Author::User(user, id) => (Some(user), Some(user.name().into()), id),
-            Author::Character(name) => (None, Some(name.into()), None),
-            Author::Game => (None, None, None),
-        };
-        let message = StoredMessage {
-            room: name.ok_or(ErrorCode::NotInRoom)?,
-            seq: 0,
-            mid: self.world.resource_mut::<IdGenerator>().next(),
-            at: self.unix_now,
-            user: user.map(|user| user.id().clone()),
-            name: name_of_user,
-            rank: user.map_or(0, rank_of),
-            text: Some(text.clone()),
-            client_id: client_id.map(str::to_owned),
-        };
-        let ack = self.apply(ChatEvent::Said(message), Origin::ThisNode)?;
-        let ack = ack.ok_or(ErrorCode::NotInRoom)?;
-        self.world.write_message(Spoken {
-            room,
-            seq: ack.seq.unwrap_or_default(),
-            user: user.cloned(),
-            text,
-        });
-        Ok(ack)
-    }
-
-    fn change(&mut self, event: &mut ChatEvent, origin: Origin) -> Result<Option<Change>, Denied> {
-        Ok(match event {
-            ChatEvent::Said(message) => {
-                // Its deletion may have come first.
-                if self.world.resource::<SharedChat>().is_deleted(&message.mid) {
-                    message.text = None;
-                }
-                self.add_message(message, origin)
-            }
-            ChatEvent::Deleted { room, mid } => self.delete_message(room, mid),
-            ChatEvent::Whispered(whisper) => Some(self.whisper(whisper, origin)),
-            ChatEvent::Muted(mute, _) => self.mute(mute, origin)?,
-            ChatEvent::Unmuted { user, room, .. } => self.unmute(user, room)?,
-            ChatEvent::Rule { room, decision } => self.change_rule(room, decision.rule, origin),
-        })
-    }
-
-    /// Gives a message its number in the room. Its author's next request with the same id gets the same answer, and
-    /// what was said on another node counts for the author's pace on this one.
-    fn add_message(&mut self, message: &mut StoredMessage, origin: Origin) -> Option<Change> {
-        let room = self.room_called(&message.room)?;
-        let most = self.options.history;
-        let mut history = self.world.get_mut::<RoomHistory>(room)?;
-        message.seq = history.count();
-        let kept = StoredMessage {
-            client_id: None,
-            ..message.clone()
-        };
-        history.keep(kept, most);
+    /// The author's next request with the same id gets the same answer, and what was said on another node counts for the
+    /// author's pace on this one.
+    fn learn_from(&mut self, message: &StoredMessage, ack: &Ack, origin: Origin) {
         let (options, now) = (self.options.clone(), self.now);
-        let pause = self.pause_in(room, message.rank);
-        if let Some(user) = &message.user
-            && let Ok(mut author) = self.record_by_id(user)
-        {
-            author.learn_from(message, options.remembered_ids);
-            if origin == Origin::OtherNode {
-                author.speaking.spoke_elsewhere(&options, now);
-                author.speaking.record_message(room, pause, now);
-            }
-        }
-        Some(Change {
-            told: Some((Hearers::Room(room), ServerMessage::Message(message.shown()))),
-            ack: message.ack(),
-        })
-    }
-
-    fn delete_message(&mut self, room: &str, mid: &str) -> Option<Change> {
-        let Some(entity) = self.room_called(room) else {
-            let mut closed_rooms = self.world.resource_mut::<ClosedRooms>();
-            closed_rooms.delete(room, mid)?;
-            return Some(Change {
-                told: None,
-                ack: Ack::default(),
-            });
+        let room = self.room_called(&message.room);
+        let room = room.map(|room| (room, self.pause_in(room, message.rank)));
+        let Some(Ok(mut author)) = message.user.as_ref().map(|user| self.record_by_id(user)) else {
+            return;
         };
-        let mut history = self.world.get_mut::<RoomHistory>(entity)?;
-        let (seq, mid) = history.delete(mid)?;
-        let room: Arc<str> = room.into();
-        Some(Change {
-            told: Some((
-                Hearers::Room(entity),
-                ServerMessage::Deleted { room, seq, mid },
-            )),
-            ack: Ack::default(),
-        })
-    }
-
-    /// The sessions of the receiver and of the author on this node. The author may come to this node and send it
-    /// again.
-    fn whisper(&mut self, whisper: &Whisper, origin: Origin) -> Change {
-        let mut hearers = self.players_of(&whisper.to);
-        if let Some(author) = whisper.author() {
-            let (options, now) = (self.options.clone(), self.now);
-            if origin == Origin::OtherNode
-                && let Ok(mut record) = self.record_by_id(&author)
-            {
-                record.speaking.spoke_elsewhere(&options, now);
-            }
-            hearers.extend(self.players_of(&author));
-            self.remember_answer(&author, whisper.client_id.as_deref(), &whisper.ack());
-            // A reader may want to moderate.
-            if !hearers.is_empty()
-                && let Ok(mut record) = self.record_by_id(&author)
-            {
-                record.update_from_remote(&whisper.from.name, Some(whisper.rank));
-            }
+        author.learn_from(message, ack, options.remembered_ids);
+        if let Some((room, pause)) = room.filter(|_| origin == Origin::OtherNode) {
+            author.speaking.spoke_elsewhere(&options, now);
+            author.speaking.record_message(room, pause, now);
         }
-        let told = (!hearers.is_empty()).then(|| {
-            let message = whisper.shown(self.name_of(&whisper.to));
-            (Hearers::Players(hearers), message)
-        });
-        Change {
-            told,
-            ack: whisper.ack(),
-        }
-    }
-
-    /// What another node has decided holds, also when much is remembered: shared state has a limit of its own.
-    fn mute(&mut self, stored: &StoredMute, origin: Origin) -> Result<Option<Change>, Denied> {
-        let left_ms = stored.until.saturating_sub(self.unix_now);
-        if left_ms == 0 {
-            return Ok(None);
-        }
-        let place = match origin {
-            Origin::ThisNode => Place::IfThereIsOne,
-            Origin::OtherNode => Place::Always,
-        };
-        let mut record = self.record_in(&stored.user, place)?;
-        record.update_from_remote(&stored.name, stored.rank);
-        record.mute(MutedIn::new(stored.room.clone()), stored.into());
-        Ok(Some(Change {
-            told: Some((
-                Hearers::User(stored.user.clone()),
-                ServerMessage::Muted {
-                    room: stored.room.clone(),
-                    left_ms,
-                    reason: stored.reason.clone(),
-                },
-            )),
-            ack: Ack {
-                left_ms: Some(left_ms),
-                ..Default::default()
-            },
-        }))
-    }
-
-    fn unmute(&mut self, user: &UserId, room: &Option<String>) -> Result<Option<Change>, Denied> {
-        let was_muted = self.record_by_id(user)?.unmute(&MutedIn::new(room.clone()));
-        Ok(was_muted.then(|| Change {
-            told: Some((
-                Hearers::User(user.clone()),
-                ServerMessage::Unmuted { room: room.clone() },
-            )),
-            ack: Ack::default(),
-        }))
-    }
-
-    fn change_rule(&mut self, room: &str, rule: RoomRule, origin: Origin) -> Option<Change> {
-        let entity = self.room_called(room)?;
-        let mut rules = self.world.get_mut::<RoomRules>(entity)?;
-        let new = rules.changed(rule);
-        if origin == Origin::ThisNode || *rules != new {
-            *rules = new;
-        }
-        Some(Change {
-            told: None,
-            ack: Ack::default(),
-        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
 
-    use bevy_bouncer::Players;
+    use bevy_bouncer::{Players, UserId};
+    use bevy_ecs::prelude::*;
 
     use super::*;
     use crate::{
+        context::queue::MessageQueue,
         model::{
-            room::{self, RoomIndex},
+            closed_rooms::ClosedRooms,
+            history::RoomHistory,
+            ids::IdGenerator,
+            mutes::StoredMute,
+            room::{self, Room, RoomIndex, RoomRule, RoomRules},
             room_lists::RoomLists,
             users::Users,
         },
         options::{ChatOptions, SharedOptions},
-        shared::RuleDecision,
+        shared::rules::RuleDecision,
     };
 
     /// A world with the room "a".
@@ -333,6 +146,7 @@ mod tests {
         world.insert_resource(SharedOptions(Arc::default()));
         world.insert_resource(IdGenerator::new().unwrap());
         world.init_resource::<ClosedRooms>();
+        world.init_resource::<MessageQueue>();
         world.insert_resource(SharedChat::new(None, &ChatOptions::default()));
         world.init_resource::<Players>();
         world.init_resource::<RoomIndex>();
@@ -382,7 +196,7 @@ mod tests {
         let ann = UserId::new("ann").unwrap();
         let record = context.world.resource::<Users>().get(&ann).unwrap();
         assert_eq!(record.name, "Ann");
-        assert_eq!(record.answered("c2").unwrap().seq, Some(2));
+        assert_eq!(record.answers_given.find("c2").unwrap().ack.seq, Some(2));
         let history = context.world.get::<RoomHistory>(room).unwrap();
         assert_eq!(history.last_seq(), 2);
     }
@@ -424,17 +238,17 @@ mod tests {
         });
         let mut context = ChatContext::new(&mut world);
         let mut change = |rule| {
-            let room = "a".to_owned();
-            let decision = RuleDecision { rule, by_rank: 1 };
-            let event = ChatEvent::Rule { room, decision };
+            let decision = RuleDecision::new(rule, None, 1);
+            let event = ChatEvent::Rule("a".into(), decision);
             context.apply(event, Origin::ThisNode).unwrap();
             rules(context.world)
         };
-        change(RoomRule::Slow(2));
+        assert_eq!(change(RoomRule::Slow(2)).slow_mode, pause);
         let frozen = change(RoomRule::Frozen(true));
         assert_eq!((frozen.slow_mode, frozen.is_frozen), (pause, true));
-        let slower = change(RoomRule::Slow(3)).slow_mode;
-        assert_eq!(slower, Some(Duration::from_millis(3)));
+        let longer = change(RoomRule::Slow(3));
+        assert_eq!(longer.slow_mode, Some(Duration::from_millis(3)));
+        assert!(longer.is_frozen);
         assert_eq!(change(RoomRule::Slow(0)).slow_mode, None);
     }
 }

@@ -1,13 +1,16 @@
 //! What requests want to know.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bevy_bouncer::{Players, User, UserId};
 use bevy_bouncer_protocol::{Ack, ErrorCode};
 use bevy_ecs::prelude::*;
 
 use crate::{
-    context::ChatContext,
+    context::{
+        ChatContext,
+        asker::{By, Moderator},
+    },
     model::{
         members::RoomMembers,
         role::rank_of,
@@ -57,34 +60,71 @@ impl ChatContext<'_> {
     }
 
     /// The same id gets the same answer from now on.
-    pub fn remember_answer(&mut self, user: &UserId, id: Option<&str>, ack: &Ack) {
+    pub fn remember_answer(
+        &mut self,
+        user: &UserId,
+        id: Option<&str>,
+        ack: &Ack,
+        notice: Option<Arc<str>>,
+    ) {
         let most = self.options.remembered_ids;
         if let (Some(id), Ok(mut record)) = (id, self.record_by_id(user)) {
-            record.remember(ack, id, most);
+            record.answers_given.remember(id, ack, notice, most);
         }
     }
 
-    /// The room of this name that the player is in.
+    /// The room of this name that the player is in, and may be in.
     pub fn own_room(&self, player: Entity, name: &str) -> Result<(Entity, Room), ErrorCode> {
         let entity = self.room_called(name).ok_or(ErrorCode::NotInRoom)?;
-        let members = self.world.get::<RoomMembers>(entity);
-        let is_in = members.is_some_and(|members| members.contains(player));
-        let room = self.world.get::<Room>(entity).filter(|_| is_in);
+        let room = self.world.get::<Room>(entity);
+        let room = room
+            .filter(|room| self.is_member(player, entity) && room.holds_for(self.world, player));
         room.map(|room| (entity, room.clone()))
             .ok_or(ErrorCode::NotInRoom)
     }
 
-    /// The room of this name, if the user may know of it.
-    pub fn room_for(&self, user: &User, name: &str) -> Result<(Entity, Room), ErrorCode> {
+    pub fn is_member(&self, player: Entity, room: Entity) -> bool {
+        let members = self.world.get::<RoomMembers>(room);
+        members.is_some_and(|members| members.contains(player))
+    }
+
+    /// The room of this name, if the user may know of it: a player, or somebody who is away.
+    pub fn room_for(
+        &self,
+        user: &User,
+        player: Option<Entity>,
+        name: &str,
+    ) -> Result<(Entity, Room), ErrorCode> {
         let entity = self.room_called(name).ok_or(ErrorCode::UnknownRoom)?;
         let room = self.world.get::<Room>(entity);
-        let room = room.filter(|room| room.access.may_join(user)).cloned();
-        room.map(|room| (entity, room))
+        let room = room.filter(|room| room.admits(self.world, user, player));
+        room.map(|room| (entity, room.clone()))
             .ok_or(ErrorCode::UnknownRoom)
     }
 
+    /// The room of this name, if it is for the moderator. All are for the house.
+    pub fn room_to_moderate(&self, moderator: &Moderator, name: &str) -> Result<Entity, ErrorCode> {
+        match &moderator.by {
+            By::User(user, player) => {
+                let (room, _) = self.room_for(user, *player, name)?;
+                Ok(room)
+            }
+            By::House => self.room_called(name).ok_or(ErrorCode::UnknownRoom),
+        }
+    }
+
+    /// The name of a room that can be found.
+    pub fn name_of_room(&self, room: Entity) -> Option<Arc<str>> {
+        let name = self.world.get::<Room>(room).map(Room::shared_name)?;
+        (self.room_called(&name) == Some(room)).then_some(name)
+    }
+
     pub fn room_called(&self, name: &str) -> Option<Entity> {
-        self.world.resource::<RoomIndex>().0.get(name).copied()
+        self.world
+            .resource::<RoomIndex>()
+            .by_name
+            .get(name)
+            .copied()
     }
 
     pub fn players_of(&self, user: &UserId) -> Vec<Entity> {
@@ -134,10 +174,13 @@ impl ChatContext<'_> {
 
     /// The rank of a user who is here, the highest of all sessions.
     pub fn rank_here(&self, user: &UserId) -> Option<u8> {
-        let players = self.players_of(user);
-        let here = players
-            .iter()
-            .filter_map(|player| self.world.get::<User>(*player));
-        here.map(rank_of).max()
+        self.session_here(user).map(|(_, user)| rank_of(user))
+    }
+
+    /// The session with the highest rank of a user who is here.
+    pub fn session_here(&self, user: &UserId) -> Option<(Entity, &User)> {
+        let players = self.world.resource::<Players>().of(user).iter();
+        let here = players.filter_map(|player| Some((*player, self.world.get::<User>(*player)?)));
+        here.max_by_key(|(_, user)| rank_of(user))
     }
 }

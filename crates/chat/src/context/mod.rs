@@ -1,81 +1,36 @@
-//! Where requests are answered: the world of one tick, and the messages to clients that come of it.
+//! Where requests are answered: the world of one moment, and the messages to clients that come of it.
 
-pub(crate) mod apply;
+mod apply;
+pub(crate) mod asker;
+pub(crate) mod change;
 mod look_up;
+pub(crate) mod queue;
+pub(crate) mod say;
 mod tell;
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
-use bevy_bouncer::{ClientErrors, DisconnectReason, Group, Outbox, PlayerCommands, User, UserId};
-use bevy_bouncer_protocol::Ack;
-use bevy_ecs::{prelude::*, system::SystemState};
+use bevy_bouncer::{ClientErrors, User, UserId};
+use bevy_ecs::prelude::*;
 
 use crate::{
-    model::{
-        members::{ChangedRooms, InRooms, RoomMembers},
-        role::rank_of,
-    },
+    model::members::{AskedBy, ChangedRooms, EnteredRoom, InRooms, RoomMembers},
     options::{ChatOptions, SharedOptions},
-    protocol::{Denied, unix_milliseconds},
+    protocol::unix_milliseconds,
 };
 
-/// The world while requests are answered, and the messages to clients that come of it, in their order.
+/// The world while requests are answered. What the game asks for while an observer runs is answered in one of its own, within.
 pub(crate) struct ChatContext<'w> {
     pub world: &'w mut World,
     pub options: Arc<ChatOptions>,
     pub now: Instant,
     /// The same moment in unix milliseconds.
     pub unix_now: u64,
-    /// Users who were sent away in this tick: nothing that they said since counts.
-    sent_away: HashSet<UserId>,
-    queue: Vec<QueuedMessage>,
 }
 
-struct QueuedMessage {
-    group: Group,
-    text: String,
-    /// The player who waits for it, when it is an answer.
-    asked_by: Option<Entity>,
-}
-
-/// Who asks.
-#[derive(Clone)]
-pub(crate) struct Asker {
-    pub player: Entity,
-    pub user: User,
-    pub rank: u8,
-    /// What the answer refers to.
-    pub id: Option<String>,
-}
-
-impl Asker {
-    pub fn new(player: Entity, user: User, id: Option<String>) -> Self {
-        let rank = rank_of(&user);
-        Self {
-            player,
-            user,
-            rank,
-            id,
-        }
-    }
-}
-
-/// When a request that was done is answered.
-pub(crate) enum Reply {
-    /// Now, with this.
-    Now(Box<Ack>),
-    /// The answer comes in a later tick, or it has been given.
-    Deferred,
-}
-
-/// What a request comes to.
-pub(crate) type Answer = Result<Reply, Denied>;
-
-impl From<Ack> for Reply {
-    fn from(ack: Ack) -> Self {
-        Self::Now(Box::new(ack))
-    }
-}
+/// Users who were sent away in this tick: nothing that they said since counts.
+#[derive(Resource, Default)]
+pub(crate) struct SentAway(pub HashSet<UserId>);
 
 impl<'w> ChatContext<'w> {
     pub fn new(world: &'w mut World) -> Self {
@@ -85,53 +40,37 @@ impl<'w> ChatContext<'w> {
             options,
             now: Instant::now(),
             unix_now: unix_milliseconds(),
-            sent_away: HashSet::new(),
-            queue: Vec::new(),
         }
     }
 
-    /// Hands everything over to the network. A player who waits for an answer for which there is no room is closed,
-    /// and begins anew.
-    pub fn finish(self, outbox: &mut SystemState<Outbox>) {
-        let mut unanswered = HashSet::new();
-        if let Ok(mut outbox) = outbox.get_mut(self.world) {
-            for QueuedMessage {
-                group,
-                text,
-                asked_by,
-            } in self.queue
-            {
-                if outbox.send_to_group(&group, text).is_err() {
-                    unanswered.extend(asked_by);
-                }
-            }
-        }
-        for player in unanswered {
-            let mut commands = self.world.commands();
-            let mut player = commands.entity(player);
-            player.disconnect(DisconnectReason::Overloaded, None);
+    /// Hands what is to be said over to the network.
+    pub fn finish(self) {
+        if let Err(error) = self.world.run_system_cached(queue::send) {
+            tracing::error!(%error, "what the chat has to say is not sent");
         }
         self.world.flush();
     }
 
     /// From now on nothing that this user says counts, until the end of the tick.
     pub fn ignore(&mut self, user: UserId) {
-        self.sent_away.insert(user);
+        self.world.resource_mut::<SentAway>().0.insert(user);
     }
 
     /// Whether what this player says still counts.
     pub fn accepts(&self, player: Entity, user: &User) -> bool {
-        !self.sent_away.contains(user.id()) && !ClientErrors::are_too_many(self.world, player)
+        let sent_away = self.world.resource::<SentAway>();
+        !sent_away.0.contains(user.id()) && !ClientErrors::are_too_many(self.world, player)
     }
 
     /// A player comes into a room.
-    pub fn enter(&mut self, player: Entity, user: &User, room: Entity, name: &Arc<str>) {
+    pub fn enter(&mut self, player: Entity, user: &User, entered: EnteredRoom) {
+        let room = entered.room;
         if let Some(mut members) = self.world.get_mut::<RoomMembers>(room) {
             members.add(player, user);
         }
         if let Ok(mut player) = self.world.get_entity_mut(player) {
             let mut rooms = player.entry::<InRooms>().or_default();
-            rooms.get_mut().0.push((room, name.clone()));
+            rooms.get_mut().0.push(entered);
         }
         self.world.resource_mut::<ChangedRooms>().0.insert(room);
     }
@@ -142,8 +81,16 @@ impl<'w> ChatContext<'w> {
             members.remove(player);
         }
         if let Some(mut rooms) = self.world.get_mut::<InRooms>(player) {
-            rooms.0.retain(|(entered, _)| *entered != room);
+            rooms.remove(room);
         }
         self.world.resource_mut::<ChangedRooms>().0.insert(room);
+    }
+
+    /// The rooms into which the game has put a player.
+    pub fn rooms_given_to(&self, player: Entity) -> Vec<Entity> {
+        let rooms = self.world.get::<InRooms>(player);
+        let rooms = rooms.iter().flat_map(|rooms| &rooms.0);
+        let given = rooms.filter(|entered| entered.asked_by == AskedBy::Game);
+        given.map(|entered| entered.room).collect()
     }
 }

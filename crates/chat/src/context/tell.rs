@@ -5,8 +5,12 @@ use bevy_bouncer_protocol::{Ack, ServerMessage};
 use bevy_ecs::prelude::*;
 
 use crate::{
-    context::{Asker, ChatContext, QueuedMessage},
-    events::{Moderated, Moderation},
+    context::{
+        ChatContext,
+        asker::{AnswerTo, By, Moderator},
+        queue::{MessageQueue, QueuedMessage},
+    },
+    events::moderation::{Moderated, Moderation, ModerationResult},
     model::members::RoomMembers,
     protocol::{Denied, json},
 };
@@ -16,10 +20,35 @@ const AUDIT: &str = "bevy_bouncer::audit";
 
 impl ChatContext<'_> {
     /// Tells the game and the log what a moderator did.
-    pub fn report(&mut self, asker: &Asker, action: Moderation, reason: Option<String>) {
-        let by = asker.user.id().clone();
-        tracing::info!(target: AUDIT, %by, ?action, reason, "moderated");
-        self.world.write_message(Moderated { by, action, reason });
+    pub fn report(&mut self, moderator: &Moderator, action: Moderation, reason: Option<String>) {
+        let by = moderator.user().cloned();
+        let name = by.as_ref().map_or("the house", UserId::as_str);
+        let (player, asked_by) = match (&moderator.answer_to, &moderator.by) {
+            (AnswerTo::Game(_), _) | (_, By::House) => (None, "game"),
+            (AnswerTo::Client(player, _), By::User(..)) => (Some(*player), "client"),
+        };
+        tracing::info!(target: AUDIT, by = name, asked_by, ?action, reason, "moderated");
+        self.world.write_message(Moderated {
+            by,
+            player,
+            action,
+            reason,
+        });
+    }
+
+    /// Tells whoever asked what came of it.
+    pub fn conclude(&mut self, answer_to: AnswerTo, result: Result<Ack, Denied>) {
+        match answer_to {
+            AnswerTo::Client(player, id) => self.answer(player, id, result),
+            AnswerTo::Game(asked) => {
+                self.world.write_message(ModerationResult {
+                    by: asked.by,
+                    action: asked.action,
+                    reason: asked.reason,
+                    result: result.map(drop).map_err(|denied| denied.code),
+                });
+            }
+        }
     }
 
     /// Tells players of whom each has a connection; the others hear nothing.
@@ -34,17 +63,24 @@ impl ChatContext<'_> {
         self.send(connections.collect(), message, None);
     }
 
+    /// Tells a player what it cannot do without, though it has not asked for it.
+    pub fn tell_player(&mut self, player: Entity, message: &ServerMessage) {
+        let connection = self.world.get::<Connection>(player);
+        self.send(connection.into_iter().collect(), message, Some(player));
+    }
+
     /// Queues a message. Returns how many bytes it has; for an empty group nothing is written.
-    fn send(&mut self, group: Group, message: &ServerMessage, asked_by: Option<Entity>) -> usize {
+    fn send(&mut self, group: Group, message: &ServerMessage, needed_by: Option<Entity>) -> usize {
         if group.is_empty() {
             return 0;
         }
         let text = json(message);
         let bytes = text.len();
-        self.queue.push(QueuedMessage {
+        let mut queue = self.world.resource_mut::<MessageQueue>();
+        queue.0.push(QueuedMessage {
             group,
             text,
-            asked_by,
+            needed_by,
         });
         bytes
     }

@@ -121,6 +121,10 @@ impl RoomHistory {
         self.messages.iter().rev().find(|said| &*said.mid == mid)
     }
 
+    pub(crate) fn numbered(&self, seq: u64) -> Option<&StoredMessage> {
+        self.messages.iter().rev().find(|said| said.seq == seq)
+    }
+
     /// Takes the words away. Returns the message's number and id, if it had any.
     pub(crate) fn delete(&mut self, mid: &str) -> Option<(u64, Arc<str>)> {
         let mut youngest_first = self.messages.iter_mut().rev();

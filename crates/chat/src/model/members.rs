@@ -141,15 +141,42 @@ impl RoomMembers {
     }
 }
 
+/// Who wants a player to come into a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Reflect)]
+#[reflect(Debug, Clone, PartialEq, Hash)]
+pub enum AskedBy {
+    /// The player's client.
+    Client,
+    /// The game.
+    Game,
+}
+
 /// The rooms that a player is in.
 #[derive(Component, Debug, Default, Clone, Reflect)]
 #[reflect(Component, Debug, Default, Clone)]
-pub struct InRooms(pub(crate) Vec<(Entity, Arc<str>)>);
+pub struct InRooms(pub(crate) Vec<EnteredRoom>);
+
+/// One of them.
+#[derive(Debug, Clone, Reflect)]
+#[reflect(Debug, Clone)]
+pub(crate) struct EnteredRoom {
+    pub room: Entity,
+    /// What it was called then.
+    pub name: Arc<str>,
+    pub asked_by: AskedBy,
+}
 
 impl InRooms {
     /// Their entities, in the order in which the player came.
     pub fn iter(&self) -> impl Iterator<Item = Entity> {
-        self.0.iter().map(|(room, _)| *room)
+        self.0.iter().map(|entered| entered.room)
+    }
+
+    /// The player is not in this room any more. Returns whether it was.
+    pub(crate) fn remove(&mut self, room: Entity) -> bool {
+        let before = self.0.len();
+        self.0.retain(|entered| entered.room != room);
+        self.0.len() < before
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use bevy_bouncer::{User, UserId};
 use bevy_ecs::prelude::*;
 
-use crate::model::access::{RoomAccess, RoomAudience};
+use crate::model::access::RoomAudience;
 
 /// Rooms of an unknown audience that one request looks at.
 const LOOKED_AT: usize = 250;
@@ -26,8 +26,8 @@ pub(crate) struct RoomLists {
 
 impl RoomLists {
     /// The room can be found from now on.
-    pub fn add(&mut self, name: Arc<str>, access: &dyn RoomAccess, entity: Entity) {
-        match access.audience() {
+    pub fn add(&mut self, name: Arc<str>, audience: RoomAudience<'_>, entity: Entity) {
+        match audience {
             RoomAudience::Everyone => _ = self.everyone.insert(name, entity),
             RoomAudience::Role(role) => {
                 let names = self.by_role.entry(role.to_owned()).or_default();
@@ -44,8 +44,8 @@ impl RoomLists {
     }
 
     /// The room cannot be found any more.
-    pub fn remove(&mut self, name: &str, access: &dyn RoomAccess) {
-        match access.audience() {
+    pub fn remove(&mut self, name: &str, audience: RoomAudience<'_>) {
+        match audience {
             RoomAudience::Everyone => _ = self.everyone.remove(name),
             RoomAudience::Role(role) => remove_from(&mut self.by_role, role, name),
             RoomAudience::Users(users) => {
@@ -97,7 +97,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::access::{ByRole, Invited, Open};
+    use crate::model::access::{ByRole, Invited, Open, RoomAccess};
 
     struct ForWhomever;
 
@@ -120,7 +120,7 @@ mod tests {
             ("odd", &ForWhomever),
         ];
         for (name, access) in rooms {
-            lists.add(name.into(), access, world.spawn_empty().id());
+            lists.add(name.into(), access.audience(), world.spawn_empty().id());
         }
         let names = |lists: &RoomLists, user: &User| {
             let found = lists.candidates(user, 10).into_iter();
@@ -132,7 +132,7 @@ mod tests {
         let ben = ben.unwrap();
         assert_eq!(names(&lists, &ben), ["odd", "open", "staff"]);
         for (name, access) in rooms {
-            lists.remove(name, access);
+            lists.remove(name, access.audience());
         }
         assert!(names(&lists, &ann).is_empty());
         assert!(lists.by_role.is_empty() && lists.by_user.is_empty());

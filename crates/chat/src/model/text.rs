@@ -1,41 +1,75 @@
-//! What may be written.
+//! What may be said: the rules of [`bevy_bouncer::text`], within the limits of the chat.
 
+use bevy_bouncer::text::{self, TextError, TextLimits};
 use bevy_bouncer_protocol::ErrorCode;
 
-/// The text as it is shown: without white space around it. Refused when it is empty or too long, or has
-/// characters that change how other text looks.
-pub(crate) fn check(text: &str, most: usize) -> Result<&str, ErrorCode> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(ErrorCode::EmptyText);
-    }
-    if text.chars().take(most + 1).count() > most {
-        return Err(ErrorCode::TextTooLong);
-    }
-    if text.chars().any(is_forbidden) {
-        return Err(ErrorCode::ForbiddenCharacters);
-    }
-    Ok(text)
+use crate::options::ChatOptions;
+
+/// What a player wrote, as it is shown.
+///
+/// # Errors
+/// Why it is not said.
+pub(crate) fn check(written: &str, options: &ChatOptions) -> Result<String, ErrorCode> {
+    let shown = text::check(written, limits(options)).map_err(|error| match error {
+        TextError::Empty => ErrorCode::EmptyText,
+        TextError::TooLong | TextError::TooManyLines => ErrorCode::TextTooLong,
+        _ => ErrorCode::ForbiddenCharacters,
+    })?;
+    Ok(shown.into_owned())
 }
 
-/// Control characters but for the line break, and those that turn the direction of text around.
-fn is_forbidden(character: char) -> bool {
-    let turns_around = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}');
-    turns_around || (character.is_control() && character != '\n')
+/// What the game or a filter made of it, as it is shown and within the limits; `None` when there is nothing to see in
+/// it.
+pub(crate) fn replaced(by: &str, options: &ChatOptions) -> Option<String> {
+    let shown = text::clean(limits(options).cut(by));
+    (!shown.is_empty()).then(|| shown.into_owned())
+}
+
+fn limits(options: &ChatOptions) -> TextLimits {
+    TextLimits {
+        length: options.text_length,
+        lines: options.text_lines,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn few() -> ChatOptions {
+        ChatOptions {
+            text_length: 5,
+            text_lines: 2,
+            ..Default::default()
+        }
+    }
+
     #[test]
-    fn text_is_trimmed_counted_in_characters_and_free_of_tricks() {
-        assert_eq!(check("  hi\nthere ", 10), Ok("hi\nthere"));
-        assert_eq!(check("ééééé", 5), Ok("ééééé"));
-        assert_eq!(check("ééééé", 4), Err(ErrorCode::TextTooLong));
-        assert_eq!(check(" \n ", 10), Err(ErrorCode::EmptyText));
-        for trick in ["a\0b", "a\u{7f}", "a\u{202e}b", "a\u{2066}b", "a\u{85}b"] {
-            assert_eq!(check(trick, 10), Err(ErrorCode::ForbiddenCharacters));
+    fn every_rule_has_its_code() {
+        for (written, result) in [
+            ("  a\nb ", Ok("a\nb")),
+            ("a\u{200b}", Ok("a")),
+            ("\u{200b}", Err(ErrorCode::EmptyText)),
+            ("ééééé", Ok("ééééé")),
+            ("éééééé", Err(ErrorCode::TextTooLong)),
+            ("a\nb\nc", Err(ErrorCode::TextTooLong)),
+            ("a\u{202e}b", Err(ErrorCode::ForbiddenCharacters)),
+        ] {
+            let said = check(written, &few());
+            assert_eq!(said.as_deref().map_err(|code| *code), result, "{written:?}");
+        }
+    }
+
+    #[test]
+    fn what_takes_its_place_keeps_the_limits() {
+        for (by, shown) in [
+            ("****", Some("****")),
+            ("*******", Some("*****")),
+            ("a\nb\nc", Some("a\nb")),
+            ("a\u{202e}b", Some("ab")),
+            (" \u{200b}", None),
+        ] {
+            assert_eq!(replaced(by, &few()).as_deref(), shown, "{by:?}");
         }
     }
 }

@@ -1,95 +1,25 @@
 //! What is remembered of users, connected or not.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
+    collections::HashMap,
     time::{Duration, Instant},
 };
 
 use bevy_bouncer::{User, UserId};
 use bevy_bouncer_protocol::{Ack, ErrorCode};
 use bevy_ecs::prelude::*;
-use bevy_reflect::Reflect;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{
+        answers_given::AnswersGiven,
         history::StoredMessage,
+        mutes::{Mute, MutedIn},
         rate_limit::{SpeakingLimit, TokenBucket},
         role::rank_of,
     },
     options::ChatOptions,
-    protocol::{Denied, unix_milliseconds},
+    protocol::Denied,
 };
-
-/// Where a mute holds.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Reflect)]
-#[reflect(Debug, Clone, PartialEq, Hash)]
-pub enum MutedIn {
-    /// In the room of this name.
-    Room(String),
-    /// In all rooms, and for whispers.
-    Everywhere,
-}
-
-impl MutedIn {
-    pub(crate) fn new(room: Option<String>) -> Self {
-        room.map_or(Self::Everywhere, Self::Room)
-    }
-
-    pub(crate) fn room(&self) -> Option<&str> {
-        match self {
-            Self::Room(room) => Some(room),
-            Self::Everywhere => None,
-        }
-    }
-}
-
-/// A mute of a user, with everything that is kept of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredMute {
-    /// Who may not speak.
-    pub user: UserId,
-    /// What they are called, as far as that is known.
-    pub name: String,
-    /// What they are, like [`StoredMessage::rank`](crate::StoredMessage::rank), as far as that is known.
-    pub rank: Option<u8>,
-    /// The room's name; `None` everywhere.
-    pub room: Option<String>,
-    /// The moderator's rank.
-    pub by_rank: u8,
-    /// Until then, in unix milliseconds.
-    pub until: u64,
-    /// The moderator's reason.
-    pub reason: Option<String>,
-}
-
-/// A mute of a user in one place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mute {
-    /// Until then, in unix milliseconds, so that it lasts over a restart.
-    pub until: u64,
-    pub reason: Option<String>,
-    /// The moderator's.
-    pub by_rank: u8,
-}
-
-impl From<&StoredMute> for Mute {
-    fn from(stored: &StoredMute) -> Self {
-        Self {
-            until: stored.until,
-            reason: stored.reason.clone(),
-            by_rank: stored.by_rank,
-        }
-    }
-}
-
-impl Mute {
-    pub fn left(&self) -> Option<Duration> {
-        let left = self.until.checked_sub(unix_milliseconds());
-        left.filter(|left| *left > 0).map(Duration::from_millis)
-    }
-}
 
 /// Whether there has to be a record of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,18 +46,10 @@ pub(crate) struct UserRecord {
     pub requests: TokenBucket,
     /// For the bytes of the answers.
     pub answers: TokenBucket,
-    answered: VecDeque<Answered>,
+    /// What requests were answered.
+    pub answers_given: AnswersGiven,
     mutes: HashMap<MutedIn, Mute>,
     seen_at: Instant,
-}
-
-/// A message that was acknowledged: small, because there are many.
-struct Answered {
-    id: Box<str>,
-    room: Option<Arc<str>>,
-    seq: Option<u64>,
-    mid: Option<Arc<str>>,
-    ts: Option<u64>,
 }
 
 impl UserRecord {
@@ -139,7 +61,7 @@ impl UserRecord {
             speaking: SpeakingLimit::new(options, now),
             requests: TokenBucket::new(options.requests_burst, now),
             answers: TokenBucket::new(options.answer_bytes, now),
-            answered: VecDeque::new(),
+            answers_given: AnswersGiven::default(),
             mutes: HashMap::new(),
             seen_at: now,
         }
@@ -161,41 +83,14 @@ impl UserRecord {
         }
     }
 
-    /// The answer that the same id got before.
-    pub fn answered(&self, id: &str) -> Option<Ack> {
-        let known = self.answered.iter().rev().find(|known| &*known.id == id)?;
-        Some(Ack {
-            re: id.to_owned(),
-            room: known.room.clone(),
-            seq: known.seq,
-            mid: known.mid.clone(),
-            ts: known.ts,
-            ..Default::default()
-        })
-    }
-
-    /// The same id gets this answer from now on.
-    pub fn remember(&mut self, ack: &Ack, id: &str, most: usize) {
-        while self.answered.len() >= most {
-            self.answered.pop_front();
-        }
-        self.answered.push_back(Answered {
-            id: id.into(),
-            room: ack.room.clone(),
-            seq: ack.seq,
-            mid: ack.mid.clone(),
-            ts: ack.ts,
-        });
-    }
-
     /// Takes what a message says of its author. The request that it came with gets the same answer again.
-    pub fn learn_from(&mut self, message: &StoredMessage, remembered_ids: usize) {
+    pub fn learn_from(&mut self, message: &StoredMessage, ack: &Ack, remembered_ids: usize) {
         self.update_from_remote(
             message.name.as_deref().unwrap_or_default(),
             Some(message.rank),
         );
         if let Some(id) = &message.client_id {
-            self.remember(&message.ack(), id, remembered_ids);
+            self.answers_given.remember(id, ack, None, remembered_ids);
         }
     }
 
@@ -294,6 +189,7 @@ impl Users {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::unix_milliseconds;
 
     fn user(name: &str) -> UserId {
         UserId::new(name).unwrap()
@@ -352,19 +248,5 @@ mod tests {
         assert!(longest > Duration::from_secs(90));
         assert!(record.unmute(&MutedIn::Everywhere));
         assert!(!record.unmute(&MutedIn::Everywhere));
-    }
-
-    #[test]
-    fn ids_are_remembered_up_to_a_number() {
-        let mut record = UserRecord::new(&ChatOptions::default());
-        for number in 0..5 {
-            let ack = Ack {
-                seq: Some(number),
-                ..Default::default()
-            };
-            record.remember(&ack, &format!("c{number}"), 3);
-        }
-        assert!(record.answered("c1").is_none());
-        assert_eq!(record.answered("c4").unwrap().seq, Some(4));
     }
 }

@@ -5,36 +5,54 @@ use bevy_bouncer_protocol::{Ack, ErrorCode};
 use bevy_ecs::entity::Entity;
 
 use crate::{
-    context::{Answer, Asker, ChatContext, apply::Origin},
-    events::Moderation,
+    context::{
+        ChatContext,
+        asker::{Answer, Asker, Moderator},
+        change::Origin,
+    },
+    decisions::if_above,
+    events::moderation::Moderation,
     model::{history::RoomHistory, role::MODERATOR},
     protocol::Denied,
     publish::ChatEvent,
-    rank_check::{Target, check_moderator, if_above},
+    rank_check::{Target, check_moderator},
 };
 
 /// `chat.delete`: for the author, and for moderators above the author.
 pub(crate) fn delete(context: &mut ChatContext, asker: &Asker, room: &str, mid: &str) -> Answer {
-    let said = find(context, asker, room, mid)?;
-    let (room, mid) = (room.to_owned(), mid.to_owned());
-    match said.author {
-        Some(author) if author != *asker.user.id() => {
-            let author = Target::author(author, said.rank_then);
-            if_above(context, asker, author, move |context, asker| {
-                // It may be in no room for the asker by now.
-                let said = find(context, asker, &room, &mid)?;
-                delete_and_report(context, asker, said, room, mid)
-            })
-        }
-        Some(_) => {
-            context.apply(ChatEvent::Deleted { room, mid }, Origin::ThisNode)?;
-            Ok(Ack::default().into())
-        }
-        None => {
-            check_moderator(asker)?;
-            delete_and_report(context, asker, said, room, mid)
-        }
+    let moderator = Moderator::from(asker);
+    if asker.rank < MODERATOR {
+        context.own_room(asker.player, room)?;
     }
+    let said = find(context, &moderator, room, mid)?;
+    if said.author.as_ref() == Some(asker.user.id()) {
+        let (room, mid) = (room.to_owned(), mid.to_owned());
+        context.apply(ChatEvent::Deleted { room, mid }, Origin::ThisNode)?;
+        return Ok(Ack::default().into());
+    }
+    delete_said(context, &moderator, room, mid, None)
+}
+
+/// A moderator deletes what somebody else said.
+pub(crate) fn delete_said(
+    context: &mut ChatContext,
+    moderator: &Moderator,
+    room: &str,
+    mid: &str,
+    reason: Option<String>,
+) -> Answer {
+    check_moderator(moderator)?;
+    let said = find(context, moderator, room, mid)?;
+    let (room, mid) = (room.to_owned(), mid.to_owned());
+    let Some(author) = said.author.clone() else {
+        return delete_and_report(context, moderator, &said, room, mid, reason);
+    };
+    let author = Target::author(author, said.rank_then);
+    if_above(context, moderator, author, move |context, moderator| {
+        // It may be in no room for the moderator by now.
+        let said = find(context, moderator, &room, &mid)?;
+        delete_and_report(context, moderator, &said, room, mid, reason)
+    })
 }
 
 /// A message that somebody wants to be deleted.
@@ -46,12 +64,13 @@ struct Said {
     rank_then: u8,
 }
 
-fn find(context: &ChatContext, asker: &Asker, room: &str, mid: &str) -> Result<Said, Denied> {
-    let (room, _) = if asker.rank >= MODERATOR {
-        context.room_for(&asker.user, room)?
-    } else {
-        context.own_room(asker.player, room)?
-    };
+fn find(
+    context: &ChatContext,
+    moderator: &Moderator,
+    room: &str,
+    mid: &str,
+) -> Result<Said, Denied> {
+    let room = context.room_to_moderate(moderator, room)?;
     let history = context.world.get::<RoomHistory>(room);
     let said = history.and_then(|history| history.find(mid));
     let said = said.ok_or(ErrorCode::UnknownMessage)?;
@@ -65,16 +84,17 @@ fn find(context: &ChatContext, asker: &Asker, room: &str, mid: &str) -> Result<S
 
 fn delete_and_report(
     context: &mut ChatContext,
-    asker: &Asker,
-    said: Said,
+    moderator: &Moderator,
+    said: &Said,
     room: String,
     mid: String,
+    reason: Option<String>,
 ) -> Answer {
     let event = ChatEvent::Deleted { room, mid };
     // It may have been deleted before.
     if context.apply(event, Origin::ThisNode)?.is_some() {
         let action = Moderation::Delete(said.room, said.seq);
-        context.report(asker, action, None);
+        context.report(moderator, action, reason);
     }
     Ok(Ack::default().into())
 }

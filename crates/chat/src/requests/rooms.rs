@@ -3,11 +3,15 @@
 use bevy_bouncer_protocol::{Ack, ErrorCode, ListedRoom, ServerMessage};
 
 use crate::{
-    context::{Answer, Asker, ChatContext},
+    context::{
+        ChatContext,
+        asker::{Answer, Asker},
+    },
+    entry,
     model::{
         history::{Page, RoomHistory},
-        members::{InRooms, RoomMembers},
-        room::{Room, RoomRules},
+        members::{AskedBy, RoomMembers},
+        room::Room,
         room_lists::RoomLists,
     },
     protocol::speaker,
@@ -21,9 +25,10 @@ pub(crate) fn list(context: &mut ChatContext, asker: &Asker) -> Answer {
     let lists = context.world.resource::<RoomLists>();
     let candidates = lists.candidates(&asker.user, ROOMS_LISTED + 1);
     let mut rooms = candidates.into_iter().filter_map(|(name, room)| {
-        let access = &context.world.get::<Room>(room)?.access;
-        let members = context.world.get::<RoomMembers>(room)?;
-        access.may_join(&asker.user).then(|| ListedRoom {
+        let (world, player) = (&*context.world, Some(asker.player));
+        let members = world.get::<RoomMembers>(room)?;
+        let is_for_asker = world.get::<Room>(room)?.admits(world, &asker.user, player);
+        is_for_asker.then(|| ListedRoom {
             room: name,
             members: members.len(),
         })
@@ -40,35 +45,10 @@ pub(crate) fn list(context: &mut ChatContext, asker: &Asker) -> Answer {
 pub(crate) fn join(context: &mut ChatContext, asker: &Asker, name: &str) -> Answer {
     // With it come messages that may be deleted.
     context.check_knows_decisions()?;
-    let (entity, room) = context.room_for(&asker.user, name)?;
-    let name = room.shared_name();
-    if context.own_room(asker.player, &name).is_err() {
-        let own = context.world.get::<InRooms>(asker.player);
-        let own = own.map_or(0, |rooms| rooms.0.len());
-        let members = context.world.get::<RoomMembers>(entity);
-        let members = members.map_or(0, RoomMembers::players);
-        if own >= context.options.rooms_per_player || members >= context.options.members_per_room {
-            return Err(ErrorCode::Full.into());
-        }
-        context.enter(asker.player, &asker.user, entity, &name);
-    }
-    let mut ack = Ack {
-        room: Some(name),
-        ..Default::default()
-    };
-    if let Some(members) = context.world.get::<RoomMembers>(entity) {
-        ack.count = Some(members.len());
-        ack.members = Some(members.shown());
-    }
-    ack.rules = context.world.get::<RoomRules>(entity).map(RoomRules::shown);
-    if let Some(history) = context.world.get::<RoomHistory>(entity) {
-        (ack.epoch, ack.seq) = (Some(history.epoch.clone()), Some(history.last_seq()));
-        if room.access.may_read(&asker.user) {
-            let page = history.page(None, None, context.options.history_page);
-            add_page(&mut ack, page);
-        }
-    }
-    Ok(ack.into())
+    let room = entry::come_in(context, asker.player, name, AskedBy::Client)?;
+    let found = entry::found_by(context, asker.player, room)?;
+    entry::tell_stored(context, asker.player, name);
+    Ok(Ack::from(found).into())
 }
 
 fn add_page(ack: &mut Ack, page: Page) {

@@ -8,12 +8,15 @@ use bevy_ecs::prelude::*;
 
 use crate::{
     context::{
-        Answer, Asker, ChatContext, Reply,
-        apply::{Author, Origin},
+        ChatContext,
+        asker::{Answer, Asker, Reply},
+        change::Origin,
+        say::Author,
     },
     deferred::defer,
-    events::Speaking,
+    events::speaking::Speaking,
     filter::{self, ActiveFilter, Destination, PendingFilter, PendingMessage, Undecided, Verdict},
+    handled,
     model::{ids::IdGenerator, role::rank_of, room::Room, text, users::Users},
     options::{ChatOptions, FilterFailure},
     protocol::{Denied, speaker},
@@ -31,7 +34,7 @@ pub(crate) fn send(context: &mut ChatContext, asker: &Asker, room: &str, text: &
     let (entity, room) = room_to_speak_in(context, asker.player, &asker.user, room)?;
     let to = Destination::Room(entity, room.shared_name());
     check_can_speak(context, &asker.user, asker.rank, &to)?;
-    let text = text::check(text, context.options.text_length)?;
+    let text = text::check(text, &context.options)?;
     let (options, now) = (context.options.clone(), context.now);
     let pause = context.pause_in(entity, asker.rank);
     let mut record = context.record_of(&asker.user)?;
@@ -41,19 +44,27 @@ pub(crate) fn send(context: &mut ChatContext, asker: &Asker, room: &str, text: &
         limit.check_slow_mode(entity, pause, most, now)?;
     }
     record.speaking.check_rate(&options, now)?;
-    record.speaking.record_message(entity, pause, now);
     let mut speaking = Speaking {
         player: asker.player,
         user: asker.user.clone(),
         room: entity,
-        text: text.to_owned(),
+        text,
         is_refused: false,
+        answer: None,
     };
     context.world.trigger_ref(&mut speaking);
+    context.world.flush();
+    if let Some(answer) = speaking.answer.filter(|_| !speaking.is_refused) {
+        return handled::conclude(context, asker, room.shared_name(), &answer);
+    }
+    let mut record = context.record_of(&asker.user)?;
+    record.speaking.record_message(entity, pause, now);
     if speaking.is_refused {
         return Err(ErrorCode::Refused.into());
     }
-    filter_and_deliver(context, asker, to, speaking.text)
+    let text = text::replaced(&speaking.text, &context.options);
+    let text = text.ok_or(ErrorCode::Refused)?;
+    filter_and_deliver(context, asker, to, text)
 }
 
 /// `chat.whisper`
@@ -63,11 +74,11 @@ pub(crate) fn whisper(context: &mut ChatContext, asker: &Asker, to: UserId, text
     }
     let to = Destination::User(to);
     check_can_speak(context, &asker.user, asker.rank, &to)?;
-    let text = text::check(text, context.options.text_length)?;
+    let text = text::check(text, &context.options)?;
     let (options, now) = (context.options.clone(), context.now);
     let mut record = context.record_of(&asker.user)?;
     record.speaking.check_rate(&options, now)?;
-    filter_and_deliver(context, asker, to, text.to_owned())
+    filter_and_deliver(context, asker, to, text)
 }
 
 /// Whether the request was answered before, or will be. Its answer is told again.
@@ -81,12 +92,14 @@ fn has_answer(context: &mut ChatContext, asker: &Asker) -> bool {
         return true;
     }
     let record = context.record_of(&asker.user).ok();
-    let answer = record.and_then(|record| record.answered(id));
-    let is_answered = answer.is_some();
-    if let Some(ack) = answer {
-        context.reply(asker.player, &ServerMessage::Ack(Box::new(ack)));
+    let Some(answer) = record.and_then(|record| record.answers_given.find(id)) else {
+        return false;
+    };
+    if let Some(notice) = &answer.notice {
+        handled::tell(context, asker.player, answer.ack.room.clone(), notice);
     }
-    is_answered
+    context.reply(asker.player, &ServerMessage::Ack(Box::new(answer.ack)));
+    true
 }
 
 fn check_can_speak(
@@ -151,10 +164,13 @@ fn filtered(
     let (player, id) = (message.player, message.id.clone());
     let allowed = match verdict {
         Ok(Verdict::Allow) => Ok(()),
-        Ok(Verdict::Replace(text)) => {
-            message.text = text;
-            Ok(())
-        }
+        Ok(Verdict::Replace(by)) => match text::replaced(&by, &context.options) {
+            Some(text) => {
+                message.text = text;
+                Ok(())
+            }
+            None => Err(ErrorCode::Refused.into()),
+        },
         Ok(Verdict::Drop) => Err(ErrorCode::Refused.into()),
         Err(Undecided) => match context.options.filter_failure {
             FilterFailure::Allow => Ok(()),
@@ -196,7 +212,7 @@ fn deliver(context: &mut ChatContext, message: PendingMessage) -> Answer {
     } = message;
     match to {
         Destination::Room(room, _) => {
-            let ack = context.say(room, Author::User(&user, id.as_deref()), text)?;
+            let ack = context.say(room, Author::Player(player, &user, id.as_deref()), text)?;
             Ok(ack.into())
         }
         Destination::User(to) => {
@@ -253,9 +269,9 @@ fn located(context: &mut ChatContext, player: Entity, whisper: Whisper, is_onlin
     // It was sent twice, when the connection was lost meanwhile.
     let sender = context.world.resource::<Users>().get(user.id());
     let answered = sender.zip(id.as_deref());
-    let answered = answered.and_then(|(sender, id)| sender.answered(id));
+    let answered = answered.and_then(|(sender, id)| sender.answers_given.find(id));
     let result = match answered {
-        Some(ack) => Ok(ack),
+        Some(answered) => Ok(answered.ack),
         None => context
             .apply(ChatEvent::Whispered(whisper), Origin::ThisNode)
             .map(Option::unwrap_or_default),

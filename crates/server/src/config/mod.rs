@@ -62,7 +62,8 @@ impl Settings {
             .subprotocols(shape.subprotocols)
             .trusted_proxies(shape.trusted_proxies)
             .forwarded_header(shape.forwarded_header)
-            .limits(shape.limits);
+            .limits(shape.limits)
+            .messages(shape.messages);
         if let Some(path) = shape.path {
             door = door.path(path);
         }

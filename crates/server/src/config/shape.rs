@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bevy_bouncer::{ForwardedHeader, Limits, RemoteKeyOptions};
+use bevy_bouncer::{ForwardedHeader, Limits, MessageOptions, RemoteKeyOptions};
 use serde::Deserialize;
 use toml::Table;
 
@@ -33,6 +33,8 @@ pub struct Shape {
     pub revocations: Option<Revocations>,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default)]
+    pub messages: MessageOptions,
     pub tls: Option<Tls>,
     #[serde(default)]
     pub allow_plaintext: bool,

@@ -133,38 +133,33 @@ fn the_operator_gets_the_answer_before_an_empty_server_exits() {
     assert_eq!(server.exit_code(), Some(0));
 }
 
-#[test]
-fn p15_what_is_not_stored_at_the_end_is_listed_and_the_exit_is_an_error() {
-    let folder = Folder::new(&draining("deadline_seconds = 2"));
+/// A server that drains with this, and a ban that is in force and waits for a file that is locked.
+fn with_an_unstored_ban(drain: &str) -> (Folder, Bouncer, Lock) {
+    let folder = Folder::new(&draining(drain));
     let mut server = folder.start();
     // The door opens once the revocations are loaded.
     drop(server.join(&folder.token("player-2")).unwrap());
     let lock = Lock::exclusive(&folder, "revocations.db");
     let bearer = format!("Bearer {ADMIN_TOKEN}");
     let body = r#"{"user": "player-1", "ban": true}"#;
-    // It is in force at once; that it is stored cannot be answered yet.
     let answer = request(server.admin(), "POST", "/v1/revoke", Some(&bearer), body);
-    assert_ne!(answer.status, 200);
+    assert_ne!(answer.status, 200, "that it is stored cannot be answered");
+    (folder, server, lock)
+}
+
+#[test]
+fn p15_what_is_not_stored_at_the_end_is_listed_and_the_exit_is_an_error() {
+    let (_folder, mut server, _lock) = with_an_unstored_ban("deadline_seconds = 2");
     server.signal("TERM");
     assert_eq!(server.exit_code(), Some(1));
     let log = server.whole_log();
     let lost = log.lines().find(|line| line.contains("lost: "));
     assert!(lost.is_some_and(|line| line.contains("player-1")), "{log}");
-    drop(lock);
 }
 
 #[test]
 fn p15_a_drain_waits_for_the_store_and_then_all_is_well() {
-    let folder = Folder::new(&draining("deadline_seconds = 60"));
-    let mut server = folder.start();
-    // The door opens once the revocations are loaded.
-    drop(server.join(&folder.token("player-2")).unwrap());
-    let lock = Lock::exclusive(&folder, "revocations.db");
-    let bearer = format!("Bearer {ADMIN_TOKEN}");
-    let body = r#"{"user": "player-1", "ban": true}"#;
-    // It is in force at once; that it is stored cannot be answered yet.
-    let answer = request(server.admin(), "POST", "/v1/revoke", Some(&bearer), body);
-    assert_ne!(answer.status, 200);
+    let (folder, mut server, lock) = with_an_unstored_ban("deadline_seconds = 60");
     server.signal("TERM");
     server.logged("draining");
     drop(lock);

@@ -1,6 +1,7 @@
 //! `bouncer` from outside: the binary as a process, real sockets, real signals.
 #![cfg(unix)]
 
+mod bouncer_v1;
 mod cluster;
 mod command_line;
 mod config;

@@ -292,32 +292,3 @@ fn secrets_are_not_in_the_log() {
         assert!(!log.contains(secret), "{secret:?} is in the log: {log}");
     }
 }
-
-#[test]
-fn p07_a_client_of_bouncer_v1_outlives_its_first_token_by_a_new_one() {
-    let folder = Folder::new(&config(r#"["game.v1"]"#, r#"["game.v1", "bouncer.v1"]"#));
-    let server = folder.start();
-    let token = |seconds: &str| {
-        let output = folder.run(&["token", "--user", "player-1", "--ttl-seconds", seconds]);
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    };
-    let first = format!("Bearer {}", token("4"));
-    let mut ann = server
-        .join_as_requested(&first, Some("bouncer.v1"))
-        .unwrap();
-    let begun = std::time::Instant::now();
-    assert!(text(&mut ann).contains(r#""op":"hello""#));
-    let refresh = serde_json::json!({"op": "auth.refresh", "id": "r", "token": token("600")});
-    ann.send(Message::text(refresh.to_string())).unwrap();
-    let is_answered = |said: &str| said.contains(r#""re":"r""#);
-    let mut said = text(&mut ann);
-    while !is_answered(&said) {
-        said = text(&mut ann);
-    }
-    assert!(said.contains(r#""op":"ack""#), "{said}");
-    // The next sign of life comes long after the first token has ended.
-    while begun.elapsed() < std::time::Duration::from_secs(6) {
-        let said = text(&mut ann);
-        assert!(!said.contains("auth.expiring") || begun.elapsed().as_secs() < 4);
-    }
-}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bevy_bouncer::{ClusterOptions, Drain, Limits, RemoteKeyOptions};
+use bevy_bouncer::{ClusterOptions, Drain, Limits, MessageOptions, RemoteKeyOptions};
 
 use crate::{
     accepted::parse,
@@ -77,6 +77,7 @@ fn the_defaults_that_it_shows_are_true() {
             .unwrap();
     assert_eq!(shown.door, least.door);
     assert_eq!(shown.door.limits, Limits::default());
+    assert_eq!(shown.door.messages, MessageOptions::default());
     assert_eq!((shown.tick, shown.echo), (least.tick, least.echo));
     assert_eq!(shown.drain, Drain::default());
     let KeySource::JwksUrl(_, options) = shown.tokens.key else {
@@ -102,6 +103,6 @@ fn the_guide_shows_what_is_in_force() {
     };
     let mut file = in_force(DEFAULT);
     // Sections that only show defaults are left out.
-    file.retain(|line| line != "[drain]" && line != "[limits]");
+    file.retain(|line| line != "[drain]" && line != "[limits]" && line != "[messages]");
     assert_eq!(in_force(block), file);
 }

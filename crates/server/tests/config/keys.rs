@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::accepted::parse;
 
 /// Every section of the file by its name, with a file that has an unknown key there.
-const SECTIONS: [(&str, &str); 11] = [
+const SECTIONS: [(&str, &str); 12] = [
     ("", "unknown = 1"),
     ("auth", "[auth]\nunknown = 1"),
     ("auth.remote_keys", "[auth.remote_keys]\nunknown = 1"),
@@ -17,6 +17,7 @@ const SECTIONS: [(&str, &str); 11] = [
     ("drain", "[drain]\nunknown = 1"),
     ("cluster", "[cluster]\nunknown = 1"),
     ("limits", "[limits]\nunknown = 1"),
+    ("messages", "[messages]\nunknown = 1"),
 ];
 
 /// All keys that may stand in a file, each with its section: `limits.connections`. Sections are no keys.

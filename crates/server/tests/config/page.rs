@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bevy_bouncer::{ClusterOptions, Drain, Limits, RemoteKeyOptions};
+use bevy_bouncer::{ClusterOptions, Drain, Limits, MessageOptions, RemoteKeyOptions};
 
 use crate::{accepted::parse, config::tokens::KeySource, keys};
 
@@ -83,6 +83,8 @@ fn its_defaults_are_true() {
     };
     let limits = parse(&format!("{LEAST}{}", section("limits"))).unwrap();
     assert_eq!(limits.door.limits, Limits::default());
+    let messages = parse(&format!("{LEAST}{}", section("messages"))).unwrap();
+    assert_eq!(messages.door.messages, MessageOptions::default());
     let drain = parse(&format!("{LEAST}{}", section("drain"))).unwrap();
     assert_eq!(drain.drain, Drain::default());
     let by_url = "jwks_url = \"https://a.example\"\naudience = \"game\"";

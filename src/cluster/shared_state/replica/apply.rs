@@ -67,6 +67,7 @@ impl Replica {
     fn give_back(&mut self, there: &HashMap<&Arc<str>, u64>) {
         tracing::warn!(state = %self.map.name, "the backplane has lost shared state: this node gives back what it knows");
         self.ends.clear();
+        self.order.clear();
         for (key, held) in std::mem::take(&mut self.entries) {
             let is_later = there
                 .get(&key)

@@ -184,9 +184,7 @@ fn run(options: Options) -> Result<AppExit, StartError> {
     let archive =
         SqliteChat::open(data.chat()).map_err(|error| StartError::path(&data.chat(), error))?;
     let chat = ChatPlugin::new(ChatOptions::default()).map_err(other)?;
-    let chat = chat
-        .archive(archive)
-        .map_err(|error| StartError::path(&data.chat(), error))?;
+    let chat = chat.archive(archive);
     let tick = Duration::from_secs_f64(1.0 / options.tick_hz);
     let exit = App::new()
         .add_plugins((

@@ -317,6 +317,7 @@ pub use revocation::{
     Decision, MemoryRevocations, Receipt, Revocation, RevocationKind, RevocationStore, StoreError,
     StoreFuture, Subject,
 };
+pub use server::runtime;
 #[cfg(feature = "sqlite")]
 pub use util::{SqliteError, SqliteFile};
 pub use world::{

@@ -1,4 +1,4 @@
-//! One chat on two nodes over a real Redis server.
+//! One chat on many nodes over a real Redis server.
 
 #[path = "chat/fleet.rs"]
 mod fleet;
@@ -14,6 +14,8 @@ mod support;
 #[path = "chat/talker.rs"]
 #[allow(dead_code, reason = "the tests of one node use the rest")]
 mod talker;
+#[path = "chat/three_nodes.rs"]
+mod three_nodes;
 #[path = "cluster/wire.rs"]
 mod wire;
 
@@ -27,6 +29,7 @@ use bevy_bouncer::RedisBackplane;
 use fleet::{Switch, Ways};
 use nodes::chat_over_nodes;
 use server::Server;
+use three_nodes::chat_over_three_nodes;
 use wire::Wire;
 
 /// Keys with one prefix in a server.
@@ -70,3 +73,4 @@ impl Ways for Keys {
 }
 
 chat_over_nodes!(Keys::of_a_server());
+chat_over_three_nodes!(Keys::of_a_server());

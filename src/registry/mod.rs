@@ -8,6 +8,8 @@ mod duplicate_login;
 mod model;
 mod remote;
 mod session_index;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use duplicate_login::{DuplicateLoginRules, Replacements, Verdict};
 pub(crate) use session_index::Entered;

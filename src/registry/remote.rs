@@ -52,7 +52,8 @@ impl Registry {
             .iter()
             .filter(|entry| !held.iter().any(|held| is_as_strict(held, entry)))
             .collect();
-        if missing.is_empty() && held.len() == stored.len() {
+        let is_no_stricter = |held| stored.iter().any(|entry| is_as_strict(entry, held));
+        if missing.is_empty() && held.len() == stored.len() && held.iter().all(is_no_stricter) {
             return;
         }
         self.change(subject, |index, now| {

@@ -241,6 +241,16 @@ mod tests {
     }
 
     #[test]
+    fn what_has_ended_makes_nothing_stricter() {
+        let mut list = BarredList::new(10);
+        let older = |than| Revocation::user(ann()).issued_before(than);
+        list.put(older(100).until(50), 0).unwrap();
+        list.put(older(10).until(90), 50).unwrap();
+        assert!(list.verdict(&ann(), &token("a", 10), 60).is_some());
+        assert!(list.verdict(&ann(), &token("a", 11), 60).is_none());
+    }
+
+    #[test]
     fn ended_entries_leave_a_few_at_a_time() {
         const ENDED: usize = 1000;
         let mut list = BarredList::new(ENDED);

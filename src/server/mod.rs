@@ -13,7 +13,7 @@ mod throttle;
 pub(crate) use address_key::AddressKey;
 pub(crate) use audit::AUDIT;
 pub(crate) use decisions::Decisions;
-pub(crate) use runtime::runtime;
+pub use runtime::runtime;
 pub(crate) use start::{join_cluster, start};
 pub(crate) use throttle::Throttle;
 

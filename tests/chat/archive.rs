@@ -15,7 +15,7 @@ fn kept(file: &Path, change: impl FnOnce(&mut ChatOptions)) -> Game {
     let mut options = options();
     change(&mut options);
     let archive = SqliteChat::open(file).unwrap();
-    open(ChatPlugin::new(options).unwrap().archive(archive).unwrap())
+    open(ChatPlugin::new(options).unwrap().archive(archive))
 }
 
 fn texts(answer: &Value) -> Vec<String> {
@@ -186,7 +186,7 @@ fn an_app_that_is_not_cleaned_up_keeps_what_is_said() {
     let door = BouncerPlugin::bind(config().subprotocols([SUBPROTOCOL]), authenticator()).unwrap();
     let (address, bouncer) = (door.local_addr(), door.bouncer());
     let chat = ChatPlugin::new(options()).unwrap();
-    let chat = chat.archive(SqliteChat::open(&file).unwrap()).unwrap();
+    let chat = chat.archive(SqliteChat::open(&file).unwrap());
     let mut app = bevy_app::App::new();
     app.init_resource::<Seen>().add_plugins((door, chat));
     app.finish();

@@ -41,6 +41,21 @@ impl Switch {
     }
 }
 
+/// Makes a test of each of these in a file of scenarios.
+macro_rules! each_over {
+    ($ways:expr, $file:ident: $($scenario:ident)*) => {
+        $(
+            #[test]
+            fn $scenario() {
+                if let Some(ways) = $ways {
+                    crate::$file::$scenario(&ways);
+                }
+            }
+        )*
+    };
+}
+pub(crate) use each_over;
+
 /// Both nodes are ticked.
 pub struct Fleet {
     pub nodes: [Game; 2],

@@ -12,6 +12,7 @@ mod game;
 mod game_moderates;
 mod handled;
 mod held_back;
+mod late_frames;
 mod log_out;
 mod messages;
 mod moderating;

@@ -18,29 +18,19 @@ use crate::{
 /// Tests all of it over what this opens, if there is one on this machine.
 macro_rules! chat_over_nodes {
     ($ways:expr) => {
-        chat_over_nodes! {
-            $ways =>
-                a_node_that_starts_later_knows_the_muted_and_the_rules
-                a_node_that_has_never_had_the_decisions_lets_nobody_in_and_one_that_had_goes_on
-                of_two_who_decide_while_they_are_cut_off_the_one_above_counts
-                a_forged_decision_undoes_nothing
-                what_is_deleted_is_not_read_from_a_node_that_was_away
-                rooms_whispers_and_moderation_reach_the_other_node
-                what_is_decided_on_one_node_is_kept_by_the_other
-                p03_what_a_game_passes_on_is_no_word_of_another_node
-                who_is_online_on_another_node_is_known_until_it_dies
-                p16_who_is_on_another_node_is_no_less_a_superior
+        crate::fleet::each_over! {
+            $ways, nodes:
+            a_node_that_starts_later_knows_the_muted_and_the_rules
+            a_node_that_has_never_had_the_decisions_lets_nobody_in_and_one_that_had_goes_on
+            of_two_who_decide_while_they_are_cut_off_the_one_above_counts
+            a_forged_decision_undoes_nothing
+            what_is_deleted_is_not_read_from_a_node_that_was_away
+            rooms_whispers_and_moderation_reach_the_other_node
+            what_is_decided_on_one_node_is_kept_by_the_other
+            p03_what_a_game_passes_on_is_no_word_of_another_node
+            who_is_online_on_another_node_is_known_until_it_dies
+            p16_who_is_on_another_node_is_no_less_a_superior
         }
-    };
-    ($ways:expr => $($scenario:ident)*) => {
-        $(
-            #[test]
-            fn $scenario() {
-                if let Some(ways) = $ways {
-                    crate::nodes::$scenario(&ways);
-                }
-            }
-        )*
     };
 }
 pub(crate) use chat_over_nodes;
@@ -235,7 +225,7 @@ pub fn what_is_deleted_is_not_read_from_a_node_that_was_away(ways: &impl Ways) {
     let chat = |name: &str| {
         let archive = SqliteChat::open(folder.path().join(name)).unwrap();
         let chat = ChatPlugin::new(options()).unwrap();
-        chat.archive(archive).unwrap()
+        chat.archive(archive)
     };
     let mut fleet = Fleet::start_with(ways, chat);
     let mut ann = Talker::in_room(&mut fleet.nodes[0], "ann");
@@ -373,7 +363,7 @@ pub fn what_is_decided_on_one_node_is_kept_by_the_other(ways: &impl Ways) {
     let mut fleet = Fleet::start_with(ways, |name| {
         let archive = SqliteChat::open(file(name)).unwrap();
         let chat = ChatPlugin::new(options()).unwrap();
-        chat.archive(archive).unwrap()
+        chat.archive(archive)
     });
     let mut bob = Talker::in_room(&mut fleet.nodes[1], "bob");
     let mut eve = Talker::join(&mut fleet.nodes[1], "eve");

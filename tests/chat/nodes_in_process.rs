@@ -5,6 +5,7 @@ use bevy_bouncer::*;
 use crate::{
     fleet::{Switch, Ways},
     nodes::chat_over_nodes,
+    three_nodes::chat_over_three_nodes,
 };
 
 impl Ways for InProcessBackplane {
@@ -32,3 +33,4 @@ impl Ways for InProcessBackplane {
 }
 
 chat_over_nodes!(Some(InProcessBackplane::new()));
+chat_over_three_nodes!(Some(InProcessBackplane::new()));

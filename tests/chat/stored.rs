@@ -59,7 +59,7 @@ fn kept_by(archive: &Slow, change: impl FnOnce(&mut ChatOptions)) -> Game {
     let mut config = config();
     config.limits.duplicate_login = bevy_bouncer::DuplicateLogin::Allow;
     config.limits.connections_per_user = 3;
-    open_with(config, plugin.archive(archive.clone()).unwrap())
+    open_with(config, plugin.archive(archive.clone()))
 }
 
 fn with_id(text: &str, id: &str) -> Value {
@@ -161,12 +161,7 @@ fn after_a_restart_what_was_stored_is_known_to_be() {
     let file = folder.path().join("chat.db");
     let open_file = || {
         let archive = SqliteChat::open(&file).unwrap();
-        open(
-            ChatPlugin::new(options())
-                .unwrap()
-                .archive(archive)
-                .unwrap(),
-        )
+        open(ChatPlugin::new(options()).unwrap().archive(archive))
     };
     let mut game = open_file();
     let mut ann = Talker::in_room(&mut game, "ann");

@@ -1,4 +1,4 @@
-//! One chat on three nodes, attacked.
+//! One chat on three nodes, whatever they share it by, attacked.
 
 use std::time::{Duration, Instant};
 
@@ -6,24 +6,44 @@ use bevy_bouncer::*;
 use bevy_bouncer_chat::*;
 use serde_json::{Value, json};
 
-use crate::{support::*, talker::*};
+use crate::{
+    fleet::{Switch, Ways},
+    support::*,
+    talker::*,
+};
+
+/// Tests all of it over what this opens, if there is one on this machine.
+macro_rules! chat_over_three_nodes {
+    ($ways:expr) => {
+        crate::fleet::each_over! {
+            $ways, three_nodes:
+            p16_a_session_from_before_a_promotion_does_not_hide_one_on_another_node
+            whoever_goes_from_node_to_node_keeps_the_pace
+            whoever_goes_from_node_to_node_waits_in_slow_mode
+            a_rule_is_not_undone_by_another_one_from_a_node_that_was_away
+            p16_what_a_node_that_is_cut_off_knows_of_others_is_no_proof
+            whoever_is_muted_where_there_is_no_place_is_muted_nevertheless
+        }
+    };
+}
+pub(crate) use chat_over_three_nodes;
 
 /// Three nodes with the room "a", which share one directory. Each has a way of its own to the backplane.
 struct Fleet {
     nodes: Vec<Game>,
-    ways: Vec<InProcessBackplane>,
+    switches: Vec<Switch>,
 }
 
 impl Fleet {
-    fn start(people: &People) -> Self {
-        Self::start_with(people, |_| ())
+    fn start(ways: &impl Ways, people: &People) -> Self {
+        Self::start_with(ways, people, |_| ())
     }
 
-    fn start_with(people: &People, change: impl Fn(&mut ChatOptions)) -> Self {
-        let backplane = InProcessBackplane::new();
-        let ways: Vec<_> = (0..3).map(|_| backplane.own_way()).collect();
-        let nodes = ways.iter().enumerate();
-        let nodes = nodes.map(|(number, way)| {
+    fn start_with(ways: &impl Ways, people: &People, change: impl Fn(&mut ChatOptions)) -> Self {
+        let mut switches = Vec::new();
+        let nodes = (0..3).map(|number| {
+            let (way, switch) = ways.own();
+            switches.push(switch);
             let mut config = config().subprotocols([SUBPROTOCOL]);
             config.limits.duplicate_login = DuplicateLogin::Allow;
             config.limits.connections_per_user = 3;
@@ -31,7 +51,7 @@ impl Fleet {
             let mut options = ClusterOptions::named(format!("node-{number}"));
             options.max_lag = Duration::from_secs(1);
             options.command_timeout = Duration::from_millis(500);
-            let door = door.cluster(way.clone(), options).unwrap();
+            let door = door.cluster(way, options).unwrap();
             let mut chat_options = crate::talker::options();
             change(&mut chat_options);
             let mut game = Game::open_with(door, |app| {
@@ -42,10 +62,8 @@ impl Fleet {
             game.until("the node is ready", |game| game.bouncer.is_ready());
             game
         });
-        Self {
-            nodes: nodes.collect(),
-            ways,
-        }
+        let nodes = nodes.collect();
+        Self { nodes, switches }
     }
 
     /// Ticks all until it is so.
@@ -96,10 +114,12 @@ impl Fleet {
     }
 
     fn set_reachable(&self, node: usize, reachable: bool) {
-        self.ways[node].set_faults(Faults {
-            unreachable: !reachable,
-            ..Faults::default()
-        });
+        let switch = &self.switches[node];
+        if reachable {
+            switch.mend();
+        } else {
+            switch.cut();
+        }
     }
 }
 
@@ -107,10 +127,9 @@ fn about(op: &str, user: &str) -> Value {
     json!({"op": op, "user": user})
 }
 
-#[test]
-fn p16_a_session_from_before_a_promotion_does_not_hide_one_on_another_node() {
+pub fn p16_a_session_from_before_a_promotion_does_not_hide_one_on_another_node(ways: &impl Ways) {
     let people = People::default();
-    let mut fleet = Fleet::start(&people);
+    let mut fleet = Fleet::start(ways, &people);
     people.write("ann", "Ann", &[]);
     let mut old = Talker::in_room(&mut fleet.nodes[0], "ann");
     people.write("ann", "Ann", &["admin"]);
@@ -135,10 +154,9 @@ fn p16_a_session_from_before_a_promotion_does_not_hide_one_on_another_node() {
     assert_eq!(moderator.err(&mut fleet.nodes[0], delete), "forbidden");
 }
 
-#[test]
-fn whoever_goes_from_node_to_node_keeps_the_pace() {
+pub fn whoever_goes_from_node_to_node_keeps_the_pace(ways: &impl Ways) {
     let people = People::default();
-    let mut fleet = Fleet::start_with(&people, |options| {
+    let mut fleet = Fleet::start_with(ways, &people, |options| {
         options.burst = 3;
         options.messages_per_second = 0.01;
     });
@@ -162,10 +180,9 @@ fn whoever_goes_from_node_to_node_keeps_the_pace() {
     assert_eq!(said_by_now, 3);
 }
 
-#[test]
-fn whoever_goes_from_node_to_node_waits_in_slow_mode() {
+pub fn whoever_goes_from_node_to_node_waits_in_slow_mode(ways: &impl Ways) {
     let people = People::default();
-    let mut fleet = Fleet::start(&people);
+    let mut fleet = Fleet::start(ways, &people);
     let mut moderator = Talker::in_room(&mut fleet.nodes[2], "mod-1");
     let mut here = Talker::in_room(&mut fleet.nodes[0], "ann");
     let mut there = Talker::in_room(&mut fleet.nodes[1], "ann");
@@ -192,10 +209,9 @@ fn a_ban_that_is_over_at_once_is_none() {
     ann.say(&mut game, "still here");
 }
 
-#[test]
-fn a_rule_is_not_undone_by_another_one_from_a_node_that_was_away() {
+pub fn a_rule_is_not_undone_by_another_one_from_a_node_that_was_away(ways: &impl Ways) {
     let people = People::default();
-    let mut fleet = Fleet::start(&people);
+    let mut fleet = Fleet::start(ways, &people);
     let mut admin = Talker::in_room(&mut fleet.nodes[0], "admin-1");
     let mut moderator = Talker::in_room(&mut fleet.nodes[1], "mod-1");
     fleet.set_reachable(1, false);
@@ -221,10 +237,9 @@ fn a_rule_is_not_undone_by_another_one_from_a_node_that_was_away() {
     assert_eq!([0, 1, 2].map(|node| fleet.is_frozen(node)), [true; 3]);
 }
 
-#[test]
-fn p16_what_a_node_that_is_cut_off_knows_of_others_is_no_proof() {
+pub fn p16_what_a_node_that_is_cut_off_knows_of_others_is_no_proof(ways: &impl Ways) {
     let people = People::default();
-    let mut fleet = Fleet::start(&people);
+    let mut fleet = Fleet::start(ways, &people);
     people.write("ann", "Ann", &[]);
     let mut ann = Talker::in_room(&mut fleet.nodes[1], "ann");
     let mut moderator = Talker::in_room(&mut fleet.nodes[0], "mod-1");
@@ -246,10 +261,9 @@ fn p16_what_a_node_that_is_cut_off_knows_of_others_is_no_proof() {
     assert_eq!(answer["code"], "forbidden", "{answer}");
 }
 
-#[test]
-fn whoever_is_muted_where_there_is_no_place_is_muted_nevertheless() {
+pub fn whoever_is_muted_where_there_is_no_place_is_muted_nevertheless(ways: &impl Ways) {
     let people = People::default();
-    let mut fleet = Fleet::start_with(&people, |options| options.remembered_users = 2);
+    let mut fleet = Fleet::start_with(ways, &people, |options| options.remembered_users = 2);
     let mut moderator = Talker::in_room(&mut fleet.nodes[0], "mod-1");
     let _others: Vec<_> = ["x", "y", "z"]
         .map(|name| Talker::in_room(&mut fleet.nodes[1], name))
@@ -259,29 +273,4 @@ fn whoever_is_muted_where_there_is_no_place_is_muted_nevertheless() {
     fleet.until("time passes", |_| Instant::now() > until);
     let mut ann = Talker::in_room(&mut fleet.nodes[1], "ann");
     assert_eq!(ann.err(&mut fleet.nodes[1], said("hi")), "muted");
-}
-
-#[test]
-fn a_message_that_comes_after_its_deletion_has_no_words() {
-    let people = People::default();
-    let mut fleet = Fleet::start(&people);
-    let mut bob = Talker::in_room(&mut fleet.nodes[1], "bob");
-    let mut ann = Talker::in_room(&mut fleet.nodes[0], "ann");
-    for way in &fleet.ways {
-        way.set_faults(Faults {
-            frame_delay: Duration::from_secs(1)..Duration::from_millis(1001),
-            ..Faults::default()
-        });
-    }
-    let mid = ann.say(&mut fleet.nodes[0], "oops")["mid"].clone();
-    let delete = json!({"op": "chat.delete", "room": "a", "mid": mid});
-    ann.ack(&mut fleet.nodes[0], delete);
-    let heard = fleet.find(1, &mut bob, "the message", |it| it["mid"] == mid);
-    assert_eq!(
-        (&heard["op"], &heard["d"]),
-        (&json!("chat.msg"), &Value::Null)
-    );
-    let history = json!({"op": "chat.history", "room": "a"});
-    let history = bob.ack(&mut fleet.nodes[1], history);
-    assert_eq!(history["messages"][0]["deleted"], true);
 }

@@ -39,6 +39,8 @@ const MEANT: &[(&str, &str, Advice)] = &[
     ("src/world/bouncer.rs", "Refusal::unavailable", Reconnect),
     // The match is over, and nobody is accused.
     ("src/world/commands.rs", "DisconnectReason::Finished", Stop),
+    // The hall of another guild: coming back does not help.
+    ("src/world/events.rs", "Refusal::forbidden", Stop),
     ("src/world/events.rs", "Refusal::full", Reconnect),
     (
         "crates/protocol/src/close_code.rs",

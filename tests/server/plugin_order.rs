@@ -103,7 +103,7 @@ fn the_chat_is_added_before_or_after() {
         let folder = tempfile::tempdir().unwrap();
         let archive = SqliteChat::open(folder.path().join("chat.db")).unwrap();
         let chat = ChatPlugin::new(ChatOptions::default()).unwrap();
-        let chat = chat.archive(archive).unwrap();
+        let chat = chat.archive(archive);
         let mut game = serves(door.local_addr(), door.bouncer(), |app| {
             if is_first {
                 app.add_plugins((chat, door));

@@ -1,6 +1,6 @@
 //! The wiring of the chat.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{sync::Arc, time::Duration};
 
 use bevy_app::prelude::*;
 use bevy_bouncer::{
@@ -9,12 +9,11 @@ use bevy_bouncer::{
 };
 use bevy_bouncer_protocol::OPS;
 use bevy_ecs::{message::Messages, prelude::*};
-use bevy_tokio_tasks::TokioTasksRuntime;
 
 use crate::{
-    archive::{ArchiveError, ChatArchive, LoadedArchive, writer},
+    archive::{ChatArchive, writer},
     cluster_in, conditions,
-    context::{SentAway, queue::MessageQueue},
+    context::{SentAway, queue::MessageQueue, tell::AUDIT},
     decisions::PendingDecisions,
     deferred::{DeferredReplies, has_deferred_replies},
     dispatch,
@@ -40,6 +39,9 @@ use crate::{
     shared::SharedChat,
     stored,
 };
+
+/// How long the end of the app waits for the backplane.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// When the chat runs.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,8 +74,6 @@ pub struct ChatPlugin {
     options: SharedOptions,
     filter: Option<ActiveFilter>,
     archive: Option<Arc<dyn ChatArchive>>,
-    /// What the archive has given, until the plugin is built.
-    loaded: Mutex<LoadedArchive>,
 }
 
 impl ChatPlugin {
@@ -87,25 +87,14 @@ impl ChatPlugin {
             options: SharedOptions(Arc::new(options)),
             filter: None,
             archive: None,
-            loaded: Mutex::default(),
         })
     }
 
-    /// Keeps messages and mutes there, and begins with those that it has. Blocks until they are loaded; not
-    /// to be called in async code.
-    ///
-    /// # Errors
-    /// [`ArchiveError`] when they cannot be read.
-    pub fn archive(mut self, archive: impl ChatArchive) -> Result<Self, ArchiveError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| ArchiveError(error.to_string()))?;
-        let options = &self.options.0;
-        let loaded = archive.load(options.closed_rooms, options.history);
-        self.loaded = Mutex::new(runtime.block_on(loaded)?);
+    /// Keeps messages and mutes there, and begins with those that it has. They are loaded in `App::finish`, in the
+    /// app's runtime, before anybody comes in; when they cannot be read, the log says why and the app ends with an error.
+    pub fn archive(mut self, archive: impl ChatArchive) -> Self {
         self.archive = Some(Arc::new(archive));
-        Ok(self)
+        self
     }
 
     /// Asks this filter about every message and whisper.
@@ -133,16 +122,13 @@ impl Plugin for ChatPlugin {
         add_types(app);
         add_observers(app);
         add_systems(app);
-        if let Some(archive) = &self.archive {
-            let (archive, queue) = (archive.clone(), self.options.0.archive_queue);
-            // In the first update, since then the runtime is there, whatever the order of the plugins.
-            let start = move |world: &mut World| start_archive(world, archive.clone(), queue);
-            app.add_systems(PreStartup, start);
-        }
     }
 
     /// When all plugins are built, it is known whether there is a fleet.
     fn finish(&self, app: &mut App) {
+        if let Some(archive) = &self.archive {
+            self.begin_with(app, archive);
+        }
         let cluster = app.world().get_resource::<Cluster>();
         let shared = SharedChat::new(cluster, &self.options.0);
         let presence = cluster.map(|cluster| {
@@ -175,19 +161,32 @@ impl Plugin for ChatPlugin {
 }
 
 impl ChatPlugin {
-    /// What the chat remembers, with what the archive has given.
+    /// Begins with what the archive has, and keeps there what comes.
+    fn begin_with(&self, app: &mut App, archive: &Arc<dyn ChatArchive>) {
+        let options = &self.options.0;
+        let runtime = bevy_bouncer::runtime(app);
+        match runtime.block_on(archive.load(options.closed_rooms, options.history)) {
+            Ok(loaded) => {
+                let writer = writer::start(runtime, archive.clone(), options.archive_queue);
+                loaded.restore(app.world_mut(), options);
+                app.insert_resource(writer);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the chat cannot start");
+                app.world_mut().write_message(AppExit::error());
+            }
+        }
+    }
+
+    /// What the chat remembers.
     fn add_state(&self, app: &mut App) {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let loaded = std::mem::take(&mut *loaded);
-        let (mut users, mut closed_rooms) = (Users::default(), ClosedRooms::default());
-        loaded.restore(&self.options.0, &mut users, &mut closed_rooms);
         app.add_message::<ClientRequest>()
             // The server answers `auth.refresh` itself.
             .add_client_requests(OPS.iter().copied().filter(|op| *op != "auth.refresh"))
             .add_hello_part(greeting::add_to_hello);
         app.insert_resource(self.options.clone())
-            .insert_resource(users)
-            .insert_resource(closed_rooms)
+            .init_resource::<Users>()
+            .init_resource::<ClosedRooms>()
             .init_resource::<ChangedRooms>()
             .init_resource::<ChangedRules>()
             .init_resource::<DeferredReplies>()
@@ -199,17 +198,6 @@ impl ChatPlugin {
             .init_resource::<RoomLists>()
             .init_resource::<SentAway>();
     }
-}
-
-/// Begins to keep what is said.
-fn start_archive(world: &mut World, archive: Arc<dyn ChatArchive>, queue: usize) {
-    let Some(runtime) = world.get_resource::<TokioTasksRuntime>() else {
-        tracing::error!("the ChatPlugin needs the BouncerPlugin");
-        world.write_message(AppExit::error());
-        return;
-    };
-    let writer = writer::start(runtime.runtime(), archive, queue);
-    world.insert_resource(writer);
 }
 
 /// Messages, and what can be reflected.
@@ -273,10 +261,21 @@ fn add_systems(app: &mut App) {
     )
     .add_systems(
         AfterLast,
-        writer::flush
+        (writer::flush, flush_shared)
             .run_if(has_messages::<AppExit>)
             .after(BouncerSystems::Shutdown),
     );
+}
+
+/// When the app ends, it waits a moment until the other nodes can know what moderators decided.
+fn flush_shared(shared: Option<Res<SharedChat>>, mut exit: MessageWriter<AppExit>) {
+    let lost = shared.map_or_else(Vec::new, |shared| shared.flush(LAST_WAIT));
+    for key in &lost {
+        tracing::error!(target: AUDIT, key = &**key, "lost: the other nodes do not know what a moderator decided");
+    }
+    if !lost.is_empty() {
+        exit.write(AppExit::error());
+    }
 }
 
 /// Whether messages may wait. It notes nothing: a condition that did would use up what a system does not get to see

@@ -305,6 +305,10 @@ impl Replica {
         self.is_local() || self.confirmed.is_some_and(|at| at.elapsed() <= max_lag)
     }
 
+    pub fn waiting_keys(&self) -> Vec<Arc<str>> {
+        self.pending.keys().cloned().collect()
+    }
+
     pub fn waiting(&self) -> usize {
         self.pending.len()
     }

@@ -211,6 +211,11 @@ impl SharedState {
         lock(&self.replica).waiting()
     }
 
+    /// The keys that have a write which the backplane does not have yet, in no order.
+    pub fn waiting_keys(&self) -> Vec<Arc<str>> {
+        lock(&self.replica).waiting_keys()
+    }
+
     /// What became of the writes since the start.
     pub fn counters(&self) -> SharedStateCounters {
         lock(&self.replica).counters

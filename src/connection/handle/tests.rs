@@ -207,6 +207,9 @@ async fn whoever_owns_the_connection_is_woken_by_every_end() {
     ];
     for end in ends {
         let handle = handle();
+        let mut nothing = std::task::Context::from_waker(std::task::Waker::noop());
+        let woken = std::pin::pin!(handle.woken()).as_mut().poll(&mut nothing);
+        assert!(woken.is_pending(), "nothing has happened");
         end(&handle);
         let woken = tokio::time::timeout(Duration::from_secs(20), handle.woken()).await;
         assert_eq!(woken, Ok(()));

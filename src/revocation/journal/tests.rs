@@ -310,3 +310,33 @@ async fn p09_subjects_that_are_barred_and_restored_do_not_grow_without_end() {
             <= entries + limit
     );
 }
+
+/// The first of several is the only one that may have been written: a restoration undoes the others.
+#[tokio::test(start_paused = true)]
+async fn of_decisions_that_have_failed_only_the_first_comes_again_as_it_was() {
+    let journal = Arc::new(Journal::new(10, 10));
+    let log = Arc::new(Log::default());
+    log.is_broken.store(true, Ordering::SeqCst);
+    let first = journal.bar(entry("ann"), vec![entry("ann")]);
+    drop(journal.bar(entry("ann").ban(), vec![entry("ann"), entry("ann").ban()]));
+    let running = start(&journal, log.clone());
+    assert!(first.await.is_err());
+    drop(journal.restore(user("ann")));
+    log.is_broken.store(false, Ordering::SeqCst);
+    journal.emptied().await;
+    let expected = [Decision::Bar(entry("ann")), Decision::Restore(user("ann"))];
+    assert_eq!(*lock(&log.written), expected);
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_is_waited_for_no_more_and_makes_room_for_receipts() {
+    let journal = Arc::new(Journal::new(10, 1));
+    let running = start(&journal, Arc::new(Log::default()));
+    for name in ["ann", "ben", "cat"] {
+        let storing = journal.bar(entry(name), vec![entry(name)]);
+        assert_eq!(storing.failure(), None);
+        assert_eq!(storing.await, Ok(()));
+    }
+    running.abort();
+}

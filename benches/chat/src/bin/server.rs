@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", door.local_addr());
     let mut plugin = ChatPlugin::new(ChatOptions::default())?;
     if let Some(file) = file {
-        plugin = plugin.archive(SqliteChat::open(file)?)?;
+        plugin = plugin.archive(SqliteChat::open(file)?);
     }
     let mut app = App::new();
     app.add_plugins((door, plugin));

@@ -7,6 +7,7 @@ pub(crate) mod writer;
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use bevy_bouncer::UserId;
+use bevy_ecs::prelude::*;
 use thiserror::Error;
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
         closed_rooms::ClosedRooms,
         history::{RoomHistory, StoredMessage},
         mutes::{MutedIn, StoredMute},
+        room::Room,
         users::{Place, Users},
     },
     options::ChatOptions,
@@ -30,7 +32,8 @@ pub type ArchiveFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, ArchiveErr
 /// Where messages and mutes outlive the process. Called beside the frame.
 pub trait ChatArchive: Send + Sync + 'static {
     /// The mutes that hold, and the last messages of the rooms with the youngest messages: of at most
-    /// `rooms`, at most `messages` each. What is older may be forgotten. Called once, before the app runs.
+    /// `rooms`, at most `messages` each. What is older may be forgotten. Called once, before anybody comes in, in the
+    /// runtime in which `store` is called as well.
     fn load(&self, rooms: usize, messages: usize) -> ArchiveFuture<'_, LoadedArchive>;
     /// Keeps what happened, all of it or nothing. After an error it is called again with the same.
     fn store<'a>(&'a self, records: &'a [ChatRecord]) -> ArchiveFuture<'a, ()>;
@@ -60,13 +63,20 @@ pub struct LoadedArchive {
 }
 
 impl LoadedArchive {
-    /// Fills what the chat remembers.
-    pub(crate) fn restore(
-        self,
-        options: &ChatOptions,
-        users: &mut Users,
-        closed_rooms: &mut ClosedRooms,
-    ) {
+    /// Fills what the chat remembers, and the rooms that are open already.
+    pub(crate) fn restore(self, world: &mut World, options: &ChatOptions) {
+        world.resource_scope(|world, mut users: Mut<Users>| {
+            world.resource_scope(|world, mut closed_rooms: Mut<ClosedRooms>| {
+                self.fill(options, &mut users, &mut closed_rooms);
+                let mut rooms = world.query::<(&Room, &mut RoomHistory)>();
+                for (room, mut history) in rooms.iter_mut(world) {
+                    closed_rooms.take(room.name(), &mut history);
+                }
+            });
+        });
+    }
+
+    fn fill(self, options: &ChatOptions, users: &mut Users, closed_rooms: &mut ClosedRooms) {
         let nobody_is_connected = |_: &UserId| false;
         for mute in self.mutes {
             let place = Place::IfThereIsOne;
@@ -128,7 +138,7 @@ mod tests {
             mutes: Vec::new(),
         };
         let (mut users, mut closed_rooms) = (Users::default(), ClosedRooms::default());
-        loaded.restore(&ChatOptions::default(), &mut users, &mut closed_rooms);
+        loaded.fill(&ChatOptions::default(), &mut users, &mut closed_rooms);
         let mut history = RoomHistory::default();
         closed_rooms.take("a", &mut history);
         let page = history.page(None, None, 10).messages;

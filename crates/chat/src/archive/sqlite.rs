@@ -80,7 +80,7 @@ const FORGET_AFTER: u64 = 1000;
 /// use bevy_bouncer_chat::{ChatOptions, ChatPlugin, SqliteChat};
 ///
 /// # fn chat() -> Result<ChatPlugin, Box<dyn std::error::Error>> {
-/// let chat = ChatPlugin::new(ChatOptions::default())?.archive(SqliteChat::open("chat.db")?)?;
+/// let chat = ChatPlugin::new(ChatOptions::default())?.archive(SqliteChat::open("chat.db")?);
 /// # Ok(chat)
 /// # }
 /// ```

@@ -9,12 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bevy_app::AppExit;
 use bevy_bouncer::UserId;
 use bevy_ecs::prelude::*;
 use bevy_tokio_tasks::TokioTasksRuntime;
 use tokio::{runtime::Runtime, sync::mpsc, task::JoinHandle};
 
-use crate::archive::{ChatArchive, ChatRecord};
+use crate::archive::{ArchiveError, ChatArchive, ChatRecord};
 
 /// Records that are stored together.
 const BATCH: usize = 512;
@@ -112,7 +113,7 @@ async fn write(
     mut records: mpsc::Receiver<ChatRecord>,
     stored: StoredMessages,
 ) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::new();
     while records.recv_many(&mut batch, BATCH).await > 0 {
         if !records.is_closed() {
             tokio::time::sleep(COLLECTING).await;
@@ -122,9 +123,10 @@ async fn write(
         {
             batch.push(record);
         }
+        let whole = Arc::new(std::mem::take(&mut batch));
         let mut wait = FIRST_WAIT;
-        while let Err(error) = archive.store(&batch).await {
-            tracing::error!(%error, records = batch.len(), "the chat is not kept yet");
+        while let Err(error) = store(&archive, &whole).await {
+            tracing::error!(%error, records = whole.len(), "the chat is not kept yet");
             // The end of the app does not wait as long.
             let tried_at = Instant::now();
             while tried_at.elapsed() < wait && !records.is_closed() {
@@ -132,9 +134,18 @@ async fn write(
             }
             wait = (wait * 2).min(LONGEST_WAIT);
         }
-        stored.add(&batch);
-        batch.clear();
+        stored.add(&whole);
     }
+}
+
+/// In a task of its own: an archive that panics has failed, and is tried again.
+async fn store(
+    archive: &Arc<dyn ChatArchive>,
+    records: &Arc<Vec<ChatRecord>>,
+) -> Result<(), ArchiveError> {
+    let (archive, records) = (archive.clone(), records.clone());
+    let stored = tokio::spawn(async move { archive.store(&records).await }).await;
+    stored.unwrap_or_else(|error| Err(ArchiveError(error.to_string())))
 }
 
 /// When the app ends, it waits a moment until everything is stored.
@@ -147,8 +158,9 @@ pub(crate) fn flush(world: &mut World) {
         return;
     };
     let stored = async { tokio::time::timeout(LAST_WAIT, task).await };
-    if runtime.runtime().block_on(stored).is_err() {
+    if !matches!(runtime.runtime().block_on(stored), Ok(Ok(()))) {
         tracing::error!("the app ends, and the last of the chat is not kept");
+        world.write_message(AppExit::error());
     }
 }
 

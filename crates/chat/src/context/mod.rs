@@ -6,7 +6,7 @@ pub(crate) mod change;
 mod look_up;
 pub(crate) mod queue;
 pub(crate) mod say;
-mod tell;
+pub(crate) mod tell;
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Where the audit lines go.
-const AUDIT: &str = "bevy_bouncer::audit";
+pub(crate) const AUDIT: &str = "bevy_bouncer::audit";
 
 impl ChatContext<'_> {
     /// Tells the game and the log what a moderator did.

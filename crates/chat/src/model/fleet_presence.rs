@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// A user's entry is kept for so many times as long as the one that says that the node lives: it is renewed less often.
 const USER_KEPT: u32 = 10;
+/// Users who are renewed at once: all of those who came together are due together.
+const RENEWED_AT_ONCE: usize = 256;
 /// Nodes that are known by name; of more, those that do not live are forgotten.
 const NODES_MAX: usize = 1024;
 
@@ -59,6 +61,8 @@ struct Own {
     renewed: Option<Instant>,
     /// What was told of each user, and when.
     told: HashMap<UserId, (OnlineUser, Instant)>,
+    /// Users to renew.
+    due: Vec<UserId>,
 }
 
 /// What an entry is about.
@@ -117,6 +121,7 @@ impl FleetPresence {
                 lifetime,
                 renewed: None,
                 told: HashMap::new(),
+                due: Vec::new(),
             }),
             nodes: BTreeSet::new(),
         }
@@ -162,8 +167,13 @@ impl FleetPresence {
         }
     }
 
-    /// Renews what would end.
+    /// Renews what would end, not all of it at once.
     pub(crate) fn renew(&mut self, now: Instant) {
+        self.note_due(now);
+        self.renew_some();
+    }
+
+    fn note_due(&mut self, now: Instant) {
         let Some(own) = &mut self.shared else {
             return;
         };
@@ -178,12 +188,20 @@ impl FleetPresence {
         }
         let kept = own.lifetime * USER_KEPT;
         let told = own.told.iter();
-        let due: Vec<_> = told
-            .filter(|(_, (_, at))| is_due(*at, kept / 3))
-            .map(|(user, (online, _))| (user.clone(), online.clone()))
-            .collect();
-        for (user, online) in due {
-            own.tell(&user, online);
+        let due = told.filter(|(_, (_, at))| is_due(*at, kept / 3));
+        own.due = due.map(|(user, _)| user.clone()).collect();
+    }
+
+    /// Renews some of those who would end.
+    fn renew_some(&mut self) {
+        let Some(own) = &mut self.shared else {
+            return;
+        };
+        let first = own.due.len().saturating_sub(RENEWED_AT_ONCE);
+        for user in own.due.split_off(first) {
+            if let Some((online, _)) = own.told.get(&user) {
+                own.tell(&user, online.clone());
+            }
         }
     }
 }

@@ -21,6 +21,9 @@ use crate::{
     protocol::Denied,
 };
 
+/// How long nobody is looked for who may be forgotten, when there was nobody: a search looks at all records.
+const SEARCH_PERIOD: Duration = Duration::from_secs(5);
+
 /// Whether there has to be a record of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -34,6 +37,8 @@ pub(crate) enum Place {
 #[derive(Resource, Default)]
 pub struct Users {
     records: HashMap<UserId, UserRecord>,
+    /// When those who may be forgotten were looked for last, and there were not enough.
+    searched: Option<Instant>,
 }
 
 /// What is remembered of one user.
@@ -157,7 +162,11 @@ impl Users {
         place: Place,
     ) -> Option<&mut UserRecord> {
         if !self.records.contains_key(user) && self.records.len() >= options.remembered_users {
-            self.forget_some(&is_connected);
+            if self.searched.is_none_or(|at| at.elapsed() >= SEARCH_PERIOD) {
+                self.forget_some(&is_connected);
+                let has_room = self.records.len() < options.remembered_users;
+                self.searched = (!has_room).then(Instant::now);
+            }
             let is_full = self.records.len() >= options.remembered_users;
             if is_full && place == Place::IfThereIsOne && !is_connected(user) {
                 return None;

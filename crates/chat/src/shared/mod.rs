@@ -9,7 +9,10 @@ pub(crate) mod change;
 pub(crate) mod mutes;
 pub(crate) mod rules;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bevy_bouncer::{Cluster, SharedState, SharedStateLimits, UserId, WhenFull};
 use bevy_bouncer_protocol::ErrorCode;
@@ -75,6 +78,16 @@ impl SharedChat {
     /// Whether this node has had everything once.
     pub fn is_loaded(&self) -> bool {
         self.decisions.is_loaded() && self.deletions.is_loaded()
+    }
+
+    /// Waits for the backplane. What it still does not have then, by the keys of its entries.
+    pub fn flush(&self, patience: Duration) -> Vec<Arc<str>> {
+        let deadline = Instant::now() + patience;
+        let maps = [&self.decisions, &self.deletions];
+        while maps.iter().any(|map| map.waiting() > 0) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        maps.iter().flat_map(|map| map.waiting_keys()).collect()
     }
 
     /// Notes that a message is deleted.

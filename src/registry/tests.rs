@@ -257,6 +257,7 @@ fn p06_a_decision_of_another_node_counts_here_and_one_of_this_node_ends_nobody_a
     let kick = Decision::Kick {
         user: id("ann"),
         message: Some("enough".into()),
+        waited_ms: 0,
     };
     assert_eq!(registry.hear(&kick, true), 0);
     assert!(handle.is_live());

@@ -445,6 +445,3 @@ impl Handle {
         self.wake.notified().await;
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -32,6 +32,8 @@ mod backlog;
 mod handle;
 mod inbound;
 mod outbound;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use backlog::FrameBatch;
 pub(crate) use handle::{Fence, Followed, Handle, Left, Look};

@@ -1,8 +1,19 @@
-use std::sync::atomic::AtomicUsize;
+//! The state of one connection, step by step. Its races are the model's: `tests/admission_model.rs`.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bevy_ecs::prelude::Component;
 
 use super::*;
+use crate::identity::{
+    CloseReason, ConnectionId, DisconnectReason, OwnedComponents, Refusal, TokenFacts, User,
+};
 
 #[derive(Component, Clone, PartialEq)]
 struct Guild(u8);

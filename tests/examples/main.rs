@@ -74,14 +74,14 @@ fn minimal_is_talked_to_from_the_console_of_a_browser() {
 
     let browser = driver.browser();
     browser.open(&format!("http://{address}/healthz"));
-    browser.evaluate_later("logged = []; console.log = text => logged.push(text); 0");
+    browser.run("logged = []; console.log = text => logged.push(text)");
     for line in lines {
-        browser.evaluate_later(&format!("{line}; 0"));
+        browser.run(&line);
     }
     browser.expect_value("logged[0] ?? null", "Ann joined");
     let ben = connect(&ben);
     ben.prints("Ben joined");
-    browser.evaluate_later("ws.send('hi'); 0");
+    browser.run("ws.send('hi')");
     ben.prints("hi");
 }
 

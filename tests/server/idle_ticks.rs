@@ -76,7 +76,7 @@ fn an_idle_tick_of_a_chat_runs_no_exclusive_system() {
     game.tick();
     game.tick();
     let before = all_runs(&game);
-    assert_eq!(before.each_ref().map(Vec::len), [3, 2, 2]);
+    assert_eq!(before.each_ref().map(Vec::len), [4, 3, 2]);
     for _ in 0..20 {
         game.tick();
     }

@@ -1,5 +1,7 @@
 //! Sending users away, keeping them out, and letting them in again.
 
+use std::time::Duration;
+
 use bevy_bouncer::{Bouncer, Cluster, Receipt, Revocation, Subject, UserId};
 use bevy_bouncer_protocol::{Ack, ErrorCode};
 
@@ -11,8 +13,12 @@ use crate::{
     decisions::if_above,
     deferred::defer,
     events::moderation::Moderation,
+    protocol::Denied,
     rank_check::check_moderator,
 };
+
+/// When to ask again for what was not carried out, because too much waits to be stored.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// `mod.kick`
 pub(crate) fn kick(
@@ -103,7 +109,9 @@ fn bar(
         move |context, moderator| {
             context.ignore(user);
             let receipt = context.world.resource::<Bouncer>().revoke(revocation);
-            context.report(moderator, action, reason);
+            if receipt.is_in_force() {
+                context.report(moderator, action, reason);
+            }
             Ok(when_stored(context, moderator, receipt))
         },
     )
@@ -123,19 +131,23 @@ pub(crate) fn restore(
         move |context, moderator| {
             let subject = Subject::User(user.clone());
             let receipt = context.world.resource::<Bouncer>().restore(subject);
-            context.report(moderator, Moderation::Restore(user), reason);
+            if receipt.is_in_force() {
+                context.report(moderator, Moderation::Restore(user), reason);
+            }
             Ok(when_stored(context, moderator, receipt))
         },
     )
 }
 
-/// Answers once a revocation, or its end, is stored.
+/// Answers once a revocation, or its end, is stored. What was not carried out may be asked for again.
 fn when_stored(context: &ChatContext, moderator: &Moderator, receipt: Receipt) -> Reply {
     let answer_to = moderator.answer_to.clone();
+    let is_in_force = receipt.is_in_force();
     defer(context.world, receipt, move |context, stored| {
         let result = match stored {
             Ok(()) => Ok(Ack::default()),
-            Err(_) => Err(ErrorCode::NotStored.into()),
+            Err(_) if is_in_force => Err(ErrorCode::NotStored.into()),
+            Err(_) => Err(Denied::after(ErrorCode::Unavailable, TRY_AGAIN)),
         };
         context.conclude(answer_to, result);
     });

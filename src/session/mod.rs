@@ -20,7 +20,7 @@ use std::{
     time::Instant,
 };
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use tokio::io::ReadBuf;
 
 use crate::{
@@ -51,8 +51,8 @@ pub(crate) struct Session<S> {
     stalled: Option<Payload>,
     /// What came after that message.
     unread: Vec<u8>,
-    /// Pongs that are not in the backlog yet.
-    pongs: BytesMut,
+    /// Pongs that are not in the backlog yet, each by itself: after a fence no further one is written.
+    pongs: Vec<Bytes>,
     /// Why the client's stream is over.
     stream_end: Option<Ending>,
     /// Whether the connection is lost and its player stays.
@@ -119,7 +119,7 @@ impl<S: Transport> Session<S> {
             timers: Timers::new(&limits, handle.token().expires_at, now),
             stalled: None,
             unread: Vec::new(),
-            pongs: BytesMut::new(),
+            pongs: Vec::new(),
             stream_end: None,
             absent: false,
             spoken: false,
@@ -225,9 +225,8 @@ impl<S: Transport> Session<S> {
 
     /// Answers pings, and looks whether the fan-out wants an end.
     fn collect(&mut self) -> Option<Ending> {
-        if !self.pongs.is_empty() {
-            self.outbound
-                .push_urgent(std::mem::take(&mut self.pongs).freeze());
+        for pong in self.pongs.drain(..) {
+            self.outbound.push_urgent(pong);
         }
         let (fault, close_reason) = self.outbound.ending();
         fault
@@ -365,7 +364,7 @@ impl<S: Transport> Session<S> {
         let payload = match event {
             Event::Text(text) => Payload::from(text.into_owned()),
             Event::Binary(content) => Payload::from(content.into_owned()),
-            Event::Ping(content) => return frame::put_pong(&content, &mut self.pongs),
+            Event::Ping(content) => return self.pongs.push(frame::pong(&content)),
             Event::Pong => return,
             Event::Close(content) => {
                 self.stream_end = Some(Ending::ByClient(content.into_owned()));

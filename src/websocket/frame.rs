@@ -25,22 +25,26 @@ pub(crate) fn put(payload: &Payload, frames: &mut BytesMut) {
     put_frame(opcode, payload.as_bytes(), frames);
 }
 
-/// Appends the answer to a ping of this content.
-pub(crate) fn put_pong(content: &[u8], frames: &mut BytesMut) {
-    put_frame(PONG, content, frames);
+/// The answer to a ping of this content.
+pub(crate) fn pong(content: &[u8]) -> Bytes {
+    control(PONG, content)
 }
 
 /// The answer to a Close of this content.
 pub(crate) fn answer_close(content: &[u8]) -> Bytes {
-    let mut frame = BytesMut::with_capacity(HEADER_MAX + content.len());
-    put_frame(CLOSE, content, &mut frame);
-    frame.freeze()
+    control(CLOSE, content)
 }
 
 /// A Close. The reason is at most 123 bytes long.
 pub(crate) fn close(code: u16, reason: &str) -> Bytes {
     debug_assert!(reason.len() + 2 <= usize::from(CONTROL_MAX));
     answer_close(&[&code.to_be_bytes(), reason.as_bytes()].concat())
+}
+
+fn control(opcode: u8, content: &[u8]) -> Bytes {
+    let mut frame = BytesMut::with_capacity(HEADER_MAX + content.len());
+    put_frame(opcode, content, &mut frame);
+    frame.freeze()
 }
 
 fn put_frame(opcode: u8, content: &[u8], frames: &mut BytesMut) {
@@ -94,9 +98,7 @@ mod tests {
     #[test]
     fn control_frames_are_read_back() {
         assert_eq!(read(PING), Message::Ping(Bytes::new()));
-        let mut pong = BytesMut::new();
-        put_pong(b"content", &mut pong);
-        assert_eq!(read(pong.freeze()), Message::Pong("content".into()));
+        assert_eq!(read(pong(b"content")), Message::Pong("content".into()));
         let reason = "x".repeat(123);
         let frame = CloseFrame {
             code: 4101.into(),

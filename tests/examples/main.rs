@@ -75,9 +75,8 @@ fn minimal_is_talked_to_from_the_console_of_a_browser() {
     let browser = driver.browser();
     browser.open(&format!("http://{address}/healthz"));
     browser.run("logged = []; console.log = text => logged.push(text)");
-    for line in lines {
-        browser.run(&line);
-    }
+    // Pasted in one piece: what is heard in between would be lost.
+    browser.run(&lines.join(";\n"));
     browser.expect_value("logged[0] ?? null", "Ann joined");
     let ben = connect(&ben);
     ben.prints("Ben joined");

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::exchange::WhenFull;
 use crate::cluster::options::ClusterOptions;
 
-/// Why something was not written to a [`SharedState`].
+/// Why something was not written to a [`SharedState`](crate::SharedState).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SharedStateError {

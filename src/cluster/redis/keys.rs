@@ -65,3 +65,16 @@ impl Keys {
 pub(super) fn member(seat: &Seat) -> String {
     format!("{}:{}", seat.node, seat.connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fleets_in_two_databases_share_no_channel_whatever_their_prefixes_end_in() {
+        let names = [("game", 12), ("game1", 2), ("game", 2), ("game:1", 2)]
+            .map(|(prefix, database)| Keys::new(prefix, database).frames);
+        let different: std::collections::HashSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len(), "{names:?}");
+    }
+}
